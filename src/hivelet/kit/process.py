@@ -1,0 +1,67 @@
+"""The one door for helper programs: argv in, output out, no shell anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hivelet.errors import System
+
+
+class CommandFailed(System):
+    """A helper program could not be run or returned a non-zero status; the message has its last words."""
+
+    def __init__(self, argv: Sequence[str], status: int, stderr: str) -> None:
+        self.argv = tuple(argv)
+        self.status = status
+        self.stderr = stderr
+        super().__init__(
+            f"{argv[0]} failed with status {status}: {stderr.strip()[-2000:] or 'it said nothing'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a program that ended well has printed."""
+
+    stdout: bytes
+    stderr: bytes
+
+
+async def run_command(
+    argv: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Output:
+    """Run `argv` and wait for its end.
+
+    Raises:
+        CommandFailed: it could not be started, ended with a non-zero status, or took more than `timeout` seconds.
+    """
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.PIPE if stdin is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=None if env is None else dict(env),
+            pass_fds=pass_fds,
+        )
+    except OSError as error:
+        raise CommandFailed(argv, 127, str(error)) from error
+    try:
+        async with asyncio.timeout(timeout):
+            stdout, stderr = await child.communicate(stdin)
+    except TimeoutError as error:
+        raise CommandFailed(argv, -1, f"no end within {timeout} s") from error
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    if child.returncode != 0:
+        raise CommandFailed(argv, child.returncode or 0, stderr.decode(errors="replace"))
+    return Output(stdout, stderr)

@@ -1,0 +1,72 @@
+"""Background work whose failure is never lost: logged, and restarted where it is meant to go on for ever.
+
+The only module that may catch `Exception`: everything that runs beside a request runs under it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from hivelet.kit.backoff import Backoff
+
+log = structlog.get_logger(__name__)
+
+_RESTART = Backoff(first=0.1, ceiling=5.0, jitter=0.0)
+
+
+class Supervisor:
+    """Owns background work. `stop` cancels all of it and waits for its end."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._running: set[asyncio.Task[Any]] = set()
+
+    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run `work` once; an exception is logged and ends only this piece of work."""
+        return self._start(name, self._once(name, work))
+
+    def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[Any]:
+        """Run `work()` again and again until `stop`; a crash is logged and waits a growing moment."""
+        return self._start(name, self._forever(name, work))
+
+    async def stop(self) -> None:
+        """Cancel everything and wait until it has ended."""
+        current = asyncio.current_task()
+        while doomed := [t for t in self._running if t is not current]:
+            for background in doomed:
+                background.cancel()
+            await asyncio.gather(*doomed, return_exceptions=True)
+
+    def _start(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        background = asyncio.get_running_loop().create_task(work, name=f"{self._name}.{name}")
+        self._running.add(background)
+        background.add_done_callback(self._running.discard)
+        return background
+
+    async def _once(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            return await work
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("background work failed", supervisor=self._name, work=name)
+            return None
+
+    async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        attempt = 0
+        while True:
+            try:
+                await work()
+                attempt = 0
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception(
+                    "background work crashed and is restarted", supervisor=self._name, work=name
+                )
+                attempt += 1
+            await asyncio.sleep(_RESTART.delay(attempt))
