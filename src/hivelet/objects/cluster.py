@@ -1,0 +1,74 @@
+"""The cluster itself: its settings, join tokens and trust root. There is exactly one in a store."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from hivelet.objects.common import Meta, Struct
+from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE, TASK_HISTORY_LIMIT
+
+
+class OrchestrationConfig(Struct):
+    """How many finished tasks of a slot are remembered."""
+
+    task_history_retention_limit: int = TASK_HISTORY_LIMIT
+
+
+class RaftConfig(Struct):
+    """Docker's Raft settings; kept and shown, without effect on a store that is not Raft."""
+
+    snapshot_interval: int = 10000
+    keep_old_snapshots: int = 0
+    log_entries_for_slow_followers: int = 500
+    election_tick: int = 10
+    heartbeat_tick: int = 1
+
+
+class DispatcherConfig(Struct):
+    """How often agents say that they live, in nanoseconds."""
+
+    heartbeat_period: int = 5_000_000_000
+
+
+class CaConfig(Struct):
+    """How long node certificates hold, in nanoseconds."""
+
+    node_cert_expiry: int = 7_776_000_000_000_000
+
+
+class EncryptionConfig(Struct):
+    """Whether the state is locked after a restart."""
+
+    auto_lock_managers: bool = False
+
+
+class ClusterSpec(Struct):
+    """The cluster as the user wants it (API: `SwarmSpec`)."""
+
+    name: str = "default"
+    labels: dict[str, str] = {}
+    orchestration: OrchestrationConfig = OrchestrationConfig()
+    raft: RaftConfig = RaftConfig()
+    dispatcher: DispatcherConfig = DispatcherConfig()
+    ca_config: CaConfig = field(default=CaConfig(), name="CAConfig")
+    encryption_config: EncryptionConfig = EncryptionConfig()
+
+
+class JoinTokens(Struct):
+    """What a new node must show to join as worker or manager."""
+
+    worker: str = ""
+    manager: str = ""
+
+
+class Cluster(Struct):
+    """The one cluster of a store."""
+
+    id: str = field(name="ID")
+    meta: Meta = Meta()
+    spec: ClusterSpec = ClusterSpec()
+    join_tokens: JoinTokens = JoinTokens()
+    trust_root: str = ""
+    default_addr_pool: list[str] = [DEFAULT_ADDRESS_POOL]
+    subnet_size: int = SUBNET_SIZE
+    data_path_port: int = 4789

@@ -1,0 +1,68 @@
+"""What all nouns share: the struct base, ids, metadata, annotations and drivers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NewType, TypeVar
+
+import msgspec
+
+ServiceId = NewType("ServiceId", str)
+TaskId = NewType("TaskId", str)
+NodeId = NewType("NodeId", str)
+NetworkId = NewType("NetworkId", str)
+SecretId = NewType("SecretId", str)
+ConfigId = NewType("ConfigId", str)
+ContainerId = NewType("ContainerId", str)
+VolumeName = NewType("VolumeName", str)
+
+SECOND = 1_000_000_000
+"""Nanoseconds in a second: the API counts every duration in nanoseconds."""
+
+S = TypeVar("S", bound="Struct")
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+    """The base of all API-shaped data: frozen, PascalCase on the wire, defaults left out.
+
+    Note the difference to what the API *answers*: `hivelet.convert` adds the keys that Docker always writes.
+    """
+
+    def replaced(self: S, **changes: Any) -> S:
+        """A copy with `changes` made."""
+        return msgspec.structs.replace(self, **changes)
+
+
+class Version(Struct):
+    """A store version; every write to any object takes the next number."""
+
+    index: int = 0
+
+
+class Annotations(Struct):
+    """The name and labels that every spec begins with."""
+
+    name: str = ""
+    labels: dict[str, str] = {}
+
+
+class Driver(Struct):
+    """A driver's name and options, as log, network, IPAM and volume drivers have them."""
+
+    name: str = ""
+    options: dict[str, str] = {}
+
+
+class Meta(Struct):
+    """When an object was created and last written, and by which store version."""
+
+    version: Version = Version()
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+class Platform(Struct):
+    """A CPU architecture and an operating system, in Go's words ("amd64", "linux")."""
+
+    architecture: str = ""
+    os: str = msgspec.field(default="", name="OS")

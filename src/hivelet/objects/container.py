@@ -1,0 +1,225 @@
+"""A container as the Docker Engine API describes one: `ContainerConfig`, `HostConfig`, health check, mounts, state.
+
+These are the node's own nouns (the engine's database), not the cluster's. The image's config uses `ContainerConfig` too.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import field
+
+from hivelet.objects.common import Struct
+
+
+class Healthcheck(Struct):
+    """How a container's health is probed. Durations in nanoseconds; 0 means "inherit or default"."""
+
+    test: list[str] = []
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+class ContainerConfig(Struct):
+    """The portable part of a container, which an image can carry as well (API: `ContainerConfig`)."""
+
+    hostname: str = ""
+    domainname: str = ""
+    user: str = ""
+    attach_stdin: bool = False
+    attach_stdout: bool = False
+    attach_stderr: bool = False
+    exposed_ports: dict[str, dict[str, str]] = {}
+    tty: bool = False
+    open_stdin: bool = False
+    stdin_once: bool = False
+    env: list[str] = []
+    cmd: list[str] | None = None
+    healthcheck: Healthcheck | None = None
+    image: str = ""
+    volumes: dict[str, dict[str, str]] = {}
+    working_dir: str = ""
+    entrypoint: list[str] | None = None
+    network_disabled: bool = False
+    on_build: list[str] | None = None
+    labels: dict[str, str] = {}
+    stop_signal: str = ""
+    stop_timeout: int | None = None
+    shell: list[str] | None = None
+
+
+class LogConfig(Struct):
+    """The log driver of a container and its options."""
+
+    type: str = "json-file"
+    config: dict[str, str] = {}
+
+
+class Ulimit(Struct):
+    """One resource limit; -1 means unlimited."""
+
+    name: str
+    soft: int = 0
+    hard: int = 0
+
+
+class DeviceMapping(Struct):
+    """A device of the host inside the container."""
+
+    path_on_host: str
+    path_in_container: str = ""
+    cgroup_permissions: str = "rwm"
+
+
+class BindOptions(Struct):
+    """Options of a bind mount."""
+
+    propagation: str = ""
+    non_recursive: bool = False
+    create_mountpoint: bool = False
+    read_only_non_recursive: bool = False
+    read_only_force_recursive: bool = False
+
+
+class VolumeDriverConfig(Struct):
+    """The driver that creates a volume where it does not exist yet."""
+
+    name: str = ""
+    options: dict[str, str] = {}
+
+
+class VolumeOptions(Struct):
+    """Options of a volume mount."""
+
+    no_copy: bool = False
+    labels: dict[str, str] = {}
+    driver_config: VolumeDriverConfig | None = None
+    subpath: str = ""
+
+
+class TmpfsOptions(Struct):
+    """Options of a tmpfs mount: size in bytes, mode as a file mode."""
+
+    size_bytes: int = 0
+    mode: int = 0
+
+
+class Mount(Struct):
+    """One mount of a container or of a service's container spec (type: bind, volume, tmpfs)."""
+
+    type: str = "volume"
+    source: str = ""
+    target: str = ""
+    read_only: bool = False
+    consistency: str = ""
+    bind_options: BindOptions | None = None
+    volume_options: VolumeOptions | None = None
+    tmpfs_options: TmpfsOptions | None = None
+
+
+class PortBinding(Struct):
+    """Where on the host a container's port is published."""
+
+    host_ip: str = ""
+    host_port: str = ""
+
+
+class ContainerRestartPolicy(Struct):
+    """The restart policy of a plain container; tasks never have one, their orchestrator restarts them."""
+
+    name: str = ""
+    maximum_retry_count: int = 0
+
+
+class HostConfig(Struct):
+    """The host's part of a container. Memory in bytes, CPU in nano-CPUs or in CFS microseconds."""
+
+    binds: list[str] = []
+    log_config: LogConfig = LogConfig()
+    network_mode: str = "default"
+    port_bindings: dict[str, list[PortBinding]] = {}
+    restart_policy: ContainerRestartPolicy = ContainerRestartPolicy()
+    auto_remove: bool = False
+    cap_add: list[str] = []
+    cap_drop: list[str] = []
+    dns: list[str] = []
+    dns_options: list[str] = []
+    dns_search: list[str] = []
+    extra_hosts: list[str] = []
+    group_add: list[str] = []
+    ipc_mode: str = ""
+    cgroup_parent: str = ""
+    cgroupns_mode: str = ""
+    oom_score_adj: int = 0
+    oom_kill_disable: bool | None = None
+    pid_mode: str = ""
+    privileged: bool = False
+    publish_all_ports: bool = False
+    readonly_rootfs: bool = False
+    security_opt: list[str] = []
+    storage_opt: dict[str, str] = {}
+    tmpfs: dict[str, str] = {}
+    shm_size: int = 0
+    sysctls: dict[str, str] = {}
+    runtime: str = ""
+    isolation: str = ""
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    nano_cpus: int = 0
+    memory: int = 0
+    memory_reservation: int = 0
+    memory_swap: int = 0
+    memory_swappiness: int | None = None
+    pids_limit: int | None = None
+    blkio_weight: int = 0
+    devices: list[DeviceMapping] = []
+    device_cgroup_rules: list[str] = []
+    ulimits: list[Ulimit] = []
+    init: bool | None = None
+    mounts: list[Mount] = []
+    masked_paths: list[str] | None = None
+    readonly_paths: list[str] | None = None
+
+
+class HealthProbe(Struct):
+    """One run of a health check."""
+
+    start: datetime
+    end: datetime
+    exit_code: int = 0
+    output: str = ""
+
+
+class Health(Struct):
+    """A container's health: status none, starting, healthy or unhealthy, and the last five probes."""
+
+    status: str = "none"
+    failing_streak: int = 0
+    log: list[HealthProbe] = []
+
+
+class ContainerState(Struct):
+    """What a container is doing (status: created, running, paused, restarting, removing, exited, dead)."""
+
+    status: str = "created"
+    paused: bool = False
+    restarting: bool = False
+    oom_killed: bool = field(default=False, name="OOMKilled")
+    dead: bool = False
+    pid: int = 0
+    exit_code: int = 0
+    error: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    health: Health | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether its first process lives (a paused container is running too)."""
+        return self.status in {"running", "paused"}

@@ -1,0 +1,44 @@
+"""Swarm's default values, each with its source. Durations in nanoseconds."""
+
+from __future__ import annotations
+
+from hivelet.objects.common import SECOND
+
+STOP_GRACE_PERIOD = 10 * SECOND
+"""SIGTERM to SIGKILL (SwarmKit `api/defaults/service.go`)."""
+
+UPDATE_MONITOR = 5 * SECOND
+"""How long a replaced task is watched for failure (SwarmKit `api/defaults/service.go`)."""
+
+UPDATE_PARALLELISM = 1
+"""Tasks replaced at a time where no update config was given (SwarmKit `api/defaults/service.go`)."""
+
+FAILURE_ACTION = "pause"
+"""What a failed update does (SwarmKit)."""
+
+UPDATE_ORDER = "stop-first"
+"""Old task first out (SwarmKit)."""
+
+RESTART_CONDITION = "any"
+"""Every end of a task is followed by a new one (SwarmKit)."""
+
+TASK_HISTORY_LIMIT = 5
+"""Tasks remembered of each slot, the current one included (Docker `swarm init --task-history-limit`)."""
+
+OLD_TASK_TIMEOUT = 60 * SECOND
+"""How long a new task of a slot waits for its predecessor to stop (SwarmKit `defaultOldTaskTimeout`)."""
+
+DEFAULT_ADDRESS_POOL = "10.0.0.0/8"
+"""Where overlay networks get their subnets from (Docker `swarm init --default-addr-pool`)."""
+
+SUBNET_SIZE = 24
+"""Prefix length of such a subnet."""
+
+DYNAMIC_PORTS = range(30000, 32768)
+"""Published ports that are not given are chosen here (SwarmKit `portallocator.go`)."""
+
+DRAIN_TIMEOUT = 10 * SECOND
+"""How long established connections of a leaving task may drain before SIGTERM, where nothing else is said."""
+
+DRAIN_TIMEOUT_LABEL = "com.hivelet.drain-timeout"
+"""Service label that sets the drain limit, as a Go duration ("30s"); "0s" turns the drain off."""

@@ -1,0 +1,148 @@
+"""Services: the user's intent, the endpoint the allocator gave, and how an update stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import field
+
+from hivelet.objects.common import Annotations, Meta, NetworkId, ServiceId, Struct, Version
+from hivelet.objects.network import NetworkAttachmentConfig
+from hivelet.objects.task import PortConfig, TaskSpec
+
+DEPENDS_ON_LABEL = "com.hivelet.depends-on"
+"""Service label that carries `depends_on` through the Docker API: `name[:condition],…` within the same stack."""
+
+STACK_LABEL = "com.docker.stack.namespace"
+"""The label by which the docker CLI marks everything that belongs to a stack."""
+
+
+class ReplicatedMode(Struct):
+    """So many replicas; None means 1."""
+
+    replicas: int | None = None
+
+
+class GlobalMode(Struct):
+    """One task on each node."""
+
+
+class ReplicatedJobMode(Struct):
+    """Run until so many tasks have completed."""
+
+    max_concurrent: int | None = None
+    total_completions: int | None = None
+
+
+class GlobalJobMode(Struct):
+    """Run one task to completion on each node."""
+
+
+class ServiceMode(Struct):
+    """Exactly one of the modes is set; none given means replicated with one replica."""
+
+    replicated: ReplicatedMode | None = None
+    global_: GlobalMode | None = field(default=None, name="Global")
+    replicated_job: ReplicatedJobMode | None = None
+    global_job: GlobalJobMode | None = None
+
+
+class UpdateConfig(Struct):
+    """How an update or rollback proceeds (durations in nanoseconds; parallelism 0 means all at once)."""
+
+    parallelism: int = 0
+    delay: int = 0
+    failure_action: str = ""
+    monitor: int | None = None
+    max_failure_ratio: float = 0.0
+    order: str = ""
+
+
+class EndpointSpec(Struct):
+    """How a service is reached: mode vip or dnsrr, and its published ports."""
+
+    mode: str = ""
+    ports: list[PortConfig] = []
+
+
+class EndpointVirtualIP(Struct):
+    """A service's virtual address in one network, in CIDR notation."""
+
+    network_id: NetworkId = field(name="NetworkID")
+    addr: str = ""
+
+
+class Endpoint(Struct):
+    """What the allocator gave a service: the ports with published numbers, and one VIP for each network."""
+
+    spec: EndpointSpec = EndpointSpec()
+    ports: list[PortConfig] = []
+    virtual_ips: list[EndpointVirtualIP] = field(default_factory=list, name="VirtualIPs")
+
+
+class UpdateStatus(Struct):
+    """How the latest update stands.
+
+    States: updating, paused, completed, rollback_started, rollback_paused, rollback_completed.
+    """
+
+    state: str = ""
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    message: str = ""
+
+
+class JobStatus(Struct):
+    """The iteration of a job and when it was last started."""
+
+    job_iteration: Version = Version()
+    last_execution: datetime | None = None
+
+
+class ServiceSpec(Struct):
+    """A service as the user asked for it (API: `ServiceSpec`)."""
+
+    name: str = ""
+    labels: dict[str, str] = {}
+    task_template: TaskSpec = TaskSpec()
+    mode: ServiceMode = ServiceMode()
+    update_config: UpdateConfig | None = None
+    rollback_config: UpdateConfig | None = None
+    networks: list[NetworkAttachmentConfig] = []
+    """The API's old place for networks, before `TaskTemplate.Networks`; read where the latter is empty."""
+    endpoint_spec: EndpointSpec | None = None
+
+
+class Service(Struct):
+    """A service. `spec_version` moves with every write of `spec`; tasks remember the one they were made from."""
+
+    id: ServiceId = field(name="ID")
+    meta: Meta = Meta()
+    spec: ServiceSpec = ServiceSpec()
+    previous_spec: ServiceSpec | None = None
+    spec_version: Version = Version()
+    previous_spec_version: Version | None = None
+    endpoint: Endpoint | None = None
+    update_status: UpdateStatus | None = None
+    job_status: JobStatus | None = None
+    pending_delete: bool = False
+    """Removed by the user; kept without being shown until its last task is gone, so that connections can drain."""
+
+    @property
+    def annotations(self) -> Annotations:
+        """The service's name and labels, as its tasks remember them."""
+        return Annotations(name=self.spec.name, labels=self.spec.labels)
+
+    @property
+    def networks(self) -> list[NetworkAttachmentConfig]:
+        """The networks that the service's tasks join."""
+        return self.spec.task_template.networks or self.spec.networks
+
+    @property
+    def replicas(self) -> int:
+        """How many slots a replicated service wants (1 where nothing was said; 0 for other modes)."""
+        mode = self.spec.mode
+        if mode.replicated is not None:
+            return 1 if mode.replicated.replicas is None else mode.replicated.replicas
+        others = (mode.global_, mode.replicated_job, mode.global_job)
+        return 1 if all(other is None for other in others) else 0
