@@ -8,13 +8,13 @@ from hivelet.objects.common import Meta, Struct
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE, TASK_HISTORY_LIMIT
 
 
-class OrchestrationConfig(Struct):
+class OrchestrationConfig(Struct, frozen=True, kw_only=True):
     """How many finished tasks of a slot are remembered."""
 
     task_history_retention_limit: int = TASK_HISTORY_LIMIT
 
 
-class RaftConfig(Struct):
+class RaftConfig(Struct, frozen=True, kw_only=True):
     """Docker's Raft settings; kept and shown, without effect on a store that is not Raft."""
 
     snapshot_interval: int = 10000
@@ -24,25 +24,25 @@ class RaftConfig(Struct):
     heartbeat_tick: int = 1
 
 
-class DispatcherConfig(Struct):
+class DispatcherConfig(Struct, frozen=True, kw_only=True):
     """How often agents say that they live, in nanoseconds."""
 
     heartbeat_period: int = 5_000_000_000
 
 
-class CaConfig(Struct):
+class CaConfig(Struct, frozen=True, kw_only=True):
     """How long node certificates hold, in nanoseconds."""
 
     node_cert_expiry: int = 7_776_000_000_000_000
 
 
-class EncryptionConfig(Struct):
+class EncryptionConfig(Struct, frozen=True, kw_only=True):
     """Whether the state is locked after a restart."""
 
     auto_lock_managers: bool = False
 
 
-class ClusterSpec(Struct):
+class ClusterSpec(Struct, frozen=True, kw_only=True):
     """The cluster as the user wants it (API: `SwarmSpec`)."""
 
     name: str = "default"
@@ -54,14 +54,14 @@ class ClusterSpec(Struct):
     encryption_config: EncryptionConfig = EncryptionConfig()
 
 
-class JoinTokens(Struct):
+class JoinTokens(Struct, frozen=True, kw_only=True):
     """What a new node must show to join as worker or manager."""
 
     worker: str = ""
     manager: str = ""
 
 
-class Cluster(Struct):
+class Cluster(Struct, frozen=True, kw_only=True):
     """The one cluster of a store."""
 
     id: str = field(name="ID")

@@ -33,27 +33,27 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_de
         return msgspec.structs.replace(self, **changes)
 
 
-class Version(Struct):
+class Version(Struct, frozen=True, kw_only=True):
     """A store version; every write to any object takes the next number."""
 
     index: int = 0
 
 
-class Annotations(Struct):
+class Annotations(Struct, frozen=True, kw_only=True):
     """The name and labels that every spec begins with."""
 
     name: str = ""
     labels: dict[str, str] = {}
 
 
-class Driver(Struct):
+class Driver(Struct, frozen=True, kw_only=True):
     """A driver's name and options, as log, network, IPAM and volume drivers have them."""
 
     name: str = ""
     options: dict[str, str] = {}
 
 
-class Meta(Struct):
+class Meta(Struct, frozen=True, kw_only=True):
     """When an object was created and last written, and by which store version."""
 
     version: Version = Version()
@@ -61,7 +61,7 @@ class Meta(Struct):
     updated_at: datetime | None = None
 
 
-class Platform(Struct):
+class Platform(Struct, frozen=True, kw_only=True):
     """A CPU architecture and an operating system, in Go's words ("amd64", "linux")."""
 
     architecture: str = ""

@@ -12,7 +12,7 @@ from msgspec import field
 from hivelet.objects.common import Struct
 
 
-class Healthcheck(Struct):
+class Healthcheck(Struct, frozen=True, kw_only=True):
     """How a container's health is probed. Durations in nanoseconds; 0 means "inherit or default"."""
 
     test: list[str] = []
@@ -23,7 +23,7 @@ class Healthcheck(Struct):
     retries: int = 0
 
 
-class ContainerConfig(Struct):
+class ContainerConfig(Struct, frozen=True, kw_only=True):
     """The portable part of a container, which an image can carry as well (API: `ContainerConfig`)."""
 
     hostname: str = ""
@@ -51,14 +51,14 @@ class ContainerConfig(Struct):
     shell: list[str] | None = None
 
 
-class LogConfig(Struct):
+class LogConfig(Struct, frozen=True, kw_only=True):
     """The log driver of a container and its options."""
 
     type: str = "json-file"
     config: dict[str, str] = {}
 
 
-class Ulimit(Struct):
+class Ulimit(Struct, frozen=True, kw_only=True):
     """One resource limit; -1 means unlimited."""
 
     name: str
@@ -66,7 +66,7 @@ class Ulimit(Struct):
     hard: int = 0
 
 
-class DeviceMapping(Struct):
+class DeviceMapping(Struct, frozen=True, kw_only=True):
     """A device of the host inside the container."""
 
     path_on_host: str
@@ -74,7 +74,7 @@ class DeviceMapping(Struct):
     cgroup_permissions: str = "rwm"
 
 
-class BindOptions(Struct):
+class BindOptions(Struct, frozen=True, kw_only=True):
     """Options of a bind mount."""
 
     propagation: str = ""
@@ -84,14 +84,14 @@ class BindOptions(Struct):
     read_only_force_recursive: bool = False
 
 
-class VolumeDriverConfig(Struct):
+class VolumeDriverConfig(Struct, frozen=True, kw_only=True):
     """The driver that creates a volume where it does not exist yet."""
 
     name: str = ""
     options: dict[str, str] = {}
 
 
-class VolumeOptions(Struct):
+class VolumeOptions(Struct, frozen=True, kw_only=True):
     """Options of a volume mount."""
 
     no_copy: bool = False
@@ -100,14 +100,14 @@ class VolumeOptions(Struct):
     subpath: str = ""
 
 
-class TmpfsOptions(Struct):
+class TmpfsOptions(Struct, frozen=True, kw_only=True):
     """Options of a tmpfs mount: size in bytes, mode as a file mode."""
 
     size_bytes: int = 0
     mode: int = 0
 
 
-class Mount(Struct):
+class Mount(Struct, frozen=True, kw_only=True):
     """One mount of a container or of a service's container spec (type: bind, volume, tmpfs)."""
 
     type: str = "volume"
@@ -120,21 +120,21 @@ class Mount(Struct):
     tmpfs_options: TmpfsOptions | None = None
 
 
-class PortBinding(Struct):
+class PortBinding(Struct, frozen=True, kw_only=True):
     """Where on the host a container's port is published."""
 
     host_ip: str = ""
     host_port: str = ""
 
 
-class ContainerRestartPolicy(Struct):
+class ContainerRestartPolicy(Struct, frozen=True, kw_only=True):
     """The restart policy of a plain container; tasks never have one, their orchestrator restarts them."""
 
     name: str = ""
     maximum_retry_count: int = 0
 
 
-class HostConfig(Struct):
+class HostConfig(Struct, frozen=True, kw_only=True):
     """The host's part of a container. Memory in bytes, CPU in nano-CPUs or in CFS microseconds."""
 
     binds: list[str] = []
@@ -187,7 +187,7 @@ class HostConfig(Struct):
     readonly_paths: list[str] | None = None
 
 
-class HealthProbe(Struct):
+class HealthProbe(Struct, frozen=True, kw_only=True):
     """One run of a health check."""
 
     start: datetime
@@ -196,7 +196,7 @@ class HealthProbe(Struct):
     output: str = ""
 
 
-class Health(Struct):
+class Health(Struct, frozen=True, kw_only=True):
     """A container's health: status none, starting, healthy or unhealthy, and the last five probes."""
 
     status: str = "none"
@@ -204,7 +204,7 @@ class Health(Struct):
     log: list[HealthProbe] = []
 
 
-class ContainerState(Struct):
+class ContainerState(Struct, frozen=True, kw_only=True):
     """What a container is doing (status: created, running, paused, restarting, removing, exited, dead)."""
 
     status: str = "created"

@@ -7,7 +7,7 @@ from msgspec import field
 from hivelet.objects.common import Annotations, Driver, Meta, NetworkId, Struct
 
 
-class NetworkAttachmentConfig(Struct):
+class NetworkAttachmentConfig(Struct, frozen=True, kw_only=True):
     """A service's wish to join a network, by id or name."""
 
     target: str = ""
@@ -15,7 +15,7 @@ class NetworkAttachmentConfig(Struct):
     driver_opts: dict[str, str] = {}
 
 
-class IpamConfig(Struct):
+class IpamConfig(Struct, frozen=True, kw_only=True):
     """One address pool: subnet and ip_range in CIDR notation, gateway a plain address."""
 
     subnet: str = ""
@@ -24,14 +24,14 @@ class IpamConfig(Struct):
     auxiliary_addresses: dict[str, str] = {}
 
 
-class IpamOptions(Struct):
+class IpamOptions(Struct, frozen=True, kw_only=True):
     """The IPAM driver and the address pools asked for or given."""
 
     driver: Driver = Driver(name="default")
     configs: list[IpamConfig] = []
 
 
-class NetworkSpec(Struct):
+class NetworkSpec(Struct, frozen=True, kw_only=True):
     """A network as the user asked for it."""
 
     annotations: Annotations = Annotations()
@@ -49,7 +49,7 @@ class NetworkSpec(Struct):
         return self.annotations.name
 
 
-class Network(Struct):
+class Network(Struct, frozen=True, kw_only=True):
     """A network of the cluster. `ipam` is what the allocator gave it; None until then (state "not allocated")."""
 
     id: NetworkId = field(name="ID")

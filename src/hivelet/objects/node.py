@@ -8,7 +8,7 @@ from hivelet.objects.common import Meta, NodeId, Platform, Struct
 from hivelet.objects.task import Resources
 
 
-class NodeSpec(Struct):
+class NodeSpec(Struct, frozen=True, kw_only=True):
     """What the user wants of a node (role manager, worker; availability active, pause, drain)."""
 
     name: str = ""
@@ -17,14 +17,14 @@ class NodeSpec(Struct):
     availability: str = "active"
 
 
-class PluginDescription(Struct):
+class PluginDescription(Struct, frozen=True, kw_only=True):
     """A driver that a node has."""
 
     type: str = ""
     name: str = ""
 
 
-class EngineDescription(Struct):
+class EngineDescription(Struct, frozen=True, kw_only=True):
     """The engine of a node: version, labels and drivers."""
 
     engine_version: str = ""
@@ -32,7 +32,7 @@ class EngineDescription(Struct):
     plugins: list[PluginDescription] = []
 
 
-class TlsInfo(Struct):
+class TlsInfo(Struct, frozen=True, kw_only=True):
     """The node's trust root: PEM certificate, and issuer fields in base64 DER."""
 
     trust_root: str = ""
@@ -40,7 +40,7 @@ class TlsInfo(Struct):
     cert_issuer_public_key: str = ""
 
 
-class NodeDescription(Struct):
+class NodeDescription(Struct, frozen=True, kw_only=True):
     """What an agent says of its node."""
 
     hostname: str = ""
@@ -50,7 +50,7 @@ class NodeDescription(Struct):
     tls_info: TlsInfo = field(default=TlsInfo(), name="TLSInfo")
 
 
-class NodeStatus(Struct):
+class NodeStatus(Struct, frozen=True, kw_only=True):
     """Whether a node is there (state unknown, down, ready, disconnected) and its address."""
 
     state: str = "unknown"
@@ -58,7 +58,7 @@ class NodeStatus(Struct):
     addr: str = ""
 
 
-class ManagerStatus(Struct):
+class ManagerStatus(Struct, frozen=True, kw_only=True):
     """A manager's standing (reachability unknown, unreachable, reachable)."""
 
     leader: bool = False
@@ -66,7 +66,7 @@ class ManagerStatus(Struct):
     addr: str = ""
 
 
-class Node(Struct):
+class Node(Struct, frozen=True, kw_only=True):
     """A machine of the cluster."""
 
     id: NodeId = field(name="ID")

@@ -7,7 +7,7 @@ from msgspec import field
 from hivelet.objects.common import ConfigId, Driver, Meta, SecretId, Struct
 
 
-class SecretSpec(Struct):
+class SecretSpec(Struct, frozen=True, kw_only=True):
     """A secret as the user gave it; never answered by the API with its data."""
 
     name: str = ""
@@ -17,7 +17,7 @@ class SecretSpec(Struct):
     templating: Driver | None = None
 
 
-class Secret(Struct):
+class Secret(Struct, frozen=True, kw_only=True):
     """A secret of the cluster."""
 
     id: SecretId = field(name="ID")
@@ -25,7 +25,7 @@ class Secret(Struct):
     spec: SecretSpec = SecretSpec()
 
 
-class ConfigSpec(Struct):
+class ConfigSpec(Struct, frozen=True, kw_only=True):
     """A config as the user gave it."""
 
     name: str = ""
@@ -34,7 +34,7 @@ class ConfigSpec(Struct):
     templating: Driver | None = None
 
 
-class Config(Struct):
+class Config(Struct, frozen=True, kw_only=True):
     """A config of the cluster."""
 
     id: ConfigId = field(name="ID")

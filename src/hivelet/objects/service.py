@@ -17,28 +17,28 @@ STACK_LABEL = "com.docker.stack.namespace"
 """The label by which the docker CLI marks everything that belongs to a stack."""
 
 
-class ReplicatedMode(Struct):
+class ReplicatedMode(Struct, frozen=True, kw_only=True):
     """So many replicas; None means 1."""
 
     replicas: int | None = None
 
 
-class GlobalMode(Struct):
+class GlobalMode(Struct, frozen=True, kw_only=True):
     """One task on each node."""
 
 
-class ReplicatedJobMode(Struct):
+class ReplicatedJobMode(Struct, frozen=True, kw_only=True):
     """Run until so many tasks have completed."""
 
     max_concurrent: int | None = None
     total_completions: int | None = None
 
 
-class GlobalJobMode(Struct):
+class GlobalJobMode(Struct, frozen=True, kw_only=True):
     """Run one task to completion on each node."""
 
 
-class ServiceMode(Struct):
+class ServiceMode(Struct, frozen=True, kw_only=True):
     """Exactly one of the modes is set; none given means replicated with one replica."""
 
     replicated: ReplicatedMode | None = None
@@ -47,7 +47,7 @@ class ServiceMode(Struct):
     global_job: GlobalJobMode | None = None
 
 
-class UpdateConfig(Struct):
+class UpdateConfig(Struct, frozen=True, kw_only=True):
     """How an update or rollback proceeds (durations in nanoseconds; parallelism 0 means all at once)."""
 
     parallelism: int = 0
@@ -58,21 +58,21 @@ class UpdateConfig(Struct):
     order: str = ""
 
 
-class EndpointSpec(Struct):
+class EndpointSpec(Struct, frozen=True, kw_only=True):
     """How a service is reached: mode vip or dnsrr, and its published ports."""
 
     mode: str = ""
     ports: list[PortConfig] = []
 
 
-class EndpointVirtualIP(Struct):
+class EndpointVirtualIP(Struct, frozen=True, kw_only=True):
     """A service's virtual address in one network, in CIDR notation."""
 
     network_id: NetworkId = field(name="NetworkID")
     addr: str = ""
 
 
-class Endpoint(Struct):
+class Endpoint(Struct, frozen=True, kw_only=True):
     """What the allocator gave a service: the ports with published numbers, and one VIP for each network."""
 
     spec: EndpointSpec = EndpointSpec()
@@ -80,7 +80,7 @@ class Endpoint(Struct):
     virtual_ips: list[EndpointVirtualIP] = field(default_factory=list, name="VirtualIPs")
 
 
-class UpdateStatus(Struct):
+class UpdateStatus(Struct, frozen=True, kw_only=True):
     """How the latest update stands.
 
     States: updating, paused, completed, rollback_started, rollback_paused, rollback_completed.
@@ -92,14 +92,14 @@ class UpdateStatus(Struct):
     message: str = ""
 
 
-class JobStatus(Struct):
+class JobStatus(Struct, frozen=True, kw_only=True):
     """The iteration of a job and when it was last started."""
 
     job_iteration: Version = Version()
     last_execution: datetime | None = None
 
 
-class ServiceSpec(Struct):
+class ServiceSpec(Struct, frozen=True, kw_only=True):
     """A service as the user asked for it (API: `ServiceSpec`)."""
 
     name: str = ""
@@ -113,7 +113,7 @@ class ServiceSpec(Struct):
     endpoint_spec: EndpointSpec | None = None
 
 
-class Service(Struct):
+class Service(Struct, frozen=True, kw_only=True):
     """A service. `spec_version` moves with every write of `spec`; tasks remember the one they were made from."""
 
     id: ServiceId = field(name="ID")

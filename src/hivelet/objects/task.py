@@ -56,7 +56,7 @@ class TaskState(StrEnum):
 _ORDER = {state: place for place, state in enumerate(TaskState)}
 
 
-class SecretReferenceFile(Struct):
+class SecretReferenceFile(Struct, frozen=True, kw_only=True):
     """Where a secret or config appears in a container. `mode` is a file mode; uid and gid are strings as in the API."""
 
     name: str = ""
@@ -65,7 +65,7 @@ class SecretReferenceFile(Struct):
     mode: int = 0o444
 
 
-class SecretReference(Struct):
+class SecretReference(Struct, frozen=True, kw_only=True):
     """A secret that a container may read."""
 
     file: SecretReferenceFile | None = None
@@ -73,7 +73,7 @@ class SecretReference(Struct):
     secret_name: str = ""
 
 
-class ConfigReference(Struct):
+class ConfigReference(Struct, frozen=True, kw_only=True):
     """A config that a container may read."""
 
     file: SecretReferenceFile | None = None
@@ -82,7 +82,7 @@ class ConfigReference(Struct):
     config_name: str = ""
 
 
-class DnsConfig(Struct):
+class DnsConfig(Struct, frozen=True, kw_only=True):
     """Resolver settings of a task's containers."""
 
     nameservers: list[str] = []
@@ -90,7 +90,7 @@ class DnsConfig(Struct):
     options: list[str] = []
 
 
-class SeLinuxContext(Struct):
+class SeLinuxContext(Struct, frozen=True, kw_only=True):
     """SELinux labels."""
 
     disable: bool = False
@@ -100,7 +100,7 @@ class SeLinuxContext(Struct):
     level: str = ""
 
 
-class CredentialSpec(Struct):
+class CredentialSpec(Struct, frozen=True, kw_only=True):
     """A Windows credential spec; kept as it was given."""
 
     config: str = ""
@@ -108,20 +108,20 @@ class CredentialSpec(Struct):
     registry: str = ""
 
 
-class SeccompOpts(Struct):
+class SeccompOpts(Struct, frozen=True, kw_only=True):
     """Seccomp settings of a service's containers (mode: default, unconfined, custom)."""
 
     mode: str = ""
     profile: str = ""
 
 
-class AppArmorOpts(Struct):
+class AppArmorOpts(Struct, frozen=True, kw_only=True):
     """AppArmor settings of a service's containers (mode: default, disabled)."""
 
     mode: str = ""
 
 
-class Privileges(Struct):
+class Privileges(Struct, frozen=True, kw_only=True):
     """Security settings of a service's containers."""
 
     credential_spec: CredentialSpec | None = None
@@ -131,7 +131,7 @@ class Privileges(Struct):
     no_new_privileges: bool = False
 
 
-class ContainerSpec(Struct):
+class ContainerSpec(Struct, frozen=True, kw_only=True):
     """The container that each task of a service runs (API: `ContainerSpec`; durations in nanoseconds)."""
 
     image: str = ""
@@ -164,7 +164,7 @@ class ContainerSpec(Struct):
     oom_score_adj: int = 0
 
 
-class Limit(Struct):
+class Limit(Struct, frozen=True, kw_only=True):
     """What a task may use at most: nano-CPUs, bytes, processes; 0 means no limit."""
 
     nano_cpus: int = field(default=0, name="NanoCPUs")
@@ -172,28 +172,28 @@ class Limit(Struct):
     pids: int = 0
 
 
-class NamedGenericResource(Struct):
+class NamedGenericResource(Struct, frozen=True, kw_only=True):
     """A generic resource with names, such as one GPU by its id."""
 
     kind: str = ""
     value: str = ""
 
 
-class DiscreteGenericResource(Struct):
+class DiscreteGenericResource(Struct, frozen=True, kw_only=True):
     """A generic resource that is counted."""
 
     kind: str = ""
     value: int = 0
 
 
-class GenericResource(Struct):
+class GenericResource(Struct, frozen=True, kw_only=True):
     """One of the two kinds of generic resources."""
 
     named_resource_spec: NamedGenericResource | None = None
     discrete_resource_spec: DiscreteGenericResource | None = None
 
 
-class Resources(Struct):
+class Resources(Struct, frozen=True, kw_only=True):
     """An amount of a node's resources: nano-CPUs and bytes."""
 
     nano_cpus: int = field(default=0, name="NanoCPUs")
@@ -201,7 +201,7 @@ class Resources(Struct):
     generic_resources: list[GenericResource] = []
 
 
-class ResourceRequirements(Struct):
+class ResourceRequirements(Struct, frozen=True, kw_only=True):
     """What a task may use at most and what the scheduler must keep for it."""
 
     limits: Limit | None = None
@@ -210,7 +210,7 @@ class ResourceRequirements(Struct):
     memory_swappiness: int | None = None
 
 
-class RestartPolicy(Struct):
+class RestartPolicy(Struct, frozen=True, kw_only=True):
     """When a finished task is replaced (condition: none, on-failure, any; durations in nanoseconds).
 
     `delay` None means "none given": at once, then with backoff. `max_attempts` 0 means no limit.
@@ -222,19 +222,19 @@ class RestartPolicy(Struct):
     window: int | None = None
 
 
-class SpreadOver(Struct):
+class SpreadOver(Struct, frozen=True, kw_only=True):
     """Spread tasks evenly over the values of a node label."""
 
     spread_descriptor: str = ""
 
 
-class PlacementPreference(Struct):
+class PlacementPreference(Struct, frozen=True, kw_only=True):
     """One placement preference; spreading is the only kind there is."""
 
     spread: SpreadOver | None = None
 
 
-class Placement(Struct):
+class Placement(Struct, frozen=True, kw_only=True):
     """Where tasks may run."""
 
     constraints: list[str] = []
@@ -243,7 +243,7 @@ class Placement(Struct):
     platforms: list[Platform] = []
 
 
-class TaskSpec(Struct):
+class TaskSpec(Struct, frozen=True, kw_only=True):
     """What a service wants each of its tasks to be. `depends_on` is hivelet's own (see `hivelet.objects.service`)."""
 
     container_spec: ContainerSpec | None = None
@@ -256,7 +256,7 @@ class TaskSpec(Struct):
     runtime: str = ""
 
 
-class ContainerStatus(Struct):
+class ContainerStatus(Struct, frozen=True, kw_only=True):
     """The container behind a task, as the agent reports it."""
 
     container_id: ContainerId = field(default=ContainerId(""), name="ContainerID")
@@ -264,7 +264,7 @@ class ContainerStatus(Struct):
     exit_code: int = 0
 
 
-class PortConfig(Struct):
+class PortConfig(Struct, frozen=True, kw_only=True):
     """A published port (protocol tcp, udp, sctp; publish mode ingress, host); published 0 means "choose one".
 
     `host_ip` is hivelet's extension: the one address of the host that the port is bound to; "" means all.
@@ -278,13 +278,13 @@ class PortConfig(Struct):
     host_ip: str = field(default="", name="HostIP")
 
 
-class PortStatus(Struct):
+class PortStatus(Struct, frozen=True, kw_only=True):
     """The host-mode ports that a task holds."""
 
     ports: list[PortConfig] = []
 
 
-class TaskStatus(Struct):
+class TaskStatus(Struct, frozen=True, kw_only=True):
     """What the agent (or, up to ASSIGNED, the manager) last said of a task."""
 
     timestamp: datetime | None = None
@@ -295,7 +295,7 @@ class TaskStatus(Struct):
     port_status: PortStatus | None = None
 
 
-class NetworkAttachment(Struct):
+class NetworkAttachment(Struct, frozen=True, kw_only=True):
     """A task's place in one network: addresses in CIDR notation."""
 
     network_id: NetworkId = field(name="NetworkID")
@@ -304,7 +304,7 @@ class NetworkAttachment(Struct):
     driver_opts: dict[str, str] = {}
 
 
-class Task(Struct):
+class Task(Struct, frozen=True, kw_only=True):
     """One attempt to run a slot of a service.
 
     `slot` is 0 for tasks of global services, which are told apart by `node_id`. `desired_state` is written by the
