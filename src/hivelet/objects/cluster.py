@@ -69,6 +69,6 @@ class Cluster(Struct, frozen=True, kw_only=True):
     spec: ClusterSpec = ClusterSpec()
     join_tokens: JoinTokens = JoinTokens()
     trust_root: str = ""
-    default_addr_pool: list[str] = [DEFAULT_ADDRESS_POOL]
+    default_addr_pool: tuple[str, ...] = (DEFAULT_ADDRESS_POOL,)
     subnet_size: int = SUBNET_SIZE
     data_path_port: int = 4789

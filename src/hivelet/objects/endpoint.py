@@ -1,0 +1,57 @@
+"""What a node's data plane must know: services as entries with addresses and ports, tasks as backends.
+
+Entries come from the manager with the assignments; backends of local tasks come from the agent itself, so that a
+dead task leaves the balancer in the moment of its death and a new one is reachable before it is announced.
+"""
+
+from __future__ import annotations
+
+from hivelet.objects.common import NetworkId, ServiceId, Struct, TaskId
+from hivelet.objects.task import PortConfig
+
+
+class BridgeNetwork(Struct, frozen=True, kw_only=True):
+    """A network as one node sees it: a Linux bridge. Subnet in CIDR notation, gateway a plain address.
+
+    `kind` is "overlay" (a stack's or user's network), "ingress", "gateway" (`docker_gwbridge`) or "bridge".
+    """
+
+    id: NetworkId
+    name: str
+    kind: str = "overlay"
+    subnet: str = ""
+    gateway: str = ""
+    bridge: str = ""
+    """The link's name; "" lets `hivelet.network.names` derive it from the id."""
+    internal: bool = False
+    icc: bool = True
+    masquerade: bool = True
+    mtu: int = 1500
+
+
+class ServiceEntry(Struct, frozen=True, kw_only=True):
+    """A service as callers see it: its names, one VIP (plain address) for each network, its published ports."""
+
+    service_id: ServiceId
+    name: str
+    mode: str = "vip"
+    vips: dict[NetworkId, str] = {}
+    ports: list[PortConfig] = []
+    aliases: dict[NetworkId, list[str]] = {}
+    """Network aliases (a stack's short service names among them) that resolve like the service's name."""
+    affinity: bool = False
+    """Whether connections of one client address should stay with one backend."""
+
+
+class Backend(Struct, frozen=True, kw_only=True):
+    """A task that can take connections: its plain address in each network.
+
+    `host_ports` are the host-mode ports it holds.
+    """
+
+    task_id: TaskId
+    service_id: ServiceId
+    service_name: str
+    addresses: dict[NetworkId, str] = {}
+    host_ports: list[PortConfig] = []
+    hostname: str = ""
