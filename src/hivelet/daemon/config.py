@@ -1,0 +1,98 @@
+"""How a hiveletd is configured: defaults, then the file, then the command line. Pure but for reading the file."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from hivelet.errors import InvalidParameter
+
+DEFAULT_HOST = "unix:///run/hivelet.sock"
+DEFAULT_FILE = Path("/etc/hivelet/hiveletd.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonConfig:
+    """Where a hiveletd listens and keeps its things.
+
+    `root` survives a reboot, `run` does not. The file's keys are these names with `-` for `_`.
+    """
+
+    host: tuple[str, ...] = (DEFAULT_HOST,)
+    root: Path = Path("/var/lib/hivelet")
+    run: Path = Path("/run/hivelet")
+    cgroup_parent: str = "hivelet"
+    log_level: str = "info"
+    log_format: str = "text"
+    runtime: str = ""
+    """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
+
+
+_CHOICES = {
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+    "runtime": ("", "crun", "runc"),
+}
+
+
+def load_config(path: Path, overrides: Mapping[str, Any]) -> DaemonConfig:
+    """The configuration out of a TOML file (which may be missing if it is the default one) and `overrides`.
+
+    Raises:
+        InvalidParameter: the file cannot be read, or a key or value is not one; it names the file and the key.
+    """
+    settings = _read(path)
+    for key, value in settings.items():
+        _check(path, key, value)
+    given = {key: value for key, value in overrides.items() if value not in (None, ())}
+    return _build({key.replace("-", "_"): value for key, value in settings.items()} | given)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        if path == DEFAULT_FILE:
+            return {}
+        raise InvalidParameter(
+            f"{path}: there is no such file; leave out --config, or create it"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidParameter(f"{path}: cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidParameter(f"{path}: this is not TOML: {error}") from error
+
+
+def _check(path: Path, key: str, value: Any) -> None:
+    known = [field.name.replace("_", "-") for field in fields(DaemonConfig)]
+    if key not in known:
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
+        raise InvalidParameter(f'{path}: unknown key "{key}"; {hint}')
+    wanted = (str, list) if key == "host" else (str,)
+    if not isinstance(value, wanted) or (
+        isinstance(value, list) and not all(isinstance(v, str) for v in value)
+    ):
+        raise InvalidParameter(
+            f'{path}: "{key}" must be a string{" or a list of strings" if key == "host" else ""}'
+        )
+
+
+def _build(settings: Mapping[str, Any]) -> DaemonConfig:
+    values = dict(settings)
+    host = values.get("host")
+    if host is not None:
+        values["host"] = (host,) if isinstance(host, str) else tuple(host)
+    for key in ("root", "run"):
+        if key in values:
+            values[key] = Path(values[key]).absolute()
+    for key, allowed in _CHOICES.items():
+        if values.get(key, allowed[0]) not in allowed:
+            raise InvalidParameter(
+                f'{key.replace("_", "-")}: "{values[key]}" is none of {", ".join(filter(None, allowed))}'
+            )
+    return replace(DaemonConfig(), **values)

@@ -1,0 +1,31 @@
+"""One hiveletd for each root: a lock on a file, which the kernel drops when the process dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from hivelet.errors import Conflict
+
+
+def hold_lock(root: Path) -> int:
+    """Take the lock of `root` for the life of this process; the descriptor must stay open.
+
+    Raises:
+        Conflict: another hiveletd has it; the message names its process.
+    """
+    root.mkdir(parents=True, exist_ok=True, mode=0o711)
+    path = root / "hiveletd.pid"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.read(descriptor, 32).decode().strip() or "unknown"
+        os.close(descriptor)
+        raise Conflict(
+            f"another hiveletd (process {holder}) already uses {root}; stop it, or give this one another --root"
+        ) from error
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor

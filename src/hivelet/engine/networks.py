@@ -1,0 +1,210 @@
+"""Networks that only this node has: `bridge`, `host`, `none`, `docker_gwbridge` and bridges that the user made.
+
+Overlay networks belong to the cluster store; here is what `docker network ls` shows with scope local.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from hivelet.engine.database import Database
+from hivelet.engine.events import EventBus
+from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
+from hivelet.kit.clock import Clock
+from hivelet.kit.ids import new_hex_id
+from hivelet.network.ipam import check_subnet, choose_subnet
+from hivelet.objects.common import NetworkId, Struct
+from hivelet.objects.endpoint import BridgeNetwork
+from hivelet.objects.network import IpamConfig, NetworkSpec
+
+GATEWAY_BRIDGE = "docker_gwbridge"
+"""The network that is every task's way out; Docker's name for it."""
+
+PREDEFINED = ("bridge", "host", "none")
+"""Networks that every engine has and nobody can remove."""
+
+LOCAL_POOLS = tuple(
+    [(f"172.{second}.0.0/16", 16) for second in range(17, 32)] + [("192.168.0.0/16", 20)]
+)
+"""Docker's default address pools for local networks: base and size (moby `daemon/networks`, `ipamutils`)."""
+
+_BRIDGE = "com.docker.network.bridge."
+
+
+class LocalNetwork(Struct, frozen=True, kw_only=True):
+    """A network of this node. `pool` is the subnet in use, whether asked for or chosen."""
+
+    id: NetworkId
+    name: str
+    created_at: datetime
+    driver: str = "bridge"
+    pool: IpamConfig = IpamConfig()
+    options: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    internal: bool = False
+    attachable: bool = False
+
+    @property
+    def bridge(self) -> BridgeNetwork:
+        """The network as the data plane builds it."""
+        return BridgeNetwork(
+            id=self.id,
+            name=self.name,
+            kind="gateway" if self.name == GATEWAY_BRIDGE else "bridge",
+            subnet=self.pool.subnet,
+            gateway=self.pool.gateway,
+            bridge=self.options.get(_BRIDGE + "name", ""),
+            internal=self.internal,
+            icc=self.options.get(_BRIDGE + "enable_icc", "true").lower() != "false",
+            masquerade=self.options.get(_BRIDGE + "enable_ip_masquerade", "true").lower()
+            != "false",
+            mtu=int(self.options.get("com.docker.network.driver.mtu", "1500")),
+        )
+
+
+class LocalNetworks:
+    """The node's own networks. `used_subnets` tells what is taken on this host, by anybody."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: EventBus,
+        clock: Clock,
+        used_subnets: Callable[[], Iterable[tuple[str, str]]],
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._clock = clock
+        self._used_subnets = used_subnets
+        self._networks = {n.id: n for n in database.load("network", LocalNetwork)}
+        for name in PREDEFINED:
+            if self._named(name) is None:
+                driver = {"none": "null"}.get(name, name)
+                self._put(
+                    LocalNetwork(
+                        id=NetworkId(new_hex_id()), name=name, driver=driver, created_at=clock.now()
+                    )
+                )
+
+    def list(self) -> list[LocalNetwork]:
+        """All local networks, by name."""
+        return sorted(self._networks.values(), key=lambda network: network.name)
+
+    def find(self, reference: str) -> LocalNetwork | None:
+        """The network of that name, id or unambiguous beginning of an id; None if there is none."""
+        exact = self._named(reference) or self._networks.get(NetworkId(reference))
+        if exact is not None:
+            return exact
+        near = [n for n in self._networks.values() if reference and n.id.startswith(reference)]
+        return near[0] if len(near) == 1 else None
+
+    def create(self, spec: NetworkSpec) -> LocalNetwork:
+        """Make a bridge network, as `docker network create` does.
+
+        Raises:
+            InvalidParameter: no such driver, or addresses that cannot be.
+            Conflict: the name is taken, or the subnet overlaps with one in use.
+        """
+        driver = spec.driver_configuration.name or "bridge"
+        if driver != "bridge":
+            raise InvalidParameter(
+                f'could not find plugin {driver} in v1 plugin registry: hivelet has the drivers "bridge" and "overlay"'
+            )
+        if self._named(spec.name) is not None:
+            raise Conflict(f"network with name {spec.name} already exists")
+        if spec.name in ("", "default", "container"):
+            raise InvalidParameter(f'"{spec.name}" cannot be the name of a network')
+        configs = spec.ipam.configs if spec.ipam else []
+        network = LocalNetwork(
+            id=NetworkId(new_hex_id()),
+            name=spec.name,
+            driver=driver,
+            created_at=self._clock.now(),
+            pool=self._pool(configs[0] if configs else IpamConfig()),
+            options=spec.driver_configuration.options,
+            labels=spec.annotations.labels,
+            internal=spec.internal,
+            attachable=spec.attachable,
+        )
+        self._put(network)
+        self._events.publish(
+            "network", "create", network.id, {"name": network.name, "type": driver}
+        )
+        return network
+
+    def ensure_gateway_bridge(self) -> LocalNetwork:
+        """`docker_gwbridge`: the one the user made, or a new one that avoids every subnet in use."""
+        existing = self._named(GATEWAY_BRIDGE)
+        if existing is not None:
+            return existing
+        return self.create(_gateway_spec())
+
+    def remove(self, reference: str, endpoints: tuple[str, ...] = ()) -> LocalNetwork:
+        """Forget a network.
+
+        Raises:
+            NotFound: there is no such network.
+            Forbidden: it is predefined, or containers `endpoints` are attached to it.
+        """
+        network = self.find(reference)
+        if network is None:
+            raise NotFound(f"network {reference} not found")
+        if network.name in PREDEFINED:
+            raise Forbidden(f"{network.name} is a pre-defined network and cannot be removed")
+        if endpoints:
+            raise Forbidden(
+                f"error while removing network: network {network.name} id {network.id} has active endpoints"
+            )
+        self.forget(network)
+        return network
+
+    def forget(self, network: LocalNetwork) -> None:
+        """Take a network out of the database, whoever made it."""
+        del self._networks[network.id]
+        self._database.remove("network", network.id)
+        self._events.publish(
+            "network", "destroy", network.id, {"name": network.name, "type": network.driver}
+        )
+
+    def _pool(self, wish: IpamConfig) -> IpamConfig:
+        used = list(self._used_subnets()) + [
+            (n.pool.subnet, f"network {n.name}") for n in self._networks.values() if n.pool.subnet
+        ]
+        if wish.subnet:
+            check_subnet(wish.subnet, used)
+            subnet = wish.subnet
+        else:
+            subnet = choose_subnet(LOCAL_POOLS, used)
+        parsed = ipaddress.ip_network(subnet)
+        gateway = wish.gateway or str(parsed.network_address + 1)
+        if ipaddress.ip_address(gateway) not in parsed:
+            raise InvalidParameter(
+                f"no matching subnet for gateway {gateway}: it is not in {subnet}"
+            )
+        return wish.replaced(subnet=subnet, gateway=gateway)
+
+    def _named(self, name: str) -> LocalNetwork | None:
+        return next((n for n in self._networks.values() if n.name == name), None)
+
+    def _put(self, network: LocalNetwork) -> None:
+        self._networks[network.id] = network
+        self._database.put("network", network.id, network)
+
+
+def _gateway_spec() -> NetworkSpec:
+    from hivelet.objects.common import Annotations, Driver
+
+    return NetworkSpec(
+        annotations=Annotations(name=GATEWAY_BRIDGE),
+        driver_configuration=Driver(
+            name="bridge",
+            options={
+                _BRIDGE + "enable_icc": "false",
+                _BRIDGE + "enable_ip_masquerade": "true",
+                _BRIDGE + "name": GATEWAY_BRIDGE,
+            },
+        ),
+        scope="local",
+    )

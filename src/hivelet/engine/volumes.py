@@ -1,0 +1,123 @@
+"""Volumes of the `local` driver: directories that outlive the containers which mount them.
+
+A volume is never removed with a service or a stack; anonymous ones go with the container they were made for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+from hivelet.engine.database import Database
+from hivelet.engine.events import EventBus
+from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented, System
+from hivelet.kit.clock import Clock
+from hivelet.kit.ids import new_hex_id
+from hivelet.objects.common import Struct
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+
+
+class Volume(Struct, frozen=True, kw_only=True):
+    """A volume. `anonymous` ones were made for one container and go with it."""
+
+    name: str
+    driver: str = "local"
+    mountpoint: str = ""
+    created_at: datetime
+    labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+    anonymous: bool = False
+
+
+class Volumes:
+    """The volumes of this node, kept under `root/NAME/_data`."""
+
+    def __init__(self, root: Path, database: Database, events: EventBus, clock: Clock) -> None:
+        self._root = root
+        self._database = database
+        self._events = events
+        self._clock = clock
+        self._volumes = {v.name: v for v in database.load("volume", Volume)}
+
+    def list(self) -> list[Volume]:
+        """All volumes, by name."""
+        return sorted(self._volumes.values(), key=lambda volume: volume.name)
+
+    def get(self, name: str) -> Volume:
+        """The volume of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self._volumes:
+            raise NotFound(f"get {name}: no such volume")
+        return self._volumes[name]
+
+    def ensure(
+        self,
+        name: str = "",
+        *,
+        driver: str = "",
+        options: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+    ) -> Volume:
+        """The volume of that name, created where it is not there; without a name, a new anonymous one.
+
+        Raises:
+            InvalidParameter: the name cannot be a volume's.
+            NotImplemented: another driver than `local`, or options of it that hivelet does not mount.
+        """
+        if name in self._volumes:
+            return self._volumes[name]
+        if name and not _NAME.fullmatch(name):
+            raise InvalidParameter(
+                f'create {name}: "{name}" includes invalid characters for a local volume name, only '
+                '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
+            )
+        if driver not in ("", "local"):
+            raise NotImplemented(
+                f'volume driver "{driver}" is not available; hivelet has "local" only'
+            )
+        if options:
+            raise NotImplemented(
+                f"volume {name}: options {', '.join(sorted(options))} of the local driver are not available; "
+                "mount the file system on the host and use a bind mount"
+            )
+        chosen = name or new_hex_id()
+        data = self._root / chosen / "_data"
+        data.mkdir(parents=True, exist_ok=True)
+        volume = Volume(
+            name=chosen,
+            mountpoint=str(data),
+            created_at=self._clock.now(),
+            labels=labels or {},
+            anonymous=not name,
+        )
+        self._volumes[chosen] = volume
+        self._database.put("volume", chosen, volume)
+        self._events.publish("volume", "create", chosen, {"driver": "local"})
+        return volume
+
+    async def remove(self, name: str, used_by: tuple[str, ...] = ()) -> None:
+        """Remove a volume and what is in it.
+
+        Raises:
+            NotFound: there is none of that name.
+            Conflict: containers `used_by` have it.
+        """
+        volume = self.get(name)
+        if used_by:
+            raise Conflict(f"remove {name}: volume is in use - [{', '.join(used_by)}]")
+        del self._volumes[name]
+        self._database.remove("volume", name)
+        try:
+            await asyncio.to_thread(shutil.rmtree, Path(volume.mountpoint).parent)
+        except FileNotFoundError:
+            pass  # somebody was quicker; gone is gone
+        except OSError as error:
+            raise System(f"volume {name} is forgotten, but its files remain: {error}") from error
+        self._events.publish("volume", "destroy", name, {"driver": "local"})
