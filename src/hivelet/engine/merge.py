@@ -51,12 +51,8 @@ def merge_healthcheck(request: Healthcheck | None, image: Healthcheck | None) ->
     """The request's health check, each field that it leaves open taken from the image's."""
     if request is None or image is None:
         return request or image
-    if request.test:
-        test = request.test
-    else:
-        test = image.test
     return Healthcheck(
-        test=test,
+        test=request.test or image.test,
         interval=request.interval or image.interval,
         timeout=request.timeout or image.timeout,
         start_period=request.start_period or image.start_period,
