@@ -1,0 +1,82 @@
+"""What a daemon may leave behind on a machine, taken as values that can be compared: links, rules, mounts, processes, …"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.machine import Machine
+
+
+@dataclass(frozen=True)
+class Traces:
+    """Each field is a set of lines that mean something to a reader of a failure."""
+
+    links: frozenset[str]
+    rules: frozenset[str]
+    mounts: frozenset[str]
+    cgroups: frozenset[str]
+    processes: frozenset[str]
+    namespaces: frozenset[str]
+
+    def since(self, before: Traces) -> dict[str, list[str]]:
+        """What is here now and was not `before`, by kind; empty if nothing was left behind."""
+        more = {
+            f.name: sorted(getattr(self, f.name) - getattr(before, f.name)) for f in fields(self)
+        }
+        return {kind: lines for kind, lines in more.items() if lines}
+
+
+def _rules(machine: Machine) -> frozenset[str]:
+    """Each table's lines with the table's name in front; handles and counters are left out by -s."""
+    listing = machine.run(["nft", "-s", "list", "ruleset"]).stdout
+    lines, table, chain = [], "", ""
+    for line in listing.splitlines():
+        if line.startswith("table "):
+            table, chain = line.removesuffix(" {"), ""
+            lines.append(table)
+        elif re.match(r"\t(chain|set|map) ", line):
+            chain = line.strip().removesuffix(" {")
+            lines.append(f"{table} · {chain}")
+        elif line.strip() not in ("", "}"):
+            lines.append(f"{table} · {chain} · {line.strip()}")
+    return frozenset(lines)
+
+
+def _namespaces(machine: Machine) -> frozenset[str]:
+    """Network namespaces bound to a file, wherever the file is."""
+    lines = (machine.proc / "1/mountinfo").read_text().splitlines()
+    return frozenset(line.split()[4] for line in lines if " - nsfs " in line)
+
+
+def take_traces(machine: Machine) -> Traces:
+    """Look at everything once."""
+    links = json.loads(machine.run(["ip", "-json", "link"]).stdout)
+    mounts = (machine.proc / "1/mountinfo").read_text().splitlines()
+    processes = []
+    inside = os.readlink(machine.proc / "1/ns/pid")
+    for _, folder in machine.processes():
+        try:
+            words = (
+                (folder / "cmdline")
+                .read_bytes()
+                .replace(b"\0", b" ")
+                .decode(errors="replace")
+                .strip()
+            )
+            where = "" if os.readlink(folder / "ns/pid") == inside else "in a container: "
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        processes.append(where + words)
+    return Traces(
+        links=frozenset(link["ifname"] for link in links),
+        rules=_rules(machine),
+        mounts=frozenset(line.split()[4] for line in mounts if " - nsfs " not in line),
+        cgroups=frozenset(str(path) for path in machine.cgroups()),
+        processes=frozenset(processes),
+        namespaces=_namespaces(machine),
+    )
