@@ -11,7 +11,10 @@ from hivelet.objects.network import NetworkAttachmentConfig
 from hivelet.objects.task import PortConfig, TaskSpec
 
 DEPENDS_ON_LABEL = "com.hivelet.depends-on"
-"""Service label that carries `depends_on` through the Docker API: `name[:condition],…` within the same stack."""
+"""Service label that carries `depends_on` through the Docker API: `name[:condition],…`.
+
+Names are whole service names (`myapp_rabbit`); the condition is started (where none is given), healthy or completed.
+"""
 
 STACK_LABEL = "com.docker.stack.namespace"
 """The label by which the docker CLI marks everything that belongs to a stack."""

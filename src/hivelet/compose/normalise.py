@@ -1,0 +1,293 @@
+"""A valid compose file in its long form: one shape for everything, numbers for durations and sizes. Pure.
+
+Keys without effect are carried along, so that `stack config` can print them. Paths become absolute: against the file's
+directory, `~` against HOME. Takes a file that `validate` found right and cannot fail on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from posixpath import isabs, join, normpath
+from typing import Any, TypeAlias
+
+from hivelet.compose.ports import parse_port, parse_published
+from hivelet.compose.shell_words import split_words
+from hivelet.compose.units import format_number, parse_duration, parse_size
+from hivelet.compose.volumes import parse_volume
+
+Json: TypeAlias = dict[str, Any]
+"""A part of a file in its long form; `validate` has seen to its types."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a file's meaning depends on besides its text: where it lies, the caller's environment, its env files read."""
+
+    directory: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    env_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def absolute(self, path: str) -> str:
+        """`path` seen from the file's directory, with `~` at its beginning expanded."""
+        if path.startswith("~"):
+            path = self.environment.get("HOME", "~") + path[1:]
+        return path if isabs(path) else normpath(join(self.directory, path))
+
+
+def normalise_file(data: Json, around: Surroundings) -> Json:
+    """The whole file in its long form."""
+    result: Json = {
+        key: value for key, value in data.items() if key.startswith("x-") or key == "version"
+    }
+    services = data.get("services") or {}
+    result["services"] = {
+        name: normalise_service(service, around) for name, service in services.items()
+    }
+    for section, normalise in (("networks", _network), ("volumes", _volume)):
+        entries = data.get(section) or {}
+        result[section] = {name: normalise(name, entry or {}) for name, entry in entries.items()}
+    for section in ("secrets", "configs"):
+        entries = data.get(section) or {}
+        result[section] = {
+            name: _file_object(name, entry, around) for name, entry in entries.items()
+        }
+    return result
+
+
+def normalise_service(service: Json, around: Surroundings) -> Json:
+    """One service in its long form, with its environment files merged into `environment`."""
+    result: Json = {}
+    for key, value in service.items():
+        convert = _SERVICE_KEYS.get(key)
+        if value is None and key in {"command", "entrypoint", "deploy"}:
+            continue
+        result[key] = convert(value) if convert is not None else value
+    if "volumes" in result:
+        result["volumes"] = [_mount(entry, around) for entry in result["volumes"]]
+    environment = _environment(result, around)
+    if environment:
+        result["environment"] = environment
+    return result
+
+
+def env_file_paths(service: Json, around: Surroundings) -> list[tuple[str, bool]]:
+    """The absolute paths of a service's env files, and whether each must exist."""
+    entries = _env_file(service.get("env_file") or [])
+    return [(around.absolute(entry["path"]), entry.get("required", True)) for entry in entries]
+
+
+def _environment(service: Json, around: Surroundings) -> dict[str, str | None]:
+    """Env files in order, then `environment`; a variable without a value takes the caller's, if there is one."""
+    merged: dict[str, str | None] = {}
+    layers: list[Mapping[str, str | None]] = [
+        around.env_files[path]
+        for path, _ in env_file_paths(service, around)
+        if path in around.env_files
+    ]
+    for layer in [*layers, service.get("environment") or {}]:
+        for name, value in layer.items():
+            merged[name] = value if value else around.environment.get(name, value)
+    return merged
+
+
+def text_of(value: Any) -> str:
+    """A scalar as the docker CLI turns it into text; nothing is the empty string."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else format_number(value)
+
+
+def _text_map(value: Any) -> dict[str, str]:
+    if isinstance(value, list):
+        pairs = (item.partition("=") for item in value)
+        return {name: text for name, _, text in pairs}
+    return {name: text_of(item) for name, item in value.items()}
+
+
+def _variables(value: Any) -> dict[str, str | None]:
+    if isinstance(value, list):
+        pairs = (item.partition("=") for item in value)
+        return {name: text if equals else None for name, equals, text in pairs}
+    return {name: None if item is None else text_of(item) for name, item in value.items()}
+
+
+def _strings(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [text_of(item) for item in value]
+
+
+def _words(value: Any) -> list[str]:
+    return split_words(value) if isinstance(value, str) else list(value)
+
+
+def _hosts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return sorted(f"{name}:{text_of(item)}" for name, item in value.items() if item is not None)
+    return [_colon_form(item) for item in value]
+
+
+def _colon_form(entry: str) -> str:
+    """`host=address`, which today's specification has too, as `host:address`."""
+    name, equals, address = entry.partition("=")
+    return f"{name}:{address.strip('[]')}" if equals and ":" not in name else entry
+
+
+def _references(value: Any) -> list[Json]:
+    return [{"source": entry} if isinstance(entry, str) else dict(entry) for entry in value]
+
+
+def _named(value: Any) -> dict[str, Any]:
+    return dict.fromkeys(value) if isinstance(value, list) else dict(value)
+
+
+def _service_networks(value: Any) -> dict[str, Any]:
+    networks = _named(value)
+    return {
+        name: None if entry is None else _with(entry, driver_opts=_text_map)
+        for name, entry in networks.items()
+    }
+
+
+def _dependencies(value: Any) -> dict[str, Json]:
+    if isinstance(value, list):
+        return {name: {"condition": "service_started"} for name in value}
+    return dict(value)
+
+
+def _env_file(value: Any) -> list[Json]:
+    entries = [value] if isinstance(value, str) else value
+    return [{"path": entry} if isinstance(entry, str) else dict(entry) for entry in entries]
+
+
+def _ports(value: Any) -> list[Json]:
+    result: list[Json] = []
+    for entry in value:
+        if isinstance(entry, dict):
+            result.append(_with(entry, published=lambda port: parse_published(str(port))))
+            continue
+        for port in parse_port(text_of(entry)):
+            long: Json = {"mode": "ingress", "target": port.target, "protocol": port.protocol}
+            if port.published:
+                long["published"] = port.published
+            if port.host_ip:
+                long["host_ip"] = port.host_ip
+            result.append(long)
+    return result
+
+
+def _mount(entry: Any, around: Surroundings) -> Json:
+    mount = _long_mount(entry) if isinstance(entry, str) else _with(entry, tmpfs=_tmpfs)
+    if mount.get("type") == "bind" and mount.get("source"):
+        mount["source"] = around.absolute(mount["source"])
+    return mount
+
+
+def _long_mount(text: str) -> Json:
+    short = parse_volume(text)
+    mount: Json = {"type": short.type, "target": short.target}
+    if short.source:
+        mount["source"] = short.source
+    if short.read_only:
+        mount["read_only"] = True
+    if short.nocopy:
+        mount["volume"] = {"nocopy": True}
+    if short.propagation:
+        mount["bind"] = {"propagation": short.propagation}
+    return mount
+
+
+def _size(value: Any) -> int:
+    return parse_size(value) if isinstance(value, str) else int(value)
+
+
+def _tmpfs(value: Json) -> Json:
+    return _with(value, size=_size)
+
+
+def _healthcheck(value: Json) -> Json:
+    def test(command: Any) -> list[str]:
+        return ["CMD-SHELL", command] if isinstance(command, str) else list(command)
+
+    durations = dict.fromkeys(
+        ("interval", "timeout", "start_period", "start_interval"), parse_duration
+    )
+    return _with(value, test=test, **durations)
+
+
+def _deploy(value: Json) -> Json:
+    amounts: Callable[[Json], Json] = lambda part: _with(part, cpus=text_of, memory=_size)  # noqa: E731
+    update: Callable[[Json], Json] = lambda part: _with(  # noqa: E731
+        part, delay=parse_duration, monitor=parse_duration, max_failure_ratio=float
+    )
+    return _with(
+        value,
+        labels=_text_map,
+        resources=lambda part: _with(part, limits=amounts, reservations=amounts),
+        restart_policy=lambda part: _with(part, delay=parse_duration, window=parse_duration),
+        update_config=update,
+        rollback_config=update,
+    )
+
+
+def _with(part: Json, **converters: Callable[[Any], Any]) -> Json:
+    """A copy of `part` with some of its keys converted."""
+    return {
+        key: converters[key](value) if key in converters else value for key, value in part.items()
+    }
+
+
+_SERVICE_KEYS: Mapping[str, Callable[[Any], Any]] = {
+    "build": lambda value: (
+        {"context": value} if isinstance(value, str) else _with(value, args=_text_map)
+    ),
+    "command": _words,
+    "configs": _references,
+    "depends_on": _dependencies,
+    "deploy": _deploy,
+    "dns": _strings,
+    "dns_search": _strings,
+    "entrypoint": _words,
+    "env_file": _env_file,
+    "environment": _variables,
+    "expose": _strings,
+    "extra_hosts": _hosts,
+    "group_add": _strings,
+    "healthcheck": _healthcheck,
+    "labels": _text_map,
+    "logging": lambda value: _with(value, options=_text_map),
+    "networks": _service_networks,
+    "ports": _ports,
+    "secrets": _references,
+    "shm_size": text_of,
+    "stop_grace_period": parse_duration,
+    "sysctls": _text_map,
+    "tmpfs": _strings,
+}
+
+
+def _external(name: str, entry: Json) -> Json:
+    """`external` as a boolean, with the name that the object has outside."""
+    external = entry.get("external")
+    if isinstance(external, dict):
+        return {
+            **entry,
+            "external": True,
+            "name": external.get("name") or entry.get("name") or name,
+        }
+    return {**entry, "name": entry.get("name") or name} if external else entry
+
+
+def _network(name: str, entry: Json) -> Json:
+    ipam: Callable[[Json], Json] = lambda part: _with(part, options=_text_map)  # noqa: E731
+    return _with(_external(name, entry), driver_opts=_text_map, labels=_text_map, ipam=ipam)
+
+
+def _volume(name: str, entry: Json) -> Json:
+    return _with(_external(name, entry), driver_opts=_text_map, labels=_text_map)
+
+
+def _file_object(name: str, entry: Json, around: Surroundings) -> Json:
+    result = _with(_external(name, entry), driver_opts=_text_map, labels=_text_map)
+    return _with(result, file=around.absolute)
