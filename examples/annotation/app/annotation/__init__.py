@@ -1,0 +1,1 @@
+"""Annotates texts: the web side asks, a Celery worker labels."""

@@ -1,0 +1,1 @@
+"""Commands of manage.py that this app adds or changes."""

@@ -1,0 +1,26 @@
+"""What a Celery worker does for the web side."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import asdict
+from typing import Any
+
+from celery import Task, shared_task
+
+from annotation.labels import annotate
+
+
+@shared_task(bind=True, name="annotation.label")
+def label(self: Task, text: str, seconds: float = 0.0) -> dict[str, Any]:
+    """Annotate `text`, taking at least `seconds`, and say which worker did it.
+
+    `redelivered` is true where another worker had the task before and died on it.
+    """
+    if seconds > 0:
+        time.sleep(seconds)
+    return asdict(annotate(text)) | {
+        "worker": socket.gethostname(),
+        "redelivered": bool(self.request.delivery_info.get("redelivered")),
+    }

@@ -1,0 +1,1 @@
+"""One module per place the project runs at; each starts from `base`."""
