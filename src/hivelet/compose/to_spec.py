@@ -13,6 +13,7 @@ from typing import Any
 
 from hivelet.compose import model
 from hivelet.compose.capabilities import effective_capabilities
+from hivelet.compose.images import with_default_tag
 from hivelet.compose.mounts import convert_mounts
 from hivelet.compose.names import IMAGE_LABEL, scoped, with_stack_label
 from hivelet.compose.restart import parse_restart
@@ -188,7 +189,7 @@ def _container_spec(
 ) -> ContainerSpec:
     added, dropped = effective_capabilities(service.cap_add, service.cap_drop)
     return ContainerSpec(
-        image=service.image,
+        image=with_default_tag(service.image),
         labels=with_stack_label(stack, service.labels),
         command=service.entrypoint,
         args=service.command,
