@@ -56,3 +56,5 @@ class Network(Struct, frozen=True, kw_only=True):
     meta: Meta = Meta()
     spec: NetworkSpec = NetworkSpec()
     ipam: IpamOptions | None = field(default=None, name="IPAM")
+    pending_delete: bool = False
+    """Removed by the user; kept without being shown until the last task that is attached to it is gone."""

@@ -304,6 +304,19 @@ class NetworkAttachment(Struct, frozen=True, kw_only=True):
     driver_opts: dict[str, str] = {}
 
 
+class RestartHistory(Struct, frozen=True, kw_only=True):
+    """What a task knows of the earlier attempts at its slot, as far as the restart policy asks for it.
+
+    Carried from task to task in the store, so that a crash loop stays one across restarts of the daemon. `total`
+    counts restarts under the present spec, `failures` those in a row without a stable run between them, `moments` are
+    the restarts inside the policy's window.
+    """
+
+    total: int = 0
+    failures: int = 0
+    moments: list[datetime] = []
+
+
 class Task(Struct, frozen=True, kw_only=True):
     """One attempt to run a slot of a service.
 
@@ -330,6 +343,9 @@ class Task(Struct, frozen=True, kw_only=True):
     job_iteration: Version | None = None
     start_after: datetime | None = None
     """Not to be moved past READY before this moment (restart delay)."""
+    started_at: datetime | None = None
+    """When it first reached RUNNING; stamped by the store."""
+    restarts: RestartHistory = RestartHistory()
 
     @property
     def slot_key(self) -> tuple[str, str]:

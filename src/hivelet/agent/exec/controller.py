@@ -166,3 +166,10 @@ class Executor(Protocol):
     async def discard(self, task_id: TaskId) -> None:
         """Stop and remove what is left of a task that the cluster no longer knows."""
         ...
+
+    async def resume(self) -> None:
+        """Every task that an earlier daemon left has been adopted or given up; called once, after the first session.
+
+        Until then the data plane may hold its rules as they were, so that adoption never shows in the traffic.
+        """
+        ...

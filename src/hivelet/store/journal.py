@@ -1,0 +1,154 @@
+"""Where the store's commits are kept: a narrow interface, and one implementation that forgets.
+
+A journal gets commits strictly in order and says of each when it is safe; safe means that all earlier ones are too. It
+needs no queries and no ordering of its own, so a key-value server with transactions (etcd) can be one as well as a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from hivelet.errors import System
+from hivelet.objects.plan import Object
+from hivelet.store.tables import KIND_NAMES, KINDS
+
+SCHEMA = 1
+"""The version of the format that this hivelet writes: JSON of the objects as `hivelet.objects` declares them."""
+
+KIND_OF_NAME: dict[str, type[Any]] = {KIND_NAMES[kind]: kind for kind in KINDS}
+
+_encoder = msgspec.json.Encoder()
+_decoders = {kind: msgspec.json.Decoder(kind) for kind in KINDS}
+
+
+class JournalCorrupt(System):
+    """What the journal holds can't be read back."""
+
+
+class JournalTooNew(System):
+    """The journal was written by a later hivelet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One commit: objects as they are now, and what is gone (kind and id)."""
+
+    version: int
+    puts: tuple[Object, ...]
+    drops: tuple[tuple[type[Any], str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """All that a journal holds."""
+
+    version: int
+    objects: tuple[Object, ...]
+
+
+class Journal(Protocol):
+    """Keeps commits. Used from one event loop."""
+
+    async def load(self) -> Saved:
+        """Open, and read everything.
+
+        Raises:
+            JournalCorrupt, JournalTooNew: with the way out in the sentence.
+        """
+        ...
+
+    def append(self, entry: Entry) -> asyncio.Future[None]:
+        """Take a commit in; the future is done once it is safe, and fails if it never will be."""
+        ...
+
+    async def close(self) -> None:
+        """Write out what was taken in, and let go."""
+        ...
+
+
+class MemoryJournal:
+    """A journal for tests and simulations. A store opened on it again finds all it was given.
+
+    With a `latency` (seconds of the loop's time) entries are safe only after a while, as on a disk; `survivors` is what a
+    crash at this moment would leave.
+    """
+
+    def __init__(self, latency: float = 0.0) -> None:
+        self._latency = latency
+        self._rows: dict[tuple[type[Any], str], Object] = {}
+        self._version = 0
+        self._unsafe: deque[tuple[Entry, asyncio.Future[None]]] = deque()
+
+    async def load(self) -> Saved:
+        """What is safe."""
+        return Saved(self._version, tuple(self._rows.values()))
+
+    def append(self, entry: Entry) -> asyncio.Future[None]:
+        """Keep it, at once or after the latency."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._unsafe.append((entry, future))
+        if self._latency:
+            loop.call_later(self._latency, self._settle, 1)
+        else:
+            self._settle(1)
+        return future
+
+    async def close(self) -> None:
+        """Make everything safe."""
+        self._settle(len(self._unsafe))
+
+    def survivors(self) -> MemoryJournal:
+        """A journal with what is safe now, and nothing else."""
+        copy = MemoryJournal(self._latency)
+        copy._rows = dict(self._rows)
+        copy._version = self._version
+        return copy
+
+    def _settle(self, count: int) -> None:
+        for _ in range(min(count, len(self._unsafe))):
+            entry, future = self._unsafe.popleft()
+            self._version = entry.version
+            for obj in entry.puts:
+                self._rows[type(obj), obj.id] = obj
+            for key in entry.drops:
+                self._rows.pop(key, None)
+            if not future.done():
+                future.set_result(None)
+
+
+def encode(obj: Object) -> bytes:
+    """An object as the journal writes it."""
+    return _encoder.encode(obj)
+
+
+def decode(kind_name: str, id_: str, data: bytes) -> Object:
+    """An object as the journal reads it.
+
+    Raises:
+        JournalCorrupt: it isn't one.
+    """
+    kind = KIND_OF_NAME.get(kind_name)
+    if kind is None:
+        raise JournalCorrupt(f"the journal holds an object of the unknown kind {kind_name!r}")
+    try:
+        found: Object = _decoders[kind].decode(data)
+    except msgspec.MsgspecError as error:
+        raise JournalCorrupt(f"{kind_name} {id_} in the journal can't be read: {error}") from error
+    return found
+
+
+def in_order(objects: Sequence[Object]) -> list[Object]:
+    """Objects in the order of their creation, so that lists come out the same after a restart."""
+    return sorted(objects, key=_birth)
+
+
+def _birth(obj: Object) -> tuple[float, int]:
+    created = obj.meta.created_at
+    return (created.timestamp() if created else 0.0, obj.meta.version.index)

@@ -1,0 +1,248 @@
+"""The store itself: tables in memory, one version for every commit, watchers told at once, the journal in order.
+
+Everything here runs on one event loop, and nothing between a read and the commit made from it waits; so compare-and-swap
+fails only against users who hold an old version, and, where the journal is shared one day, against other managers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from hivelet.errors import NotFound, OutOfSequence, System
+from hivelet.kit.clock import Clock
+from hivelet.objects.plan import Write
+from hivelet.objects.task import Task
+from hivelet.objects.transitions import Actor
+from hivelet.store.events import Action, Commit, Event
+from hivelet.store.journal import Entry, Journal, in_order
+from hivelet.store.tables import KINDS, new_tables
+from hivelet.store.tx import Tx
+from hivelet.store.view import View
+from hivelet.store.watch import Watcher, Watchers
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+STORY_LENGTH = 8192
+"""Moves of all tasks that are remembered for the story in an InvalidTransition."""
+
+
+class JournalFailed(System):
+    """The journal can't keep what it is given; nothing more is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What became of a batch: its version (the store's present one where nothing was written) and what was dropped."""
+
+    version: int
+    dropped: tuple[Write, ...] = ()
+
+
+class Store:
+    """The cluster store. `open` before anything else; `close` writes out what is left."""
+
+    def __init__(self, clock: Clock, journal: Journal) -> None:
+        self._clock = clock
+        self._journal = journal
+        self._tables = new_tables()
+        self._view = View(self._tables)
+        self._watchers = Watchers()
+        self._version = 0
+        self._unsafe: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._failure: BaseException | None = None
+        self._story: deque[tuple[str, str]] = deque(maxlen=STORY_LENGTH)
+
+    @property
+    def version(self) -> int:
+        """The version of the newest commit."""
+        return self._version
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that stamps what is written."""
+        return self._clock
+
+    async def open(self) -> None:
+        """Load what the journal holds.
+
+        Raises:
+            JournalCorrupt, JournalTooNew: it can't be read.
+        """
+        saved = await self._journal.load()
+        self._tables = new_tables()
+        self._view = View(self._tables)
+        for obj in in_order(saved.objects):
+            self._tables[type(obj)].put(obj)
+        self._version = saved.version
+        self._watchers.reset(saved.version)
+
+    async def close(self) -> None:
+        """Write out what is left, and let go of the journal."""
+        await self._journal.close()
+
+    def view(self, read: Callable[[View], T]) -> T:
+        """What `read` makes of the present state. It must not keep the view."""
+        return read(self._view)
+
+    def commit(self, writes: Sequence[Write], by: Actor) -> Committed:
+        """Apply a decision's writes, each atomically, and return at once; durability follows.
+
+        A write whose objects have moved on is dropped. For loops; whoever answers a user calls `batch` or `update`.
+
+        Raises:
+            InvalidTransition: a write breaks the task model; the whole batch is undone.
+        """
+        if not writes:
+            return Committed(self._version)
+        tx = self._begin(by)
+        dropped: list[Write] = []
+        try:
+            for write in writes:
+                part = self._part(tx)
+                try:
+                    part.apply(write)
+                except (OutOfSequence, NotFound):
+                    part.undo()
+                    dropped.append(write)
+                else:
+                    tx.absorb(part)
+        except BaseException:
+            tx.undo()
+            raise
+        self._finish(tx)
+        return Committed(self._version, tuple(dropped))
+
+    async def batch(self, writes: Sequence[Write], by: Actor) -> Committed:
+        """As `commit`, and return when it is durable."""
+        done = self.commit(writes, by)
+        await self.durable(done.version)
+        return done
+
+    async def update(self, change: Callable[[Tx], T], by: Actor = Actor.USER) -> T:
+        """Let `change` write in one atomic commit, and return its answer when that is durable.
+
+        An exception from `change` undoes everything and is passed on.
+        """
+        answer = self.apply(change, by)
+        await self.durable(self._version)
+        return answer
+
+    def apply(self, change: Callable[[Tx], T], by: Actor) -> T:
+        """As `update`, but return at once; durability follows."""
+        tx = self._begin(by)
+        try:
+            answer = change(tx)
+        except BaseException:
+            tx.undo()
+            raise
+        self._finish(tx)
+        return answer
+
+    async def durable(self, version: int) -> None:
+        """Return once the commit of that version, hence every earlier one, can't be lost any more.
+
+        Raises:
+            JournalFailed: the journal has given up.
+        """
+        for number, future in tuple(self._unsafe):
+            if number >= version:
+                await asyncio.shield(future)
+                break
+        if self._failure is not None:
+            raise JournalFailed(f"the cluster state can't be written: {self._failure}")
+
+    def watch(
+        self,
+        kinds: Collection[type[Any]] = KINDS,
+        *,
+        since: int | None = None,
+        coalescing: bool = True,
+    ) -> Watcher:
+        """Changes of these kinds from now on, or right after version `since`.
+
+        Raises:
+            WatchLagged: what came after `since` is no longer remembered.
+        """
+        return self._watchers.watch(
+            kinds, since=since, coalescing=coalescing, version=self._version
+        )
+
+    def story(self, task_id: str) -> list[str]:
+        """The remembered moves of a task, oldest first."""
+        return [move for id_, move in self._story if id_ == task_id]
+
+    def _begin(self, by: Actor) -> Tx:
+        if self._failure is not None:
+            raise JournalFailed(f"the cluster state can't be written: {self._failure}")
+        return Tx(
+            self._tables,
+            version=self._version + 1,
+            now=self._clock.now(),
+            actor=by,
+            story=self.story,
+        )
+
+    def _part(self, tx: Tx) -> Tx:
+        return Tx(self._tables, version=tx.version, now=tx.now, actor=tx.actor, story=self.story)
+
+    def _finish(self, tx: Tx) -> None:
+        events = tx.events()
+        if not events:
+            return
+        self._version = tx.version
+        for event in events:
+            if isinstance(event.obj, Task):
+                self._tell(event, tx.actor, tx.now)
+        self._watchers.publish(Commit(tx.version, events))
+        self._keep(tx.version, events)
+
+    def _tell(self, event: Event, by: Actor, now: datetime) -> None:
+        task, old = event.obj, event.old
+        if not isinstance(task, Task):
+            return
+        if isinstance(old, Task) and event.action is Action.UPDATE:
+            if old.status.state is task.status.state and old.desired_state is task.desired_state:
+                return
+            move = (
+                f"{old.status.state}/{old.desired_state}->{task.status.state}/{task.desired_state}"
+            )
+        else:
+            move = f"{event.action} {task.status.state}/{task.desired_state}"
+        self._story.append((task.id, f"{now:%H:%M:%S.%f} {by} {move}"))
+        log.debug(
+            "task moved",
+            **{"task.id": task.id, "service.id": task.service_id, "state.transition": move},
+        )
+
+    def _keep(self, version: int, events: tuple[Event, ...]) -> None:
+        entry = Entry(
+            version,
+            tuple(event.obj for event in events if event.action is not Action.REMOVE),
+            tuple((type(e.obj), e.obj.id) for e in events if e.action is Action.REMOVE),
+        )
+        future = self._journal.append(entry)
+        if future.done():
+            self._settled(version, future)
+            return
+        self._unsafe.append((version, future))
+        future.add_done_callback(lambda done: self._settled(version, done))
+
+    def _settled(self, version: int, future: asyncio.Future[None]) -> None:
+        while self._unsafe and self._unsafe[0][0] <= version:
+            self._unsafe.popleft()
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None:
+            # From here on memory and journal differ; writing on would acknowledge what a restart forgets.
+            self._failure = self._failure or error
+            log.error("the journal failed", error=str(error), version=version)

@@ -1,0 +1,195 @@
+"""The journal as one SQLite file: WAL, synchronous=FULL, its own thread, many commits to one fsync.
+
+The file holds one row for each object (kind, id, JSON) and the number of the newest commit; it is a snapshot that every
+transaction moves on, so it never grows with history and needs no compaction. What always holds: a transaction contains whole
+commits, in order, so the file is the state after some commit, whenever the power fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hivelet.errors import System
+from hivelet.objects.plan import Object
+from hivelet.store.journal import (
+    SCHEMA,
+    Entry,
+    JournalCorrupt,
+    JournalTooNew,
+    Saved,
+    decode,
+    encode,
+)
+from hivelet.store.tables import KIND_NAMES
+
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS objects "
+    "(kind TEXT NOT NULL, id TEXT NOT NULL, data BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID",
+)
+_PUT = (
+    "INSERT INTO objects VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET data = excluded.data"
+)
+_DROP = "DELETE FROM objects WHERE kind = ? AND id = ?"
+_META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+Item = tuple[Entry, "asyncio.Future[None]", asyncio.AbstractEventLoop]
+
+
+class SqliteJournal:
+    """A journal in a file that one process at a time may open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._db: sqlite3.Connection | None = None
+
+    async def load(self) -> Saved:
+        """Open the file, make it where there is none, and read everything.
+
+        Raises:
+            JournalCorrupt, JournalTooNew: with the way out in the sentence.
+        """
+        saved = await asyncio.to_thread(self._open)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+        return saved
+
+    def append(self, entry: Entry) -> asyncio.Future[None]:
+        """Take a commit in; the future is done once it is on the disk."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        self._queue.put((entry, future, loop))
+        return future
+
+    async def close(self) -> None:
+        """Write out what was taken in, and close the file."""
+        if self._thread is not None:
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
+
+    def _open(self) -> Saved:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # Only ever used by one thread at a time: this one until it returns, the journal's after that.
+            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            for statement in _CREATE:
+                self._db.execute(statement)
+            meta = dict(self._db.execute("SELECT key, value FROM meta"))
+            self._check_schema(meta)
+            rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
+        except sqlite3.DatabaseError as error:
+            self._release()
+            raise JournalCorrupt(
+                f"the cluster state in {self._path} can't be read: {error}. Put a copy of the file back, "
+                "or move it away and start with a new swarm."
+            ) from error
+        except JournalTooNew:
+            self._release()
+            raise
+        self._path.chmod(0o600)
+        return Saved(meta.get("version", 0), tuple(self._decode(row) for row in rows))
+
+    def _check_schema(self, meta: dict[str, int]) -> None:
+        assert self._db is not None
+        schema = meta.get("schema")
+        if schema is None:
+            self._db.execute(_META, ("schema", SCHEMA))
+        elif schema > SCHEMA:
+            raise JournalTooNew(
+                f"the cluster state in {self._path} has format {schema}, this hivelet knows formats up to "
+                f"{SCHEMA}. Start the version that wrote it, or a later one."
+            )
+
+    def _decode(self, row: tuple[str, str, bytes]) -> Object:
+        try:
+            return decode(*row)
+        except JournalCorrupt as error:
+            self._release()
+            raise JournalCorrupt(
+                f"{error.message} (in {self._path}). Put a copy of the file back, "
+                "or move it away and start with a new swarm."
+            ) from error
+
+    def _release(self) -> None:
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    def _run(self) -> None:
+        """The thread: whatever is queued becomes one transaction."""
+        ended = False
+        while not ended:
+            items, ended = self._gather()
+            if not items:
+                continue
+            error: Exception | None = None
+            try:
+                self._write([entry for entry, _, _ in items])
+            except sqlite3.Error as failure:
+                error = System(f"{self._path}: {failure}")
+            _answer(items, error)
+        self._release()
+
+    def _gather(self) -> tuple[list[Item], bool]:
+        items: list[Item] = []
+        item = self._queue.get()
+        while item is not None:
+            items.append(item)
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return items, False
+        return items, True
+
+    def _write(self, entries: list[Entry]) -> None:
+        assert self._db is not None
+        # Within one transaction only an object's last value matters.
+        latest: dict[tuple[type[Any], str], Object | None] = {}
+        for entry in entries:
+            latest.update({(type(obj), obj.id): obj for obj in entry.puts})
+            latest.update(dict.fromkeys(entry.drops))
+        puts = [
+            (KIND_NAMES[kind], id_, encode(obj))
+            for (kind, id_), obj in latest.items()
+            if obj is not None
+        ]
+        drops = [(KIND_NAMES[kind], id_) for (kind, id_), obj in latest.items() if obj is None]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany(_PUT, puts)
+            self._db.executemany(_DROP, drops)
+            self._db.execute(_META, ("version", entries[-1].version))
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
+
+
+def _answer(items: list[Item], error: Exception | None) -> None:
+    loop = items[0][2]
+
+    def resolve() -> None:
+        for _, future, _ in items:
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+    # The loop may have been closed meanwhile; then nobody is waiting any more.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(resolve)
