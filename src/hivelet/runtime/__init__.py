@@ -1,0 +1,1 @@
+"""What a node needs to run a container: images, the OCI runtime, its monitor and the logs."""

@@ -1,0 +1,373 @@
+"""The node's images: imported, loaded or pulled, named, listed, inspected and removed.
+
+`<root>/images.db` says which images, names and layers there are; `<root>/layers` has the layers, unpacked; `<root>/tmp` is
+scratch. Only this class writes there. What always holds: an image that can be resolved has all its layers on disk, whenever the
+machine stops; and a layer lives as long as an image, a load under way or a container's file system needs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from hivelet.errors import System
+from hivelet.kit.clock import Clock, SystemClock
+from hivelet.objects.container import ContainerConfig
+from hivelet.objects.image import Image, ImageHistory, ImageRemoval
+from hivelet.runtime.images.archive import (
+    ArchivedImage,
+    ArchivedLayer,
+    read_images,
+    unpack_archived,
+    unpack_rootfs,
+)
+from hivelet.runtime.images.blobs import BlobSource, open_blobs
+from hivelet.runtime.images.catalog import Catalog
+from hivelet.runtime.images.changes import apply_changes
+from hivelet.runtime.images.database import ImageDatabase
+from hivelet.runtime.images.descriptions import build_description, build_history
+from hivelet.runtime.images.filters import Filters, select_images
+from hivelet.runtime.images.layers import LayerDirectory
+from hivelet.runtime.images.platforms import host_platform, parse_platform
+from hivelet.runtime.images.records import (
+    HistoryEntry,
+    ImageRecord,
+    LayerRecord,
+    build_image,
+    chain_ids,
+    parse_image,
+    render_time,
+)
+from hivelet.runtime.images.references import parse_reference, parse_tagged
+from hivelet.runtime.images.removal import ImageUse, plan_removal
+from hivelet.runtime.images.spool import Source, plain_copy, spooled
+from hivelet.runtime.images.unpack import Unpacked
+
+_PARALLEL_UNPACKS = 2
+_Hold = Callable[[Iterable[str]], None]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOptions:
+    """How `import` makes an image of a root file system tar; `changes` are Dockerfile instructions."""
+
+    changes: Sequence[str] = ()
+    message: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUsage:
+    """What images take on disk: all layers, and those that only images without a container need."""
+
+    layers_size: int
+    images: tuple[ImageRecord, ...]
+    shared_sizes: dict[str, int]
+    """By image id: the bytes of its layers that another image has too."""
+
+
+class ImageStore:
+    """The image store at `root`; `start` it before use. Safe for concurrent use within one event loop."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Clock | None = None,
+        layers_in_use: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        self._root = root
+        self._clock = clock or SystemClock()
+        self._layers_in_use = layers_in_use
+        self._catalog = Catalog()
+        self._pins: Counter[str] = Counter()
+        self._unpacking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._writing = asyncio.Lock()
+        self._slots = asyncio.Semaphore(_PARALLEL_UNPACKS)
+        self._open: tuple[ImageDatabase, LayerDirectory] | None = None
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the database and sweep what a crash may have left."""
+
+        def opening() -> tuple[ImageDatabase, LayerDirectory, Catalog]:
+            self._root.mkdir(parents=True, exist_ok=True)
+            self._root.chmod(0o710)
+            directory = LayerDirectory(self._root)
+            database = ImageDatabase(self._root / "images.db")
+            catalog = database.load()
+            directory.sweep({layer.directory for layer in catalog.layers.values()})
+            return database, directory, catalog
+
+        database, directory, self._catalog = await asyncio.to_thread(opening)
+        self._open = database, directory
+        await self.collect_layers()
+
+    async def close(self) -> None:
+        """Close the database."""
+        if self._open is not None:
+            await asyncio.to_thread(self._database.close)
+            self._open = None
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    async def resolve(self, name: str) -> ImageRecord:
+        """The image called `name`: a reference, `name@digest`, an id or its beginning; ImageUnknown where none is."""
+        return self._catalog.resolve(name)
+
+    async def list_images(self, filters: Filters | None = None) -> list[ImageRecord]:
+        """All images that fit (`reference`, `dangling`, `label`, `before`, `since`, `until`), the newest first."""
+        return select_images(self._catalog, filters or {}, now=self._clock.now())
+
+    async def inspect(self, name: str) -> Image:
+        """All there is to say about an image."""
+        return self.describe(self._catalog.resolve(name))
+
+    def describe(self, image: ImageRecord) -> Image:
+        """An image in the API's words."""
+        return build_description(image, paths=[str(path) for path in self.layer_paths(image)])
+
+    async def history(self, name: str) -> list[ImageHistory]:
+        """How an image was made, the newest step first."""
+        return build_history(self._catalog.resolve(name))
+
+    async def disk_usage(self) -> DiskUsage:
+        """How much the images take."""
+        images = self._catalog.images()
+        owners = Counter(diff_id for image in images for diff_id in set(image.diff_ids))
+        sizes = {layer.diff_id: layer.size for layer in self._catalog.layers.values()}
+        return DiskUsage(
+            layers_size=sum(sizes.values()),
+            images=tuple(images),
+            shared_sizes={
+                image.id: sum(sizes[d] for d in image.diff_ids if owners[d] > 1) for image in images
+            },
+        )
+
+    def layers_of(self, image: ImageRecord) -> list[str]:
+        """The directory names of an image's layers, the base first: what `Snapshots.prepare` takes."""
+        return [self._catalog.layers[diff_id].directory for diff_id in image.diff_ids]
+
+    def layer_paths(self, image: ImageRecord) -> list[Path]:
+        """Where an image's layers are unpacked, the base first."""
+        return [self._layers.path(self._catalog.layers[diff_id]) for diff_id in image.diff_ids]
+
+    # -- taking in ---------------------------------------------------------------------------------------------------
+
+    async def import_rootfs(
+        self, source: Source, reference: str = "", options: ImportOptions | None = None
+    ) -> ImageRecord:
+        """Make an image of one layer from a root file system tar, compressed or not."""
+        options = options or ImportOptions()
+        names = [parse_tagged(reference).canonical] if reference else []
+        config = apply_changes(ContainerConfig(), options.changes)
+        platform = parse_platform(options.platform, host_platform())
+        async with spooled(source, self._layers.scratch) as path, self._holding() as hold:
+            layer = await self._unpack(lambda diff: unpack_rootfs(path, diff), hold)
+            now = self._clock.now()
+            raw = build_image(
+                config,
+                [layer.diff_id],
+                [
+                    HistoryEntry(
+                        created=render_time(now), comment=options.message or "Imported from -"
+                    )
+                ],
+                created=now,
+                platform=(platform.os, platform.architecture, platform.variant),
+            )
+            return await self._commit(parse_image(raw), [layer], names)
+
+    async def load(self, source: Source) -> list[str]:
+        """Take in all images of an archive; returns their names, or the id of one without a name.
+
+        Reads `docker save` archives, OCI layouts (tar or directory), compressed or not.
+        """
+        scratch = self._layers.scratch
+        async with spooled(source, scratch) as path:
+            plain = await _in_thread(plain_copy, path, scratch)
+            try:
+                return await self._load_plain(plain)
+            finally:
+                if plain != path:
+                    plain.unlink()
+
+    async def _load_plain(self, path: Path) -> list[str]:
+        loaded = []
+        blobs = await _in_thread(open_blobs, path)
+        try:
+            for image in await _in_thread(read_images, blobs, host_platform()):
+                record = await self._take_in(blobs, image, image.tags)
+                loaded += [parse_reference(tag).familiar for tag in image.tags] or [record.id]
+        finally:
+            blobs.close()
+        return loaded
+
+    async def _take_in(
+        self, blobs: BlobSource, image: ArchivedImage, names: Sequence[str]
+    ) -> ImageRecord:
+        """Unpack the layers that are missing, and add the image with `names` (in full form)."""
+        async with self._holding() as hold:
+            hold(image.record.diff_ids)
+            background = [
+                asyncio.ensure_future(self._ensure_layer(blobs, layer, hold))
+                for layer in image.layers
+            ]
+            try:
+                layers = await asyncio.gather(*background)
+            finally:
+                # One layer that fails must not leave others reading from an archive that is closed.
+                for unfinished in background:
+                    unfinished.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
+            return await self._commit(image.record, layers, names)
+
+    async def _ensure_layer(
+        self, blobs: BlobSource, layer: ArchivedLayer, hold: _Hold
+    ) -> LayerRecord:
+        lock = self._unpacking.setdefault(layer.diff_id, asyncio.Lock())
+        async with lock:
+            known = self._catalog.layers.get(layer.diff_id)
+            if known is not None:
+                return known
+            return await self._unpack(lambda diff: unpack_archived(blobs, layer, diff), hold)
+
+    async def _unpack(self, write: Callable[[Path], Unpacked], hold: _Hold) -> LayerRecord:
+        async with self._slots:
+            layer = await _in_thread(self._layers.unpack, write)
+        hold([layer.diff_id])
+        # Imports learn only now which layer it is; another one may have brought it meanwhile.
+        known = self._catalog.layers.setdefault(layer.diff_id, layer)
+        if known is not layer:
+            await self._delete_layers([layer])
+        return known
+
+    async def _commit(
+        self, image: ImageRecord, layers: Sequence[LayerRecord], names: Sequence[str]
+    ) -> ImageRecord:
+        """Files first, rows second: a row never speaks of a file that a power cut can take."""
+        await _in_thread(self._layers.sync)
+        async with self._writing:
+            now = self._clock.now()
+            await _in_thread(self._database.add_image, image, layers, names, now)
+            self._catalog.add_image(image, layers)
+            for name in names:
+                self._catalog.add_name(name, image.id, now)
+        return self._catalog.get(image.id)
+
+    async def tag(self, source: str, target: str) -> None:
+        """Give image `source` the name `target`; another image that has it loses it."""
+        name = parse_tagged(target).canonical
+        async with self._writing:
+            image = self._catalog.resolve(source)
+            now = self._clock.now()
+            await _in_thread(self._database.add_name, name, image.id, now)
+            self._catalog.add_name(name, image.id, now)
+
+    # -- removing ----------------------------------------------------------------------------------------------------
+
+    async def remove(
+        self, name: str, *, force: bool = False, uses: Iterable[ImageUse] = ()
+    ) -> list[ImageRemoval]:
+        """Take a name away, or the image: what was done, in order.
+
+        Args:
+            name: a reference or an id.
+            force: also where a stopped container uses it, or where it has names in several repositories.
+            uses: all containers and the images they were made from.
+        """
+        async with self._writing:
+            plan = plan_removal(self._catalog, name, force=force, uses=uses)
+            image = self._catalog.get(plan.image_id)
+            answer = [ImageRemoval(untagged=parse_reference(n).familiar) for n in plan.names]
+            doomed = plan.image_id if plan.delete else ""
+            await _in_thread(self._database.remove, plan.names, doomed, [])
+            if plan.delete:
+                self._catalog.drop_image(plan.image_id)
+            else:
+                for gone in plan.names:
+                    self._catalog.drop_name(gone)
+        if plan.delete:
+            answer.append(ImageRemoval(deleted=plan.image_id))
+            chain = dict(zip(image.diff_ids, chain_ids(image.diff_ids), strict=True))
+            answer += [
+                ImageRemoval(deleted=chain.get(diff_id, diff_id))
+                for diff_id in await self.collect_layers()
+            ]
+        return answer
+
+    async def collect_layers(self) -> list[str]:
+        """Delete the layers that no image, no load under way and no container needs; returns their diff ids."""
+        async with self._writing:
+            unused = self._catalog.unused_layers(self._pins.keys(), self._layers_in_use())
+            if not unused:
+                return []
+            await _in_thread(self._database.remove, (), "", unused)
+            for layer in unused:
+                del self._catalog.layers[layer.diff_id]
+        await self._delete_layers(unused)
+        return [layer.diff_id for layer in unused]
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    async def _delete_layers(self, layers: Sequence[LayerRecord]) -> None:
+        doomed = await _in_thread(self._layers.set_aside, layers)
+        await _in_thread(self._layers.delete, doomed)
+
+    @asynccontextmanager
+    async def _holding(self) -> AsyncIterator[_Hold]:
+        """Layers that are held are not collected; what was unpacked for nothing is, when the hold ends."""
+        held: list[str] = []
+
+        def hold(diff_ids: Iterable[str]) -> None:
+            new = list(diff_ids)
+            held.extend(new)
+            self._pins.update(new)
+
+        try:
+            yield hold
+        except BaseException:
+            self._release(held)
+            await self.collect_layers()
+            raise
+        self._release(held)
+
+    def _release(self, held: Iterable[str]) -> None:
+        self._pins.subtract(held)
+        # Counter keeps keys at zero, and the collector asks for keys.
+        self._pins += Counter()
+
+    @property
+    def _database(self) -> ImageDatabase:
+        return self._opened[0]
+
+    @property
+    def _layers(self) -> LayerDirectory:
+        return self._opened[1]
+
+    @property
+    def _opened(self) -> tuple[ImageDatabase, LayerDirectory]:
+        if self._open is None:
+            raise System("the image store is not started")
+        return self._open
+
+
+async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run blocking `work` in a thread. A cancelled caller still waits for its end: threads can't be stopped."""
+    background = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(background)
+    except asyncio.CancelledError:
+        while not background.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([background])
+        raise
