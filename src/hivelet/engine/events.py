@@ -9,24 +9,13 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from hivelet.kit.clock import Clock
-from hivelet.objects.common import Struct
+from hivelet.objects.event import Event
 
 HISTORY = 256
 """How many past events can still be asked for with `since` (moby `daemon/events.EventsLimit`)."""
 
 BACKLOG = 1024
 """How far a listener may fall behind before it loses the oldest events: it must never hold up the engine."""
-
-
-class Event(Struct, frozen=True, kw_only=True):
-    """One event: what kind of object, what was done, to which, and what is worth knowing of it."""
-
-    type: str
-    action: str
-    actor_id: str
-    attributes: dict[str, str]
-    scope: str
-    at: datetime
 
 
 class EventBus:
@@ -64,6 +53,22 @@ class EventBus:
     def past(self, since: datetime, until: datetime | None = None) -> list[Event]:
         """The remembered events from `since` on, oldest first."""
         return [e for e in self._history if e.at >= since and (until is None or e.at <= until)]
+
+    async def stream(self, since: datetime | None, until: datetime | None) -> AsyncIterator[Event]:
+        """Remembered events from `since` on, then new ones; ends at the moment `until`, at once where that is past."""
+        with self.listen() as events:
+            for event in self.past(since, until) if since is not None else []:
+                yield event
+            while True:
+                left = None if until is None else (until - self._clock.now()).total_seconds()
+                if left is not None and left <= 0:
+                    return
+                try:
+                    async with asyncio.timeout(left):
+                        event = await anext(events)
+                except TimeoutError:
+                    return
+                yield event
 
     @contextmanager
     def listen(self) -> Iterator[AsyncIterator[Event]]:

@@ -5,8 +5,7 @@ Overlay networks belong to the cluster store; here is what `docker network ls` s
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from hivelet.engine.database import Database
@@ -14,8 +13,8 @@ from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
-from hivelet.network.ipam import check_subnet, choose_subnet
-from hivelet.objects.common import NetworkId, Struct
+from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet
+from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.network import IpamConfig, NetworkSpec
 
@@ -72,7 +71,7 @@ class LocalNetworks:
         database: Database,
         events: EventBus,
         clock: Clock,
-        used_subnets: Callable[[], Iterable[tuple[str, str]]],
+        used_subnets: Callable[[], Mapping[str, str]],
     ) -> None:
         self._database = database
         self._events = events
@@ -122,7 +121,7 @@ class LocalNetworks:
             name=spec.name,
             driver=driver,
             created_at=self._clock.now(),
-            pool=self._pool(configs[0] if configs else IpamConfig()),
+            pool=self._pool(spec.name, configs[0] if configs else IpamConfig()),
             options=spec.driver_configuration.options,
             labels=spec.annotations.labels,
             internal=spec.internal,
@@ -168,21 +167,13 @@ class LocalNetworks:
             "network", "destroy", network.id, {"name": network.name, "type": network.driver}
         )
 
-    def _pool(self, wish: IpamConfig) -> IpamConfig:
-        used = list(self._used_subnets()) + [
-            (n.pool.subnet, f"network {n.name}") for n in self._networks.values() if n.pool.subnet
-        ]
+    def _pool(self, name: str, wish: IpamConfig) -> IpamConfig:
+        own = {n.pool.subnet: f"network {n.name}" for n in self._networks.values() if n.pool.subnet}
+        used = dict(self._used_subnets()) | own
         if wish.subnet:
-            check_subnet(wish.subnet, used)
-            subnet = wish.subnet
-        else:
-            subnet = choose_subnet(LOCAL_POOLS, used)
-        parsed = ipaddress.ip_network(subnet)
-        gateway = wish.gateway or str(parsed.network_address + 1)
-        if ipaddress.ip_address(gateway) not in parsed:
-            raise InvalidParameter(
-                f"no matching subnet for gateway {gateway}: it is not in {subnet}"
-            )
+            check_subnet(wish.subnet, used, name=name)
+        subnet = wish.subnet or choose_subnet(LOCAL_POOLS, used)
+        gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)
         return wish.replaced(subnet=subnet, gateway=gateway)
 
     def _named(self, name: str) -> LocalNetwork | None:
@@ -194,8 +185,6 @@ class LocalNetworks:
 
 
 def _gateway_spec() -> NetworkSpec:
-    from hivelet.objects.common import Annotations, Driver
-
     return NetworkSpec(
         annotations=Annotations(name=GATEWAY_BRIDGE),
         driver_configuration=Driver(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from datetime import datetime
 from pathlib import Path
 
 from hivelet.engine.database import Database
@@ -16,21 +15,9 @@ from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
-from hivelet.objects.common import Struct
+from hivelet.objects.volume import Volume
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
-
-
-class Volume(Struct, frozen=True, kw_only=True):
-    """A volume. `anonymous` ones were made for one container and go with it."""
-
-    name: str
-    driver: str = "local"
-    mountpoint: str = ""
-    created_at: datetime
-    labels: dict[str, str] = {}
-    options: dict[str, str] = {}
-    anonymous: bool = False
 
 
 class Volumes:

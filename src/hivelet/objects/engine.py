@@ -198,9 +198,9 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     storage_driver: str = "overlay2"
     driver_status: list[tuple[str, str]] = []
     root_dir: str = ""
-    volume_drivers: list[str] = ["local"]
-    network_drivers: list[str] = ["bridge", "host", "null", "overlay"]
-    log_drivers: list[str] = ["json-file", "none"]
+    volume_drivers: list[str] = field(default_factory=lambda: ["local"])
+    network_drivers: list[str] = field(default_factory=lambda: ["bridge", "host", "null", "overlay"])
+    log_drivers: list[str] = field(default_factory=lambda: ["json-file", "none"])
     default_log_driver: str = "json-file"
     cgroup_driver: str = "cgroupfs"
     cgroup_version: str = "1"
@@ -224,7 +224,7 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     runtimes: dict[str, RuntimeInfo] = {}
     default_runtime: str = "runc"
     init_binary: str = ""
-    security_options: list[str] = ["name=seccomp,profile=default"]
+    security_options: list[str] = field(default_factory=lambda: ["name=seccomp,profile=default"])
     labels: list[str] = []
     warnings: list[str] = []
     http_proxy: str = ""

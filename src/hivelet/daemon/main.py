@@ -1,0 +1,122 @@
+"""The program `hiveletd`: reads its configuration, checks what it needs, and runs until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+
+import hivelet
+from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load_config
+from hivelet.daemon.lock import hold_lock
+from hivelet.daemon.logging import configure_logging
+from hivelet.daemon.notify import notify
+from hivelet.errors import Forbidden, HiveletError, Unavailable
+from hivelet.packages import load_packages, missing_packages
+
+log = structlog.get_logger(__name__)
+
+_SETTINGS: dict[str, Any] = {
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+}
+
+
+@click.command(**_SETTINGS)
+@click.option(
+    "-H", "--host", multiple=True, help=f"Where to listen, repeatable (default {DEFAULT_HOST})."
+)
+@click.option("--root", help="Where state is kept (default /var/lib/hivelet).")
+@click.option("--run", help="Where run-time files are (default /run/hivelet).")
+@click.option("--cgroup-parent", help="The cgroup above all containers (default hivelet).")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FILE,
+    show_default=True,
+    help="A TOML file with the same keys.",
+)
+@click.option("--log-level", help="debug, info, warning or error (default info).")
+@click.option("--log-format", help="text or json (default text).")
+@click.option("--runtime", help="crun or runc (default: whichever works here, crun first).")
+@click.version_option(
+    hivelet.__version__, prog_name="hiveletd", message="%(prog)s version %(version)s"
+)
+def main(file: Path, **options: Any) -> None:
+    """Keep Docker Swarm's services running on this machine, without Docker Engine.
+
+    SIGTERM and SIGINT end hiveletd and leave all containers running; the next one adopts them.
+    """
+    try:
+        config = load_config(file, options)
+        configure_logging(config.log_level, config.log_format)
+        check_prerequisites()
+        lock = hold_lock(config.root)
+    except HiveletError as error:
+        click.echo(f"hiveletd: {error.message}", err=True)
+        sys.exit(1)
+    try:
+        asyncio.run(run_daemon(config))
+    except HiveletError as error:
+        log.critical("hiveletd cannot go on", error=error.message)
+        click.echo(f"hiveletd: {error.message}", err=True)
+        sys.exit(1)
+    finally:
+        os.close(lock)
+
+
+def check_prerequisites() -> None:
+    """Refuse to start where it could not work.
+
+    Raises:
+        Forbidden: we are not root.
+        Unavailable: programs are missing; the message names their Debian packages.
+    """
+    if os.geteuid() != 0:
+        raise Forbidden(
+            "hiveletd must run as root, since it makes namespaces, mounts and networks: try sudo hiveletd"
+        )
+    # One OCI runtime is enough; which of them works here is found out by a probe later.
+    missing = [
+        p for p in missing_packages(load_packages(), "run") if p.program not in ("crun", "runc")
+    ]
+    if missing:
+        names = " ".join(p.name for p in missing)
+        reasons = "; ".join(f"{p.program} ({p.purpose})" for p in missing)
+        raise Unavailable(f"programs are missing: {reasons}. Install them: apt-get install {names}")
+
+
+async def run_daemon(config: DaemonConfig) -> None:
+    """Start everything, say READY, wait for a signal, stop everything but the containers."""
+    # Imported here so that `hiveletd --help` and a refusal do not wait for it.
+    from hivelet.daemon.node import LocalNode
+
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    node = LocalNode(config)
+    await node.start()
+    try:
+        log.info(
+            "hiveletd is ready",
+            version=hivelet.__version__,
+            hosts=list(config.host),
+            root=str(config.root),
+        )
+        notify("READY=1")
+        await stopping.wait()
+        log.info("hiveletd is stopping; containers go on running")
+        notify("STOPPING=1")
+    finally:
+        await node.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What the API asks of containers: looked up in the registry, done by the lifecycle, read from their logs and cgroups."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.processes import read_processes
+from hivelet.engine.registry import Record, Registry
+from hivelet.engine.stats import read_stats
+from hivelet.engine.storage import Storage
+from hivelet.errors import Conflict, InvalidParameter
+from hivelet.kit.clock import Clock
+from hivelet.objects.common import ContainerId
+from hivelet.objects.engine import Container, ContainerStats, ExitResult, ProcessTable
+from hivelet.objects.log import LogOptions, LogRecord
+from hivelet.runtime.logs import read_log
+
+_CONDITIONS = ("", "not-running", "next-exit", "removed")
+
+
+class ContainerActions:
+    """The container side of the engine."""
+
+    def __init__(
+        self, lifecycle: Lifecycle, registry: Registry, storage: Storage, clock: Clock
+    ) -> None:
+        self._lifecycle = lifecycle
+        self._records = registry
+        self._files = storage
+        self._time = clock
+
+    async def list_containers(self, *, size: bool = False) -> Sequence[Container]:
+        """All containers, oldest first."""
+        return [
+            await self._shown(record, size=size)
+            for record in self._records.all()
+            if not record.removing
+        ]
+
+    async def get_container(self, ref: str, *, size: bool = False) -> Container:
+        """One container."""
+        return await self._shown(self._records.find(ref), size=size)
+
+    async def start_container(self, ref: str) -> bool:
+        """Start it; False where it was running already."""
+        return await self._lifecycle.start(self._records.find(ref).id)
+
+    async def stop_container(self, ref: str, *, timeout: int | None, signal: str = "") -> bool:
+        """Stop it; False if it was not running."""
+        record = self._records.find(ref)
+        seconds = timeout if timeout is not None else record.container.config.stop_timeout
+        grace = 10.0 if seconds is None else None if seconds < 0 else float(seconds)
+        return await self._lifecycle.stop(record.id, grace=grace, signal=signal)
+
+    async def restart_container(self, ref: str, *, timeout: int | None, signal: str = "") -> None:
+        """Stop and start it. A task's container is not restarted: its service replaces it."""
+        record = self._records.find(ref)
+        await self.stop_container(record.id, timeout=timeout, signal=signal)
+        if not record.task_id:
+            await self._lifecycle.start(record.id)
+
+    async def kill_container(self, ref: str, signal: str) -> None:
+        """Send its first process a signal."""
+        await self._lifecycle.kill(self._records.find(ref).id, signal)
+
+    async def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
+        """Remove it."""
+        await self._lifecycle.remove(self._records.find(ref).id, force=force, volumes=volumes)
+
+    async def wait_container(self, ref: str, condition: str) -> AsyncIterator[ExitResult | None]:
+        """None once the wait is in place, then how it ended."""
+        if condition not in _CONDITIONS:
+            raise InvalidParameter(
+                f'invalid condition: "{condition}"; it is one of {", ".join(_CONDITIONS[1:])}'
+            )
+        record = self._records.find(ref)
+        if condition in ("", "not-running") and not record.container.state.running:
+            yield None
+            yield ExitResult(status_code=record.container.state.exit_code)
+            return
+        ending = asyncio.ensure_future(self._lifecycle.next_end(record.id))
+        try:
+            yield None
+            state = await ending
+            if condition == "removed":
+                await self._lifecycle.removed(record.id)
+            yield ExitResult(status_code=state.exit_code)
+        finally:
+            ending.cancel()
+
+    async def container_logs(self, ref: str, options: LogOptions) -> AsyncIterator[LogRecord]:
+        """Its log; with `follow`, on until it is stopped."""
+        record = self._records.find(ref)
+        path = Path(record.container.log_path)
+        follow = (
+            self._lifecycle.next_end(record.id)
+            if options.follow and record.container.state.running
+            else None
+        )
+        async for entry in read_log(path, options, until_end=follow):
+            yield entry
+
+    async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
+        """Its processes."""
+        record = self._running(ref)
+        return await read_processes(self._lifecycle.processes(record.id), ps_args)
+
+    async def container_stats(self, ref: str, *, stream: bool) -> AsyncIterator[ContainerStats]:
+        """Its counters: once, or every second."""
+        record = self._records.find(ref)
+        while True:
+            record = self._records.find(record.id)
+            yield read_stats(
+                self._lifecycle.cgroups(record.id), record.container.state.pid, self._time.now()
+            )
+            if not stream:
+                return
+            await self._time.sleep(1)
+
+    async def prune_containers(self, refs: Sequence[str]) -> tuple[Sequence[ContainerId], int]:
+        """Remove those of `refs` that do not run."""
+        gone: list[ContainerId] = []
+        freed = 0
+        for ref in refs:
+            record = self._records.find(ref)
+            if record.container.state.running or record.task_id:
+                continue
+            freed += await asyncio.to_thread(directory_size, self._files.upper(record))
+            await self._lifecycle.remove(record.id, force=False, volumes=False)
+            gone.append(record.id)
+        return gone, freed
+
+    def _running(self, ref: str) -> Record:
+        record = self._records.find(ref)
+        if not record.container.state.running:
+            raise Conflict(f"Container {record.id} is not running")
+        return record
+
+    async def _shown(self, record: Record, *, size: bool) -> Container:
+        container = record.container
+        if not size:
+            return container
+        written = await asyncio.to_thread(directory_size, self._files.upper(record))
+        image = await self._files.image_size(record)
+        return container.replaced(size_rw=written, size_root_fs=image + written)
+
+
+def directory_size(path: Path) -> int:
+    """Bytes of all regular files below `path`; 0 where there is no such directory."""
+    total = 0
+    for entry in path.rglob("*"):
+        try:
+            if entry.is_file() and not entry.is_symlink():
+                total += entry.lstat().st_size
+        except FileNotFoundError:
+            continue  # a running container may delete while we look
+    return total

@@ -1,0 +1,138 @@
+"""What the engine is asked to make a container of, and the record that comes of it. Pure.
+
+The request of a task and the request of `docker run` meet here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hivelet.engine.merge import merge_config
+from hivelet.engine.registry import LegRecord, Record
+from hivelet.objects.common import ContainerId, TaskId
+from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
+from hivelet.objects.engine import Container, EndpointSettings, MountPoint
+from hivelet.network.sandbox import Sandbox
+from hivelet.runtime.images.records import ImageRecord
+
+SHORT_ID = 12
+"""How many digits of a container's id are its host name, where it was given none (Docker)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateContainer:
+    """A wish for a container. `wants_gateway` asks for a `docker_gwbridge` leg even beside an ingress one."""
+
+    name: str
+    config: ContainerConfig
+    host: HostConfig
+    image: ImageRecord
+    legs: tuple[LegRecord, ...] = ()
+    task_id: TaskId = TaskId("")
+    wants_gateway: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPaths:
+    """Where a container's files are: `directory` survives a reboot, `run` does not."""
+
+    directory: Path
+    run: Path
+
+    @property
+    def bundle(self) -> Path:
+        """The OCI bundle: `config.json`."""
+        return self.directory / "bundle"
+
+    @property
+    def log(self) -> Path:
+        """What the container has written."""
+        return self.directory / "container.log"
+
+    @property
+    def hosts(self) -> Path:
+        """`/etc/hosts` of the container."""
+        return self.directory / "hosts"
+
+    @property
+    def hostname(self) -> Path:
+        """`/etc/hostname` of the container."""
+        return self.directory / "hostname"
+
+    @property
+    def resolv_conf(self) -> Path:
+        """`/etc/resolv.conf` of the container."""
+        return self.directory / "resolv.conf"
+
+
+def build_record(
+    request: CreateContainer, container_id: ContainerId, paths: ContainerPaths, now: datetime
+) -> Record:
+    """The record of a container that has been accepted but not made yet.
+
+    Raises:
+        InvalidParameter: neither the image nor the request says what to run.
+    """
+    config = merge_config(request.config, request.image.config)
+    config = config.replaced(hostname=config.hostname or container_id[:SHORT_ID])
+    program = [*(config.entrypoint or []), *(config.cmd or [])]
+    container = Container(
+        id=container_id,
+        name=request.name,
+        created=now,
+        path=program[0],
+        args=program[1:],
+        image=request.config.image,
+        image_id=request.image.id,
+        config=config,
+        host_config=request.host,
+        ports={port: list[PortBinding]() for port in sorted(config.exposed_ports)},
+        log_path=str(paths.log),
+        hosts_path=str(paths.hosts),
+        hostname_path=str(paths.hostname),
+        resolv_conf_path=str(paths.resolv_conf),
+    )
+    return Record(container=container, legs=list(request.legs), task_id=request.task_id)
+
+
+def with_sandbox(record: Record, sandbox: Sandbox, mounts: list[MountPoint]) -> Record:
+    """The record once the container has its addresses and mounts."""
+    return record.replaced(
+        container=record.container.replaced(
+            networks=endpoint_settings(record, sandbox),
+            mounts=mounts,
+            sandbox_id=record.id,
+            sandbox_key=str(sandbox.netns),
+        )
+    )
+
+
+def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSettings]:
+    """How the container's networks look in `inspect`; like Docker, without `docker_gwbridge` where there are others."""
+    shown = [leg for leg in record.legs if leg.network.kind != "gateway"] or record.legs
+    return {
+        leg.network.name: EndpointSettings(
+            network_id=leg.network.id,
+            endpoint_id=_endpoint_id(record.id, leg),
+            gateway=leg.network.gateway if leg.network.kind == "bridge" else "",
+            ip_address=sandbox.addresses.get(leg.network.id, ""),
+            ip_prefix_len=int(leg.network.subnet.rpartition("/")[2] or 0),
+            mac_address=sandbox.macs.get(leg.network.id, ""),
+            aliases=[*leg.aliases, record.id[:SHORT_ID]],
+        )
+        for leg in shown
+    }
+
+
+def describe_command(container: Container) -> str:
+    """The command as `docker ps` shows it."""
+    return shlex.join([container.path, *container.args])
+
+
+def _endpoint_id(container_id: str, leg: LegRecord) -> str:
+    """64 hexadecimal digits that are the same for the same container in the same network."""
+    return hashlib.sha256(f"{container_id} {leg.network.id}".encode()).hexdigest()

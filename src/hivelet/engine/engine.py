@@ -1,0 +1,200 @@
+"""The engine of one node: all its sides under one roof, started and stopped together.
+
+`Engine` answers what the API asks (`hivelet.api.backend.EngineBackend`) and what the agent asks (`create`, `wait_exit`,
+`addresses`…). The sides are classes of their own; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hivelet.engine.containers import ContainerActions, directory_size
+from hivelet.engine.create import CreateContainer
+from hivelet.engine.database import Database
+from hivelet.engine.events import EventBus
+from hivelet.engine.images import ImageActions
+from hivelet.engine.lifecycle import Lifecycle, LifecycleParts
+from hivelet.engine.network_actions import NetworkActions
+from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.registry import Record, Registry
+from hivelet.engine.storage import Storage
+from hivelet.engine.system import build_info, describe_node, read_machine, read_version
+from hivelet.engine.volume_actions import VolumeActions
+from hivelet.engine.volumes import Volumes
+from hivelet.kit.clock import Clock
+from hivelet.network.plane import NetworkPlane
+from hivelet.objects.common import ConfigId, ContainerId, NetworkId, SecretId
+from hivelet.objects.container import ContainerState
+from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion, RuntimeInfo
+from hivelet.objects.event import Event
+from hivelet.objects.node import NodeDescription
+from hivelet.objects.secret import Config, Secret
+from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.images.snapshots import Snapshots
+from hivelet.runtime.images.store import ImageStore
+from hivelet.runtime.oci import RuntimeChoice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """Where the engine keeps its things, and which runtime it uses."""
+
+    root: Path
+    run: Path
+    cgroup_parent: str
+    runtime: RuntimeChoice
+    labels: Mapping[str, str]
+
+
+class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
+    """This node's engine. `start` before use; `stop` leaves all containers running."""
+
+    def __init__(self, config: EngineConfig, plane: NetworkPlane, clock: Clock) -> None:
+        self._config = config
+        self._clock = clock
+        self._database = Database(config.root / "engine.db")
+        self.registry = Registry(self._database)
+        self._events = EventBus(clock)
+        self._volumes = Volumes(config.root / "volumes", self._database, self._events, clock)
+        self._snapshots = Snapshots(config.root / "snapshots", config.root / "images" / "layers")
+        self._images = ImageStore(
+            config.root / "images", clock=clock, layers_in_use=self._snapshots.layers_in_use
+        )
+        self._networks = LocalNetworks(self._database, self._events, clock, plane.used_subnets)
+        self._plane = plane
+        self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
+        self._runtime = ConmonRuntime(config.runtime, run=config.run / "runtime", clock=clock)
+        self.lifecycle = Lifecycle(
+            LifecycleParts(
+                registry=self.registry,
+                storage=self._storage,
+                networks=self._networks,
+                plane=plane,
+                runtime=self._runtime,
+                events=self._events,
+                clock=clock,
+                root=config.root,
+                run=config.run,
+                cgroup_parent=config.cgroup_parent,
+            )
+        )
+        self._dependencies: tuple[Mapping[SecretId, Secret], Mapping[ConfigId, Config]] = ({}, {})
+        self.warnings: Callable[[], list[str]] = list
+        self.node_id: Callable[[], str] = str
+        ContainerActions.__init__(self, self.lifecycle, self.registry, self._storage, clock)
+        ImageActions.__init__(self, self._images, self.registry, self._events)
+        NetworkActions.__init__(self, self._networks, self.registry, plane)
+        VolumeActions.__init__(self, self._volumes, self.registry)
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Open the stores and adopt what an earlier daemon left."""
+        await self._images.start()
+        await self._runtime.start_up()
+        await self.lifecycle.adopt()
+
+    async def stop(self) -> None:
+        """Stop watching and close the stores; containers run on."""
+        await self.lifecycle.close()
+        await self._runtime.close()
+        await self._images.close()
+        self._database.close()
+
+    # ---- for the agent
+
+    async def describe(self) -> NodeDescription:
+        """What the agent says of this node."""
+        return describe_node(read_machine(), self._config.labels)
+
+    async def create(self, request: CreateContainer) -> Record:
+        """Make a container that could start at once."""
+        return await self.lifecycle.create(request)
+
+    async def stop_task(self, container_id: ContainerId, *, grace: float) -> bool:
+        """Stop a task's container within `grace` seconds."""
+        return await self.lifecycle.stop(container_id, grace=grace)
+
+    async def wait_exit(self, container_id: ContainerId) -> ContainerState:
+        """The state at the container's end; at once if it does not run."""
+        return await self.lifecycle.wait(container_id)
+
+    def is_running(self, container_id: ContainerId) -> bool:
+        """Whether its first process lives, as far as is known."""
+        record = self.registry.get(container_id)
+        return record is not None and record.container.state.running
+
+    def addresses(self, container_id: ContainerId) -> dict[NetworkId, str]:
+        """The container's plain addresses, by network."""
+        sandbox = self._plane.sandbox(container_id)
+        return dict(sandbox.addresses) if sandbox is not None else {}
+
+    def set_dependencies(
+        self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]
+    ) -> None:
+        """The secrets and configs that this node's tasks may read; kept in memory only."""
+        self._dependencies = (secrets, configs)
+
+    def ensure_gateway_bridge(self) -> None:
+        """Have `docker_gwbridge`, as `swarm init` does."""
+        self._networks.ensure_gateway_bridge()
+
+    # ---- for the API
+
+    async def version(self) -> EngineVersion:
+        """The engine's version and those of its parts."""
+        runtime = self._config.runtime
+        return await read_version(read_machine(), {runtime.name: runtime.version})
+
+    async def info(self) -> EngineInfo:
+        """The node, save its swarm part."""
+        runtime = self._config.runtime
+        counts = {
+            "running": 0,
+            "paused": 0,
+            "stopped": 0,
+            "images": len(await self._images.list_images()),
+        }
+        for record in self.registry.all():
+            status = record.container.state.status
+            counts[status if status in ("running", "paused") else "stopped"] += 1
+        return build_info(
+            read_machine(),
+            node_id=self.node_id(),
+            root=self._config.root,
+            counts=counts,
+            runtimes={runtime.name: RuntimeInfo(path=str(runtime.path), version=runtime.version)},
+            default_runtime=runtime.name,
+            warnings=self.warnings(),
+            clock=self._clock,
+        )
+
+    async def disk_usage(self) -> DiskUsage:
+        """What is on the disk, with sizes."""
+        usage = await self._images.disk_usage()
+        images = [
+            image.replaced(shared_size=usage.shared_sizes.get(image.id, 0))
+            for image in await self.list_images()
+        ]
+        volumes = []
+        for volume in self._volumes.list():
+            size = await asyncio.to_thread(directory_size, Path(volume.mountpoint))
+            users = len(self.registry.volume_users(volume.name))
+            volumes.append(volume.replaced(size=size, ref_count=users))
+        return DiskUsage(
+            layers_size=usage.layers_size,
+            images=images,
+            containers=list(await self.list_containers(size=True)),
+            volumes=volumes,
+        )
+
+    async def engine_events(
+        self, since: datetime | None, until: datetime | None
+    ) -> AsyncIterator[Event]:
+        """Events of scope local: remembered ones with `since`, then new ones until the moment `until`."""
+        async for event in self._events.stream(since, until):
+            yield event

@@ -1,0 +1,206 @@
+"""What the API asks of images, answered by the image store; containers count as users of theirs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+
+from hivelet.engine.events import EventBus
+from hivelet.engine.registry import Registry
+from hivelet.errors import HiveletError, NotFound, NotImplemented
+from hivelet.objects.common import Platform
+from hivelet.objects.image import (
+    Image,
+    ImageHistory,
+    ImageImport,
+    ImageProgress,
+    ImagePrune,
+    ImageRemoval,
+    RegistryAuth,
+    RegistryImage,
+)
+from hivelet.runtime.images.pull import Pull, inspect_registry, pull_image
+from hivelet.runtime.images.records import ImageRecord, parse_time
+from hivelet.runtime.images.removal import ImageUse
+from hivelet.runtime.images.store import ImageStore, ImportOptions
+
+
+class ImageActions:
+    """The image side of the engine."""
+
+    def __init__(self, store: ImageStore, registry: Registry, events: EventBus) -> None:
+        self._store = store
+        self._containers = registry
+        self._image_events = events
+        self._pulls: dict[str, asyncio.Future[ImageRecord]] = {}
+
+    async def list_images(self) -> Sequence[Image]:
+        """All images, with how many containers each has."""
+        users = self._containers.image_users()
+        return [
+            image_of(record).replaced(containers=len(users.get(record.id, [])))
+            for record in await self._store.list_images()
+        ]
+
+    async def get_image(self, ref: str) -> Image:
+        """One image."""
+        return self._described(await self._store.resolve(ref))
+
+    async def image_history(self, ref: str) -> Sequence[ImageHistory]:
+        """How it was made, newest step first."""
+        return history_of(await self._store.resolve(ref))
+
+    async def pull_image(
+        self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[ImageProgress]:
+        """Fetch an image from its registry."""
+        async for progress in pull_image(
+            self._store, Pull(reference=reference, platform=platform, auth=auth)
+        ):
+            yield progress
+        self._image_events.publish("image", "pull", reference, {"name": reference})
+
+    async def ensure_image(self, reference: str) -> ImageRecord:
+        """The image of that name: the one that is here, or else the registry's.
+
+        Raises:
+            NotFound: it is neither here nor to be had; the message says why.
+        """
+        try:
+            return await self._store.resolve(reference)
+        except NotFound as missing:
+            await self._pull_once(reference, missing)
+        return await self._store.resolve(reference)
+
+    async def import_image(self, archive: AsyncIterator[bytes], request: ImageImport) -> str:
+        """Make an image of a root file system's tar."""
+        options = ImportOptions(
+            changes=request.changes, message=request.message, platform=request.platform
+        )
+        record = await self._store.import_rootfs(archive, request.reference, options)
+        self._image_events.publish(
+            "image", "import", record.id, {"name": request.reference or record.id}
+        )
+        return record.id
+
+    async def load_images(self, archive: AsyncIterator[bytes]) -> AsyncIterator[str]:
+        """Take in a docker-archive or OCI archive."""
+        for name in await self._store.load(archive):
+            self._image_events.publish("image", "load", name, {"name": name})
+            yield name
+
+    async def save_images(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        """A docker-archive of these images: not yet."""
+        raise NotImplemented(
+            "saving images is not implemented: keep the archive that they were loaded from"
+        )
+        yield b""
+
+    async def tag_image(self, ref: str, target: str) -> None:
+        """Give an image another name."""
+        await self._store.tag(ref, target)
+        record = await self._store.resolve(ref)
+        self._image_events.publish("image", "tag", record.id, {"name": target})
+
+    async def remove_image(self, ref: str, *, force: bool, prune: bool) -> Sequence[ImageRemoval]:
+        """Take a name away, and the image with the last."""
+        answer = await self._store.remove(ref, force=force, uses=self._uses())
+        removals = [
+            ImageRemoval(untagged=entry.get("Untagged", ""), deleted=entry.get("Deleted", ""))
+            for entry in answer
+        ]
+        for removal in removals:
+            action = "untag" if removal.untagged else "delete"
+            name = removal.untagged or removal.deleted
+            self._image_events.publish("image", action, name, {"name": name})
+        return removals
+
+    async def prune_images(self, refs: Sequence[str]) -> ImagePrune:
+        """Remove those of `refs` that no container uses."""
+        used = self._containers.image_users()
+        before = (await self._store.disk_usage()).layers_size
+        removals: list[ImageRemoval] = []
+        for ref in refs:
+            record = await self._store.resolve(ref)
+            if record.id not in used:
+                removals += await self.remove_image(record.id, force=True, prune=True)
+        after = (await self._store.disk_usage()).layers_size
+        return ImagePrune(removals=removals, space_reclaimed=before - after)
+
+    async def registry_image(
+        self, reference: str, auth: RegistryAuth | None = None
+    ) -> RegistryImage:
+        """What the registry says of an image."""
+        return await inspect_registry(reference, auth)
+
+    async def authenticate(self, auth: RegistryAuth) -> str:
+        """Check credentials: not yet."""
+        raise NotImplemented(
+            "checking registry credentials is not implemented: give them with the pull, or in the host's auth file"
+        )
+
+    def _described(self, record: ImageRecord) -> Image:
+        lower = [str(path) for path in self._store.layer_paths(record)[::-1]]
+        return image_of(record).replaced(directories={"LowerDir": ":".join(lower)} if lower else {})
+
+    def _uses(self) -> list[ImageUse]:
+        return [
+            ImageUse(
+                image_id=record.container.image_id,
+                container_id=record.id,
+                running=record.container.state.running,
+            )
+            for record in self._containers.all()
+        ]
+
+    async def _pull_once(self, reference: str, missing: NotFound) -> None:
+        """Thirty tasks that miss the same image ask the registry once."""
+        under_way = self._pulls.get(reference)
+        if under_way is None:
+            under_way = asyncio.ensure_future(self._pull(reference))
+            self._pulls[reference] = under_way
+            under_way.add_done_callback(lambda _: self._pulls.pop(reference, None))
+        try:
+            await asyncio.shield(under_way)
+        except HiveletError as error:
+            raise NotFound(f"{missing.message} ({error.message})") from error
+
+    async def _pull(self, reference: str) -> ImageRecord:
+        async for _ in self.pull_image(reference):
+            pass
+        return await self._store.resolve(reference)
+
+
+def image_of(record: ImageRecord) -> Image:
+    """An image as the API knows it. Pure."""
+    return Image(
+        id=record.id,
+        repo_tags=record.repo_tags,
+        repo_digests=record.repo_digests,
+        comment=record.comment,
+        author=record.author,
+        created=record.created_at,
+        last_tagged=record.last_tagged,
+        config=record.config,
+        platform=Platform(architecture=record.architecture, os=record.os),
+        variant=record.variant,
+        size=record.size,
+        layers=list(record.diff_ids),
+    )
+
+
+def history_of(record: ImageRecord) -> list[ImageHistory]:
+    """An image's history, newest step first; sizes go with the steps that made a layer. Pure."""
+    sizes = iter(record.layer_sizes)
+    steps = [
+        ImageHistory(
+            created=parse_time(entry.created),
+            created_by=entry.created_by,
+            comment=entry.comment,
+            size=0 if entry.empty_layer else next(sizes, 0),
+        )
+        for entry in record.history
+    ]
+    if steps:
+        steps[-1] = steps[-1].replaced(id=record.id, tags=record.repo_tags)
+    return steps[::-1]

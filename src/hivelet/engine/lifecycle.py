@@ -1,0 +1,375 @@
+"""A container's life on this node: made, started, stopped, removed, adopted after a restart of the daemon.
+
+What always holds: a container is in the registry before anything of it exists, and leaves it after everything of it is
+gone, so nothing is ever left without an owner. What a running container needs (mounted file system, sandbox,
+runtime state) is made by `_ensure_ready` and undone when its process ends; both are idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from hivelet.engine.create import ContainerPaths, CreateContainer, build_record, with_sandbox
+from hivelet.engine.events import EventBus
+from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.registry import LegRecord, Record, Registry
+from hivelet.engine.spec import build_run_spec
+from hivelet.engine.storage import Storage
+from hivelet.errors import Conflict, HiveletError, NotFound
+from hivelet.kit.clock import Clock
+from hivelet.kit.files import write_atomic
+from hivelet.kit.ids import new_hex_id
+from hivelet.kit.supervise import Supervisor
+from hivelet.network.plane import NetworkPlane
+from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
+from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.container import ContainerState
+from hivelet.runtime.conmon import ConmonRuntime, ExitStatus
+
+log = structlog.get_logger(__name__)
+
+GONE = 255
+"""Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleParts:
+    """What containers are made with."""
+
+    registry: Registry
+    storage: Storage
+    networks: LocalNetworks
+    plane: NetworkPlane
+    runtime: ConmonRuntime
+    events: EventBus
+    clock: Clock
+    root: Path
+    run: Path
+    cgroup_parent: str
+
+
+class Lifecycle:
+    """Makes, starts, stops and removes this node's containers."""
+
+    def __init__(self, parts: LifecycleParts) -> None:
+        self._parts = parts
+        self._registry = parts.registry
+        self._locks: defaultdict[ContainerId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
+        self._removals: dict[ContainerId, asyncio.Event] = {}
+        self._supervisor = Supervisor("engine")
+
+    # ---- adoption and end of the daemon
+
+    async def adopt(self) -> None:
+        """Take over every container that an earlier daemon left, and finish removals that it began."""
+        known = {record.id for record in self._registry.all()}
+        await self._parts.storage.adopt(known)
+        for record in self._registry.all():
+            if record.removing:
+                await self._take_down(record)
+            elif record.container.state.running:
+                await self._adopt_running(record)
+        for directory in (self._parts.root / "containers").glob("*"):
+            if directory.name not in known:
+                await asyncio.to_thread(shutil.rmtree, directory)
+
+    async def close(self) -> None:
+        """Stop watching; the containers run on."""
+        await self._supervisor.stop()
+
+    async def _adopt_running(self, record: Record) -> None:
+        status = await self._parts.runtime.adopt(record.id, self.paths(record.id).bundle)
+        if status is None:
+            self._watch(record)
+            return
+        await self._ended(record.id, status)
+
+    # ---- the life
+
+    def paths(self, container_id: ContainerId) -> ContainerPaths:
+        """Where the container's files are."""
+        return ContainerPaths(
+            directory=self._parts.root / "containers" / container_id,
+            run=self._parts.run / "containers" / container_id,
+        )
+
+    async def create(self, request: CreateContainer) -> Record:
+        """Make a container that could start at once.
+
+        Raises:
+            Conflict: the name is taken.
+            InvalidParameter: the request cannot be a container.
+        """
+        container_id = ContainerId(new_hex_id())
+        legs = self._with_gateway(request)
+        record = build_record(
+            request, container_id, self.paths(container_id), self._parts.clock.now()
+        )
+        record = record.replaced(legs=legs)
+        self._registry.add(record)
+        async with self._locks[container_id]:
+            try:
+                record, _ = await self._ensure_ready(record)
+            except HiveletError:
+                await self._take_down(record)
+                raise
+        self._publish(record, "create")
+        return record
+
+    async def start(self, container_id: ContainerId) -> bool:
+        """Start the container; False where it runs already.
+
+        Raises:
+            NotFound: it was removed in between.
+            HiveletError: it could not be started; the state says so too.
+        """
+        async with self._locks[container_id]:
+            record = self._current(container_id)
+            if record.container.state.running:
+                return False
+            try:
+                record, sandbox = await self._ensure_ready(record)
+                pid = await self._run(record, sandbox)
+            except HiveletError as error:
+                await self._start_failed(record, error)
+                raise
+            state = ContainerState(status="running", pid=pid, started_at=self._parts.clock.now())
+            record = record.with_state(state)
+            self._registry.write(record)
+            self._watch(record)
+            self._publish(record, "start")
+            return True
+
+    async def stop(
+        self, container_id: ContainerId, *, grace: float | None, signal: str = ""
+    ) -> bool:
+        """Stop signal, `grace` seconds (None: for ever), SIGKILL; returns when it has ended. False if it did not run.
+
+        Raises:
+            NotFound: there is no such container.
+        """
+        record = self._current(container_id)
+        if not record.container.state.running:
+            return False
+        end = self._end(container_id)
+        if grace is None or grace > 0:
+            await self._signal(record, signal or record.container.config.stop_signal or "SIGTERM")
+            try:
+                async with asyncio.timeout(grace):
+                    await asyncio.shield(end)
+            except TimeoutError:
+                log.info(
+                    "container did not stop in time and is killed",
+                    container=container_id[:12],
+                    grace=grace,
+                )
+        if not end.done():
+            await self._signal(record, "SIGKILL")
+            await asyncio.shield(end)
+        self._publish(record, "stop")
+        return True
+
+    async def kill(self, container_id: ContainerId, signal: str) -> None:
+        """Send the first process a signal.
+
+        Raises:
+            Conflict: it does not run.
+        """
+        record = self._current(container_id)
+        if not record.container.state.running:
+            raise Conflict(
+                f"Cannot kill container: {container_id[:12]}: Container {container_id} is not running"
+            )
+        await self._signal(record, signal)
+        self._publish(record, "kill", signal=signal)
+
+    async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
+        """Remove the container and all that is its own.
+
+        Raises:
+            Conflict: it runs, and `force` is not given.
+        """
+        record = self._current(container_id)
+        if record.container.state.running:
+            if not force:
+                raise Conflict(
+                    f"You cannot remove a running container {container_id}. "
+                    "Stop the container before attempting removal or force remove"
+                )
+            await self.stop(container_id, grace=0)
+        async with self._locks[container_id]:
+            current = self._registry.get(container_id)
+            if current is not None:
+                await self._take_down(current, volumes=volumes)
+        self._locks.pop(container_id, None)
+
+    async def wait(self, container_id: ContainerId) -> ContainerState:
+        """The state at the container's end; at once if it does not run."""
+        record = self._registry.get(container_id)
+        if record is not None and not record.container.state.running:
+            return record.container.state
+        return await asyncio.shield(self._end(container_id))
+
+    async def next_end(self, container_id: ContainerId) -> ContainerState:
+        """The state at the container's next end, whether it runs now or not."""
+        return await asyncio.shield(self._end(container_id))
+
+    async def removed(self, container_id: ContainerId) -> None:
+        """Return once nothing of the container is left."""
+        if self._registry.get(container_id) is not None:
+            await self._removals.setdefault(container_id, asyncio.Event()).wait()
+
+    # ---- inside
+
+    def _current(self, container_id: ContainerId) -> Record:
+        record = self._registry.get(container_id)
+        if record is None or record.removing:
+            raise NotFound(f"No such container: {container_id}")
+        return record
+
+    def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
+        return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
+
+    def _with_gateway(self, request: CreateContainer) -> list[LegRecord]:
+        """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
+        legs = list(request.legs)
+        ingress = any(leg.network.kind == "ingress" for leg in legs)
+        closed = legs and all(leg.network.internal for leg in legs)
+        own = any(leg.network.kind in ("gateway", "bridge") for leg in legs)
+        if not own and (request.wants_gateway or not (ingress or closed)):
+            legs.append(LegRecord(network=self._parts.networks.ensure_gateway_bridge().bridge))
+        return legs
+
+    async def _ensure_ready(self, record: Record) -> tuple[Record, Sandbox]:
+        """Directory, file system, volumes and sandbox; the record names them afterwards."""
+        paths = self.paths(record.id)
+        paths.bundle.mkdir(parents=True, exist_ok=True)
+        storage, sandbox = await asyncio.gather(
+            self._parts.storage.prepare(record), self._ensure_sandbox(record)
+        )
+        record = with_sandbox(record, sandbox, storage)
+        write_atomic(paths.hostname, record.container.config.hostname + "\n")
+        write_atomic(paths.hosts, sandbox.hosts)
+        write_atomic(paths.resolv_conf, sandbox.resolv_conf)
+        self._registry.write(record)
+        return record, sandbox
+
+    async def _ensure_sandbox(self, record: Record) -> Sandbox:
+        existing = self._parts.plane.sandbox(record.id)
+        if existing is not None:
+            return existing
+        config, host = record.container.config, record.container.host_config
+        return await self._parts.plane.create_sandbox(
+            SandboxRequest(
+                container_id=record.id,
+                legs=tuple(
+                    Leg(
+                        network=leg.network, address=leg.address or None, aliases=tuple(leg.aliases)
+                    )
+                    for leg in record.legs
+                ),
+                task_id=record.task_id or None,
+                hostname=config.hostname,
+                names=(record.container.name, record.id[:12]),
+                dns=DnsSettings(
+                    nameservers=tuple(host.dns),
+                    search=tuple(host.dns_search),
+                    options=tuple(host.dns_options),
+                ),
+                extra_hosts=tuple(host.extra_hosts),
+            )
+        )
+
+    async def _run(self, record: Record, sandbox: Sandbox) -> int:
+        self._ends.pop(record.id, None)
+        run_spec = await build_run_spec(record, sandbox, self.paths(record.id), self._parts.storage)
+        created = await self._parts.runtime.create(run_spec)
+        await self._parts.runtime.start(record.id)
+        return created.pid
+
+    async def _start_failed(self, record: Record, error: HiveletError) -> None:
+        state = ContainerState(status="exited", exit_code=127, error=error.message)
+        await self._release(record.id)
+        if self._registry.get(record.id) is not None:
+            self._registry.write(
+                record.with_state(state.replaced(finished_at=self._parts.clock.now()))
+            )
+
+    async def _signal(self, record: Record, signal: str) -> None:
+        await self._parts.runtime.kill(record.id, signal)
+
+    def _watch(self, record: Record) -> None:
+        self._end(record.id)
+        self._supervisor.spawn(f"watch {record.id[:12]}", self._watch_until_end(record.id))
+
+    async def _watch_until_end(self, container_id: ContainerId) -> None:
+        await self._ended(container_id, await self._parts.runtime.wait(container_id))
+
+    async def _ended(self, container_id: ContainerId, status: ExitStatus) -> None:
+        record = self._registry.get(container_id)
+        if record is None:
+            return
+        if record.task_id:
+            # First of all: no new connection may meet a dead backend.
+            await self._parts.plane.withdraw(record.task_id)
+        state = record.container.state.replaced(
+            status="exited",
+            pid=0,
+            paused=False,
+            exit_code=status.code,
+            oom_killed=status.oom_killed,
+            error=status.error,
+            finished_at=status.finished_at or self._parts.clock.now(),
+        )
+        self._registry.write(record.with_state(state))
+        end = self._end(container_id)
+        if not end.done():
+            end.set_result(state)
+        if status.oom_killed:
+            self._publish(record, "oom")
+        self._publish(record, "die", exitCode=str(status.code))
+        async with self._locks[container_id]:
+            current = self._registry.get(container_id)
+            if current is not None and not current.container.state.running:
+                await self._release(container_id)
+
+    async def _release(self, container_id: ContainerId) -> None:
+        """Undo what only a running container needs."""
+        await self._parts.runtime.delete(container_id)
+        await self._parts.plane.remove_sandbox(container_id)
+        await self._parts.storage.release(container_id)
+
+    async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
+        record = record.replaced(removing=True)
+        self._registry.write(record)
+        await self._release(record.id)
+        await self._parts.storage.remove(record, volumes=volumes)
+        paths = self.paths(record.id)
+        for directory in (paths.directory, paths.run):
+            if directory.exists():
+                await asyncio.to_thread(shutil.rmtree, directory)
+        self._registry.forget(record.id)
+        end = self._ends.pop(record.id, None)
+        if end is not None and not end.done():
+            end.set_result(record.container.state)
+        self._removals.pop(record.id, asyncio.Event()).set()
+        self._publish(record, "destroy")
+
+    def _publish(self, record: Record, action: str, **more: str) -> None:
+        container = record.container
+        attributes = (
+            {"image": container.image, "name": container.name} | container.config.labels | more
+        )
+        self._parts.events.publish("container", action, record.id, attributes)
+
+
+def networks_of(record: Record) -> list[NetworkId]:
+    """The ids of a container's networks."""
+    return [leg.network.id for leg in record.legs]

@@ -1,0 +1,97 @@
+"""What is mounted into a container: from mounts, binds, tmpfs entries and image volumes to mount points. Pure.
+
+Only named things come out of here; the engine makes the volumes and copies the image's files into new ones.
+"""
+
+from __future__ import annotations
+
+import posixpath
+
+from hivelet.errors import InvalidParameter
+from hivelet.objects.container import (
+    BindOptions,
+    ContainerConfig,
+    HostConfig,
+    Mount,
+    VolumeOptions,
+)
+
+
+def collect_mounts(config: ContainerConfig, host: HostConfig) -> list[Mount]:
+    """All mounts of a container, by target; a later kind replaces an earlier one at the same target.
+
+    Order, as in dockerd: the image's volumes, then `Binds`, `Tmpfs`, `Mounts`.
+
+    Raises:
+        InvalidParameter: a target is not an absolute path, is `/`, or is named twice by the user.
+    """
+    found: dict[str, Mount] = {}
+    for target in config.volumes:
+        found[_target(target)] = Mount(type="volume", target=_target(target))
+    named: set[str] = set()
+    for mount in _user_mounts(host):
+        if mount.target in named:
+            raise InvalidParameter(f"Duplicate mount point: {mount.target}")
+        named.add(mount.target)
+        found[mount.target] = mount
+    # A mount below another one must come after it.
+    return [found[target] for target in sorted(found)]
+
+
+def parse_bind(text: str) -> Mount:
+    """One entry of `Binds`: `SOURCE:TARGET[:OPTIONS]`, where a source without a slash is a volume's name.
+
+    Raises:
+        InvalidParameter: it has another form.
+    """
+    parts = text.split(":")
+    if len(parts) == 1:
+        return Mount(type="volume", target=_target(parts[0]))
+    if len(parts) > 3 or not parts[0]:
+        raise InvalidParameter(
+            f'invalid volume specification: "{text}" is not SOURCE:TARGET[:OPTIONS]'
+        )
+    options = set(parts[2].split(",")) if len(parts) == 3 else set()
+    read_only = "ro" in options
+    if parts[0].startswith("/"):
+        propagation = next((o for o in sorted(options) if o.removeprefix("r") in _PROPAGATION), "")
+        return Mount(
+            type="bind",
+            source=parts[0],
+            target=_target(parts[1]),
+            read_only=read_only,
+            bind_options=BindOptions(propagation=propagation, create_mountpoint=True),
+        )
+    return Mount(
+        type="volume",
+        source=parts[0],
+        target=_target(parts[1]),
+        read_only=read_only,
+        volume_options=VolumeOptions(no_copy="nocopy" in options),
+    )
+
+
+_PROPAGATION = {"private", "shared", "slave"}
+
+
+def _user_mounts(host: HostConfig) -> list[Mount]:
+    binds = [parse_bind(entry) for entry in host.binds]
+    for mount in host.mounts:
+        if mount.type not in ("bind", "volume", "tmpfs"):
+            raise InvalidParameter(
+                f'mount type "{mount.type}" is unknown; there are bind, volume and tmpfs'
+            )
+        if mount.type == "bind" and not mount.source.startswith("/"):
+            raise InvalidParameter(
+                f"invalid mount config for type \"bind\": invalid mount path: '{mount.source}' mount path must be absolute"
+            )
+    return binds + [mount.replaced(target=_target(mount.target)) for mount in host.mounts]
+
+
+def _target(path: str) -> str:
+    if not path.startswith("/"):
+        raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
+    clean = posixpath.normpath(path)
+    if clean == "/":
+        raise InvalidParameter("invalid specification: destination can't be '/'")
+    return clean

@@ -1,0 +1,95 @@
+"""What the API asks of this node's networks, and of its containers in networks of any scope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hivelet.engine.networks import LocalNetwork, LocalNetworks
+from hivelet.engine.registry import Registry
+from hivelet.errors import Conflict, NotFound, NotImplemented
+from hivelet.network.plane import NetworkPlane
+from hivelet.objects.common import NetworkId
+from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork
+from hivelet.objects.network import IpamOptions, NetworkSpec
+
+
+class NetworkActions:
+    """The network side of the engine."""
+
+    def __init__(self, networks: LocalNetworks, registry: Registry, plane: NetworkPlane) -> None:
+        self._local = networks
+        self._joined = registry
+        self._data_plane = plane
+
+    async def list_node_networks(self) -> Sequence[NodeNetwork]:
+        """All networks of this node."""
+        return [self._shown(network) for network in self._local.list()]
+
+    async def get_node_network(self, ref: str) -> NodeNetwork:
+        """One network of this node."""
+        network = self._local.find(ref)
+        if network is None:
+            raise NotFound(f"network {ref} not found")
+        return self._shown(network)
+
+    async def network_containers(self, network_id: NetworkId) -> Mapping[str, NetworkContainer]:
+        """This node's running containers in a network of any scope, by container id."""
+        found = {}
+        for record in self._joined.all():
+            sandbox = self._data_plane.sandbox(record.id)
+            leg = next((leg for leg in record.legs if leg.network.id == network_id), None)
+            if sandbox is None or leg is None or not record.container.state.running:
+                continue
+            prefix = leg.network.subnet.rpartition("/")[2]
+            settings = record.container.networks.get(leg.network.name, EndpointSettings())
+            found[record.id] = NetworkContainer(
+                name=record.container.name,
+                endpoint_id=settings.endpoint_id,
+                mac_address=sandbox.macs.get(network_id, ""),
+                ipv4_address=f"{sandbox.addresses.get(network_id, '')}/{prefix}",
+            )
+        return found
+
+    async def create_node_network(self, spec: NetworkSpec) -> NetworkId:
+        """Make a bridge network, in the database and in the kernel."""
+        network = self._local.create(spec)
+        try:
+            await self._data_plane.ensure_network(network.bridge)
+        except Conflict:
+            self._local.forget(network)
+            raise
+        return network.id
+
+    async def remove_node_network(self, ref: str) -> None:
+        """Remove a network that no container uses."""
+        network = self._local.find(ref)
+        if network is None:
+            raise NotFound(f"network {ref} not found")
+        users = tuple((await self.network_containers(network.id)).keys())
+        self._local.remove(ref, users)
+        await self._data_plane.remove_network(network.id)
+
+    async def connect_network(self, ref: str, container: str, settings: EndpointSettings) -> None:
+        """Join a running container to a network: not yet."""
+        raise NotImplemented(
+            "joining a network at run time is not implemented: name the service's networks in its spec"
+        )
+
+    async def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
+        """Take a running container out of a network: not yet."""
+        raise NotImplemented(
+            "leaving a network at run time is not implemented: name the service's networks in its spec"
+        )
+
+    def _shown(self, network: LocalNetwork) -> NodeNetwork:
+        return NodeNetwork(
+            id=network.id,
+            name=network.name,
+            created=network.created_at,
+            driver=network.driver,
+            ipam=IpamOptions(configs=[network.pool] if network.pool.subnet else []),
+            internal=network.internal,
+            attachable=network.attachable,
+            options=network.options,
+            labels=network.labels,
+        )

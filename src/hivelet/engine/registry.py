@@ -1,0 +1,135 @@
+"""Which containers this node has: in memory for reading, in the engine's database for the next start.
+
+Names are unique; a container is found by its id, its name or an unambiguous beginning of its id, in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hivelet.engine.database import Database
+from hivelet.errors import Conflict, InvalidParameter, NotFound
+from hivelet.objects.common import ContainerId, Struct, TaskId
+from hivelet.objects.container import ContainerState
+from hivelet.objects.endpoint import BridgeNetwork
+from hivelet.objects.engine import Container
+
+_KIND = "container"
+
+
+class LegRecord(Struct, frozen=True, kw_only=True):
+    """A container's place in one network, as it was asked for; an empty address lets the network plane choose."""
+
+    network: BridgeNetwork
+    address: str = ""
+    aliases: list[str] = []
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """All that must be known of a container to run it, now or after a restart of the daemon.
+
+    `removing` is written before anything of the container is taken down, so that a removal which a crash cut short
+    is finished at the next start.
+    """
+
+    container: Container
+    legs: list[LegRecord] = []
+    task_id: TaskId = TaskId("")
+    removing: bool = False
+
+    @property
+    def id(self) -> ContainerId:
+        """The container's id."""
+        return self.container.id
+
+    def with_state(self, state: ContainerState) -> Record:
+        """The same container in another state."""
+        return self.replaced(container=self.container.replaced(state=state))
+
+
+class Registry:
+    """The containers of this node."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._records = {record.id: record for record in database.load(_KIND, Record)}
+        self._ids = {r.container.name: r.id for r in self._records.values()}
+
+    def all(self) -> list[Record]:
+        """All containers, oldest first."""
+        return list(self._records.values())
+
+    def get(self, container_id: ContainerId) -> Record | None:
+        """The container of exactly that id, or None."""
+        return self._records.get(container_id)
+
+    def of_task(self, task_id: TaskId) -> Record | None:
+        """The container that was made for a task, or None."""
+        return next((r for r in self._records.values() if r.task_id == task_id), None)
+
+    def find(self, ref: str) -> Record:
+        """The container that a user means.
+
+        Raises:
+            NotFound: there is none.
+            InvalidParameter: `ref` begins several ids.
+        """
+        name = ref.removeprefix("/")
+        exact = self._records.get(ContainerId(ref)) or self._records.get(
+            self._ids.get(name, ContainerId(""))
+        )
+        if exact is not None:
+            return exact
+        near = [r for key, r in self._records.items() if ref and key.startswith(ref)]
+        if len(near) > 1:
+            raise InvalidParameter(
+                f"multiple IDs found with provided prefix: {ref}; give more of the id"
+            )
+        if not near:
+            raise NotFound(f"No such container: {ref}")
+        return near[0]
+
+    def add(self, record: Record) -> None:
+        """Take in a new container.
+
+        Raises:
+            Conflict: the name belongs to another one.
+        """
+        holder = self._ids.get(record.container.name)
+        if holder is not None:
+            raise Conflict(
+                f'Conflict. The container name "/{record.container.name}" is already in use by container "{holder}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
+        self._ids[record.container.name] = record.id
+        self.write(record)
+
+    def write(self, record: Record) -> None:
+        """Remember a container's new state."""
+        self._records[record.id] = record
+        self._database.put(_KIND, record.id, record)
+
+    def forget(self, container_id: ContainerId) -> None:
+        """A container is gone."""
+        record = self._records.pop(container_id, None)
+        if record is not None:
+            self._ids.pop(record.container.name, None)
+            self._database.remove(_KIND, container_id)
+
+    def volume_users(self, name: str) -> tuple[str, ...]:
+        """The ids of containers that mount a volume."""
+        return tuple(
+            r.id for r in self._records.values() if any(m.name == name for m in r.container.mounts)
+        )
+
+    def image_users(self) -> dict[str, list[str]]:
+        """Which images containers were made from: image id → container ids."""
+        users: dict[str, list[str]] = {}
+        for record in self._records.values():
+            users.setdefault(record.container.image_id, []).append(record.id)
+        return users
+
+
+def running(records: Iterable[Record]) -> list[Record]:
+    """Those whose first process lives."""
+    return [record for record in records if record.container.state.running]

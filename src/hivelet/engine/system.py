@@ -1,0 +1,152 @@
+"""What this node is: machine, kernel, programs and their versions, as `docker info` and `docker version` show it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import hivelet
+from hivelet.errors import HiveletError
+from hivelet.kit.clock import Clock
+from hivelet.kit.process import run_command
+from hivelet.objects.common import Platform
+from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
+from hivelet.objects.node import EngineDescription, NodeDescription, PluginDescription
+from hivelet.objects.task import Resources
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+"""The kernel's names of architectures in Go's words, which the API uses for images and platforms."""
+
+_PROGRAMS = {
+    "conmon": ("conmon", "--version"),
+    "nftables": ("nft", "--version"),
+    "dnsmasq": ("dnsmasq", "--version"),
+    "skopeo": ("skopeo", "--version"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """Facts of the machine that do not change while it runs. Memory in bytes."""
+
+    hostname: str
+    kernel: str
+    machine: str
+    operating_system: str
+    os_version: str
+    cpus: int
+    memory: int
+
+    @property
+    def architecture(self) -> str:
+        """The architecture in Go's words."""
+        return ARCHITECTURES.get(self.machine, self.machine)
+
+
+@cache
+def read_machine() -> Machine:
+    """Look at the machine, once."""
+    uname = os.uname()
+    release = _os_release()
+    return Machine(
+        hostname=socket.gethostname(),
+        kernel=uname.release,
+        machine=uname.machine,
+        operating_system=release.get("PRETTY_NAME", "Linux"),
+        os_version=release.get("VERSION_ID", ""),
+        cpus=len(os.sched_getaffinity(0)),
+        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+    )
+
+
+def describe_node(machine: Machine, labels: Mapping[str, str]) -> NodeDescription:
+    """What the agent says of this node."""
+    plugins = [("Log", "json-file"), ("Log", "none"), ("Network", "bridge"), ("Network", "overlay")]
+    return NodeDescription(
+        hostname=machine.hostname,
+        platform=Platform(architecture=machine.machine, os="linux"),
+        resources=Resources(nano_cpus=machine.cpus * 10**9, memory_bytes=machine.memory),
+        engine=EngineDescription(
+            engine_version=hivelet.__version__,
+            labels=dict(labels),
+            plugins=[
+                PluginDescription(type=kind, name=name)
+                for kind, name in [*plugins, ("Volume", "local")]
+            ],
+        ),
+    )
+
+
+async def read_version(machine: Machine, runtime: Mapping[str, str]) -> EngineVersion:
+    """Our version and those of the programs that carry us; `runtime` is the OCI runtime's name and version."""
+    names = list(_PROGRAMS)
+    found = await asyncio.gather(*(_program_version(_PROGRAMS[name]) for name in names))
+    return EngineVersion(
+        version=hivelet.__version__,
+        arch=machine.architecture,
+        kernel_version=machine.kernel,
+        runtime_version=platform.python_version(),
+        components=dict(runtime) | {n: v for n, v in zip(names, found, strict=True) if v},
+    )
+
+
+def build_info(
+    machine: Machine,
+    *,
+    node_id: str,
+    root: Path,
+    counts: Mapping[str, int],
+    runtimes: Mapping[str, RuntimeInfo],
+    default_runtime: str,
+    warnings: list[str],
+    clock: Clock,
+) -> EngineInfo:
+    """`docker info` of this node, save its swarm part. `counts` is by container status, and of images."""
+    unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
+    return EngineInfo(
+        id=node_id,
+        name=machine.hostname,
+        server_version=hivelet.__version__,
+        containers=sum(counts.get(s, 0) for s in ("running", "paused", "stopped")),
+        containers_running=counts.get("running", 0),
+        containers_paused=counts.get("paused", 0),
+        containers_stopped=counts.get("stopped", 0),
+        images=counts.get("images", 0),
+        root_dir=str(root),
+        cgroup_version="2" if unified else "1",
+        kernel_version=machine.kernel,
+        operating_system=machine.operating_system,
+        os_version=machine.os_version,
+        architecture=machine.machine,
+        cpus=machine.cpus,
+        memory_total=machine.memory,
+        runtimes=dict(runtimes),
+        default_runtime=default_runtime,
+        warnings=warnings,
+        open_files=len(os.listdir("/proc/self/fd")),
+        background_tasks=len(asyncio.all_tasks()),
+        system_time=clock.now(),
+    )
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+async def _program_version(argv: tuple[str, ...]) -> str:
+    try:
+        output = await run_command(argv, timeout=5)
+    except HiveletError:
+        return ""  # a missing program is `hivelet doctor`'s business, not this answer's
+    first = (output.stdout or output.stderr).decode(errors="replace").splitlines()[:1]
+    words = first[0].split() if first else []
+    return next((w.lstrip("v").rstrip(",") for w in words if w.lstrip("v")[:1].isdigit()), "")
