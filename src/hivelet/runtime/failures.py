@@ -1,0 +1,71 @@
+"""Turns what an OCI runtime says about a failed create into Docker's words and Docker's exit codes. Decides only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hivelet.errors import System
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+OTHER = 128
+
+_RUNC_MESSAGE = re.compile(r'\bmsg="((?:\\.|[^"\\])*)"')
+_STAMP = re.compile(r"^\S*\d{4}-\d\d-\d\dT[\d:.]+Z?:? ?")
+_CRUN_MISSING = re.compile(
+    r"executable file [`'\"](?P<name>.*?)[`'\"] not found(?P<path> in \$PATH)?"
+)
+_RUNC_PREFIX = "runc create failed: unable to start container process: "
+
+
+class CreateFailed(System):
+    """A container could not be created or started. `code` is the exit code that Docker gives such a container."""
+
+    def __init__(self, message: str, code: int) -> None:
+        self.code = code
+        super().__init__(message)
+
+
+def explain_create_failure(said: str, args: Sequence[str]) -> CreateFailed:
+    """The error for a container whose program is `args`, from the runtime's own words.
+
+    Docker's codes: 127 where the program is not found, 126 where it may not be run, 128 for all else.
+    """
+    cause = _cause(said, args[0] if args else "")
+    return CreateFailed(
+        f"failed to create task for container: OCI runtime create failed: {cause}", _code(cause)
+    )
+
+
+def _cause(said: str, program: str) -> str:
+    text = said.strip()
+    if messages := _RUNC_MESSAGE.findall(text):
+        text = re.sub(r"\\(.)", r"\1", messages[-1]).removeprefix(_RUNC_PREFIX)
+        return f"unable to start container process: {text}" if text.startswith("exec:") else text
+    lines = [_STAMP.sub("", line).strip() for line in text.splitlines()]
+    text = "; ".join(filter(None, lines)) or "the runtime did not say why"
+    if missing := _CRUN_MISSING.search(text):
+        name = missing["name"]
+        where = (
+            "executable file not found in $PATH" if "/" not in name else "no such file or directory"
+        )
+        detail = (
+            f'exec: "{name}": {where}'
+            if "/" not in name
+            else f'exec: "{name}": stat {name}: {where}'
+        )
+        return f"unable to start container process: {detail}"
+    if text.lower().startswith(("open executable", "exec")) and program:
+        return f'unable to start container process: exec: "{program}": {text.lower()}'
+    return text
+
+
+def _code(cause: str) -> int:
+    lowered = cause.lower()
+    if "exec:" in lowered or "executable" in lowered:
+        if "not found" in lowered or "no such file or directory" in lowered:
+            return NOT_FOUND
+        if "permission denied" in lowered or "is a directory" in lowered:
+            return NOT_EXECUTABLE
+    return OTHER

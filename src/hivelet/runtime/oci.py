@@ -1,0 +1,186 @@
+"""Chooses the OCI runtime by really running a container with each candidate, and calls the one chosen.
+
+crun comes first: creating and starting a container takes it half the processor time that runc needs. Some versions of it
+refuse a machine whose v1 control groups leave a controller unclaimed beside an empty v2 hierarchy ("cgroups in hybrid
+mode not supported"). Such leftovers are claimed by mounting them as v1 hierarchy in our own run directory: nothing is
+limited by it, and unmounting gives them back.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hivelet.errors import System, Unavailable
+from hivelet.kit.process import CommandFailed, run_command
+from hivelet.objects.common import ContainerId
+from hivelet.runtime import commands
+from hivelet.runtime.cgroupfs import CgroupTree, read_cgroup_tree
+from hivelet.runtime.commands import OciRuntime
+from hivelet.runtime.host import SEARCH_PATH
+from hivelet.runtime.spawn import Ended, run_quick
+
+_ENVIRONMENT = {"PATH": SEARCH_PATH}
+_PROBE_LIMIT = 10.0
+_HYBRID = "hybrid mode not supported"
+_LAST_WORDS = 2000
+
+
+class RuntimeCallFailed(System):
+    """The OCI runtime refused an order; the message has its last words."""
+
+
+async def call_runtime(argv: Sequence[str], *, stdin: bytes = b"") -> bytes:
+    """Run one command of the OCI runtime and return what it printed.
+
+    Raises:
+        RuntimeCallFailed: it ended with an error.
+    """
+    ended = await run_quick(argv, env=_ENVIRONMENT, stdin=stdin)
+    if ended.status != 0:
+        raise RuntimeCallFailed(f"{Path(argv[0]).name} {_verb(argv)} failed: {_last_words(ended)}")
+    return ended.output
+
+
+def _verb(argv: Sequence[str]) -> str:
+    return next((word for word in argv[1:] if not word.startswith("-")), "")
+
+
+def _last_words(ended: Ended) -> str:
+    text = ended.output.decode(errors="replace").strip()[-_LAST_WORDS:]
+    return text or f"it ended with status {ended.status} and said nothing"
+
+
+async def probe_runtime(
+    run: Path, *, cgroup_parent: str, names: Sequence[str] = ("crun", "runc")
+) -> OciRuntime:
+    """The first of `names` that runs a container on this machine.
+
+    Args:
+        run: our run directory; the runtime's state goes below it.
+        cgroup_parent: where the trial's cgroup is made.
+        names: the candidates, best first.
+
+    Raises:
+        Unavailable: none is installed, or none can run a container here; the message says which package to install, or
+            what each one said.
+    """
+    run.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, at start
+    refusals: list[str] = []
+    for name in names:
+        path = shutil.which(name, path=SEARCH_PATH)
+        if path is None:
+            refusals.append(f"{name} is not installed")
+            continue
+        runtime = await _described(name, path, run / name)
+        refusal = await _refusal(runtime, run, cgroup_parent)
+        reason = f"{name} runs containers here"
+        if (
+            refusal
+            and _HYBRID in refusal
+            and await claim_leftover_controllers(run, read_cgroup_tree())
+        ):
+            refusal = await _refusal(runtime, run, cgroup_parent)
+            reason += ", with the unclaimed cgroup controllers mounted for it"
+        if not refusal:
+            return _with_reason(runtime, "; ".join([reason, *refusals]))
+        refusals.append(f"{name} cannot run containers here: {refusal}")
+    if all(refusal.endswith("is not installed") for refusal in refusals):
+        raise Unavailable(
+            f"no OCI runtime: install the package {' or '.join(names)} ({'; '.join(refusals)})"
+        )
+    raise Unavailable(f"no OCI runtime works on this machine: {'; '.join(refusals)}")
+
+
+async def claim_leftover_controllers(run: Path, tree: CgroupTree) -> bool:
+    """Mount the controllers that no v1 hierarchy has as one more; False where there are none or the kernel refuses."""
+    leftovers = tree.leftover_controllers()
+    if not leftovers:
+        return False
+    place = run / "cgroup"
+    place.mkdir(parents=True, exist_ok=True)
+    try:
+        await run_command(
+            ["mount", "-t", "cgroup", "-o", ",".join(leftovers), "hivelet", str(place)]
+        )
+    except CommandFailed:
+        place.rmdir()
+        return False
+    return True
+
+
+async def release_leftover_controllers(run: Path) -> None:
+    """Undo `claim_leftover_controllers`."""
+    place = run / "cgroup"
+    if place.is_mount():
+        await run_command(["umount", str(place)])
+    if place.exists():
+        place.rmdir()
+
+
+async def _described(name: str, path: str, root: Path) -> OciRuntime:
+    ended = await run_quick([path, "--version"], env=_ENVIRONMENT)
+    match = re.search(rb"version\s+(\S+)", ended.output)
+    version = match[1].decode() if match else "unknown"
+    return OciRuntime(name=name, path=path, root=str(root), version=version)
+
+
+def _with_reason(runtime: OciRuntime, reason: str) -> OciRuntime:
+    return OciRuntime(
+        name=runtime.name,
+        path=runtime.path,
+        root=runtime.root,
+        version=runtime.version,
+        reason=reason,
+    )
+
+
+async def _refusal(runtime: OciRuntime, run: Path, cgroup_parent: str) -> str:
+    """What stands in the way of a container that runs `true`; "" where nothing does."""
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=run) as directory:
+        bundle = Path(directory)
+        (bundle / "rootfs").mkdir()
+        (bundle / "config.json").write_text(
+            json.dumps(_trial_spec(cgroup_parent)), encoding="utf-8"
+        )
+        container = ContainerId(bundle.name)
+        ended = await run_quick(commands.runtime_run(runtime, container, bundle), env=_ENVIRONMENT)
+        if ended.status == 0:
+            return ""
+        await run_quick(commands.runtime_delete(runtime, container), env=_ENVIRONMENT)
+        return _last_words(ended)
+
+
+def _trial_spec(cgroup_parent: str) -> dict[str, Any]:
+    """A container of the host's own programs, read-only, that runs `true`."""
+    shared = [path for path in ("/usr", "/bin", "/lib", "/lib64") if Path(path).exists()]
+    binds = [
+        {"destination": path, "type": "bind", "source": path, "options": ["bind", "ro"]}
+        for path in shared
+    ]
+    kinds = ("mount", "pid", "ipc", "uts", "network")
+    return {
+        "ociVersion": "1.0.2",
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": ["/bin/true"],
+            "env": ["PATH=/bin"],
+            "cwd": "/",
+        },
+        "root": {"path": "rootfs"},
+        "mounts": [
+            {"destination": "/proc", "type": "proc", "source": "proc"},
+            {"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+            *binds,
+        ],
+        "linux": {
+            "namespaces": [{"type": kind} for kind in kinds],
+            "cgroupsPath": f"/{cgroup_parent.strip('/')}/probe",
+            "resources": {"pids": {"limit": 16}},
+        },
+    }

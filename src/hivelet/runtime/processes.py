@@ -1,0 +1,79 @@
+"""Knows a process again: by pid, start time and boot, so that a pid used anew is never taken for it."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from hivelet.kit.files import write_atomic
+
+
+class ProcessRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The processes of a container. Start times are in clock ticks since boot, as `/proc/PID/stat` counts them."""
+
+    boot: str
+    pid: int
+    pid_started: int
+    conmon_pid: int
+    conmon_started: int
+    terminal: bool = False
+    started: bool = False
+    paused: bool = False
+
+    def replaced(self, *, started: bool | None = None, paused: bool | None = None) -> ProcessRecord:
+        """A copy with what has changed."""
+        changes = {"started": started, "paused": paused}
+        kept = {key: value for key, value in changes.items() if value is not None}
+        return msgspec.structs.replace(self, **kept)
+
+
+def write_record(path: Path, record: ProcessRecord) -> None:
+    """Remember the processes of a container, at `path`."""
+    write_atomic(path, msgspec.json.encode(record))
+
+
+def read_record(path: Path) -> ProcessRecord | None:
+    """The record at `path`, if there is one of this boot."""
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=ProcessRecord)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        return None  # half a record cannot be written; this is none of ours
+    return record if record.boot == boot_id() else None
+
+
+@cache
+def boot_id() -> str:
+    """The kernel's name for this boot."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def start_time(pid: int) -> int | None:
+    """When process `pid` started, in clock ticks since boot; None where there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            return parse_start_time(stream.read())
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def parse_start_time(stat: bytes) -> int:
+    """Field 22 of `/proc/PID/stat`. The name (field 2) may hold spaces and brackets, so count from its end."""
+    return int(stat[stat.rindex(b")") + 2 :].split()[19])
+
+
+def open_process(pid: int, started: int) -> int | None:
+    """A pidfd of exactly that process, or None where it is gone (another may have its pid by now)."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    # Asked after opening: while we hold the pidfd, the pid cannot change hands unnoticed.
+    if start_time(pid) != started:
+        os.close(pidfd)
+        return None
+    return pidfd
