@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hivelet.errors import System
@@ -65,3 +65,38 @@ async def run_command(
     if child.returncode != 0:
         raise CommandFailed(argv, child.returncode or 0, stderr.decode(errors="replace"))
     return Output(stdout, stderr)
+
+
+async def stream_command(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """Run `argv` and yield the lines it prints, as it prints them; whoever stops listening ends it.
+
+    Raises:
+        CommandFailed: as `run_command`, after the last line.
+    """
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=None if env is None else dict(env),
+        )
+    except OSError as error:
+        raise CommandFailed(argv, 127, str(error)) from error
+    assert child.stdout is not None
+    assert child.stderr is not None
+    words = asyncio.ensure_future(child.stderr.read())
+    try:
+        async for line in child.stdout:
+            yield line.decode(errors="replace").rstrip("\n")
+        stderr = await words
+        status = await child.wait()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+        words.cancel()
+    if status != 0:
+        raise CommandFailed(argv, status, stderr.decode(errors="replace"))

@@ -21,10 +21,15 @@ Public face (all `async` methods are safe for concurrent use; everything else is
       async import_rootfs(source: Path | AsyncIterable[bytes], reference="",
                           options: ImportOptions(changes=(), message="", platform="") | None) -> ImageRecord
       async load(source: Path | AsyncIterable[bytes]) -> list[str]      # familiar names, or ids
-      async pull(reference, options: PullOptions | None) -> ImageRecord
+      async take_in(blobs, image: ArchivedImage, names) -> ImageRecord
       async tag(source, target) -> None
       async remove(name, *, force=False, uses: Iterable[ImageUse(image_id, container_id, running)]) -> list[ImageRemoval]
       async collect_layers() -> list[str]                    # after a container is gone whose image went before
+
+    pull.pull_image(store, Pull(reference, source="", platform="", auth=None, insecure=False))
+      -> AsyncIterator[objects.image.ImageProgress]          # source: docker-daemon:…, containers-storage:…, oci:…
+    pull.fetch_image(store, request, emit) -> ImageRecord    # the same, telling progress to `emit`
+    pull.inspect_registry(reference, auth=None) -> objects.image.RegistryImage
 
     snapshots.Snapshots(root: Path, layers: Path)            # layers is <image root>/layers; all methods block
       prepare(container_id, layers: Sequence[str]) -> Path   # make and mount; idempotent; about a millisecond

@@ -79,6 +79,56 @@ class InRoot:
         return descriptor
 
 
+class Cursor:
+    """A present directory inside a root, moved about by whole paths; near ones are reached in few steps.
+
+    Only one that nobody else changes meanwhile, or changes through the cursor alone.
+    """
+
+    def __init__(self, root: InRoot) -> None:
+        self._root = root
+        self._far: int | None = None
+        self._base = root.open_directory("")
+        self._trail: list[tuple[str, int]] = []
+
+    @property
+    def here(self) -> int:
+        """The present directory's descriptor, which the cursor keeps."""
+        if self._far is not None:
+            return self._far
+        return self._trail[-1][1] if self._trail else self._base
+
+    def close(self) -> None:
+        """Let go of all directories."""
+        self._back_to(0)
+        os.close(self._base)
+
+    def enter(self, path: str, *, create: bool = False) -> None:
+        """Go to directory `path` as `InRoot.directory` does; only a symbolic link on the way needs the long way."""
+        parts = [part for part in path.split("/") if part not in {"", "."}]
+        common = 0
+        while (
+            common < min(len(parts), len(self._trail)) and self._trail[common][0] == parts[common]
+        ):
+            common += 1
+        self._back_to(common)
+        try:
+            for part in parts[common:]:
+                if part == "..":
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+                self._trail.append((part, os.open(part, _DIRECTORY, dir_fd=self.here)))
+        except (FileNotFoundError, NotADirectoryError):
+            self._back_to(0)
+            self._far = self._root.open_directory(path, create=create)
+
+    def _back_to(self, depth: int) -> None:
+        if self._far is not None:
+            os.close(self._far)
+            self._far = None
+        while len(self._trail) > depth:
+            os.close(self._trail.pop()[1])
+
+
 class _Walk:
     """The directories from the root to where the walk is, each held open."""
 

@@ -206,13 +206,13 @@ class ImageStore:
         blobs = await _in_thread(open_blobs, path)
         try:
             for image in await _in_thread(read_images, blobs, host_platform()):
-                record = await self._take_in(blobs, image, image.tags)
+                record = await self.take_in(blobs, image, image.tags)
                 loaded += [parse_reference(tag).familiar for tag in image.tags] or [record.id]
         finally:
             blobs.close()
         return loaded
 
-    async def _take_in(
+    async def take_in(
         self, blobs: BlobSource, image: ArchivedImage, names: Sequence[str]
     ) -> ImageRecord:
         """Unpack the layers that are missing, and add the image with `names` (in full form)."""
@@ -263,6 +263,10 @@ class ImageStore:
             for name in names:
                 self._catalog.add_name(name, image.id, now)
         return self._catalog.get(image.id)
+
+    async def new_scratch(self, prefix: str) -> Path:
+        """A new empty directory beside the store; who asked for it deletes it, or the next start does."""
+        return await _in_thread(self._layers.new_scratch, prefix)
 
     async def tag(self, source: str, target: str) -> None:
         """Give image `source` the name `target`; another image that has it loses it."""

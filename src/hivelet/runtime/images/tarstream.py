@@ -231,7 +231,7 @@ def _number(raw: bytes, what: str) -> int:
     if raw[:1] in b"\x80\xff" and raw[:1]:
         value = int.from_bytes(raw[1:], "big")
         return value if raw[0] == 0x80 else value - (1 << 8 * (len(raw) - 1))
-    digits = raw.strip(b" \0").split(b"\0", 1)[0].strip()
+    digits = raw.split(b"\0", 1)[0].strip()
     try:
         return int(digits, 8) if digits else 0
     except ValueError as error:

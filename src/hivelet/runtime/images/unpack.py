@@ -21,7 +21,7 @@ from types import TracebackType
 
 from hivelet.errors import System
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader
-from hivelet.runtime.images.inroot import InRoot
+from hivelet.runtime.images.inroot import Cursor, InRoot
 from hivelet.runtime.images.tarstream import BrokenArchive, Entry, Reader, TarStream
 from hivelet.runtime.images.whiteouts import Meaning, parse_place, split_path
 
@@ -63,9 +63,8 @@ class _Unpacker:
         self.size = 0
         self._root = InRoot(target)
         self._directory_times: dict[str, int] = {}
-        # Neighbours in an archive mostly share their directory.
+        self._cursor = Cursor(self._root)
         self._parent_path = ""
-        self._parent = self._root.open_directory("")
 
     def __enter__(self) -> _Unpacker:
         return self
@@ -76,7 +75,7 @@ class _Unpacker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.close(self._parent)
+        self._cursor.close()
         self._root.close()
 
     def add(self, entry: Entry, tar: TarStream) -> None:
@@ -99,18 +98,21 @@ class _Unpacker:
         """The times of directories, last, since each new file changes its directory's."""
         for path, mtime in self._directory_times.items():
             try:
-                with self._root.directory(path) as descriptor:
-                    os.utime(".", ns=(mtime, mtime), dir_fd=descriptor)
+                self._cursor.enter(path)
+                os.utime(".", ns=(mtime, mtime), dir_fd=self._parent)
             except OSError as error:
                 # A later entry of the same layer may have replaced it.
                 if error.errno not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:
                     raise System(f"unpacking {path!r}: {error.strerror}") from error
 
+    @property
+    def _parent(self) -> int:
+        return self._cursor.here
+
     def _enter(self, path: str) -> None:
         if path != self._parent_path:
-            parent = self._root.open_directory(path, create=True)
-            os.close(self._parent)
-            self._parent, self._parent_path = parent, path
+            self._parent_path = path
+            self._cursor.enter(path, create=True)
 
     def _white_out(self, name: str) -> None:
         found = self._lstat(name)
@@ -217,7 +219,6 @@ class _Unpacker:
             return
         if stat.S_ISDIR(found.st_mode):
             shutil.rmtree(name, dir_fd=self._parent)
-            # The descriptor that is kept may be of a directory below this one.
         else:
             os.unlink(name, dir_fd=self._parent)
 

@@ -71,6 +71,8 @@ def split_path(path: str) -> list[str]:
         raise BrokenArchive(f"{shown!r} is outside of the layer: its path contains '..'")
     if "\0" in path:
         raise BrokenArchive(f"{shown!r}: a NUL in a file's name")
+    if len(path) * 4 <= _NAME_LIMIT:
+        return parts  # no character takes more than four bytes
     sizes = [len(part.encode("utf-8", "surrogateescape")) for part in parts]
     if sum(sizes) + len(sizes) > _PATH_LIMIT or max(sizes, default=0) > _NAME_LIMIT:
         raise BrokenArchive(f"{shown!r}: the name is too long")
