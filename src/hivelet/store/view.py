@@ -66,6 +66,10 @@ class View:
         """All tasks of a service, history included."""
         return self._tables[Task].find("service", id_)
 
+    def has_tasks(self, id_: ServiceId) -> bool:
+        """Whether a service has any task left, history included."""
+        return self._tables[Task].count("service", id_) > 0
+
     def tasks_of_slot(self, key: tuple[str, str]) -> list[Task]:
         """All attempts at a slot, oldest first."""
         return self._tables[Task].find("slot", key)

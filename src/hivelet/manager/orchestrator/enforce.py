@@ -1,0 +1,35 @@
+"""Which tasks must leave the node they are on, and why. Pure.
+
+A task leaves a node that is drained, removed or down, or that no longer meets the task's constraints. A paused node keeps
+what it has. SwarmKit rejects tasks with unmet constraints by writing their status; here they are replaced like those of a
+drained node, because a status past ASSIGNED is the agent's alone.
+"""
+
+from __future__ import annotations
+
+from hivelet.manager.constraints import parse_constraints, unmet
+from hivelet.objects.node import Node
+from hivelet.objects.task import Task, TaskSpec
+
+
+def must_leave(task: Task, node: Node | None) -> str:
+    """Why the task can't stay on its node; "" where it can, or is on none yet."""
+    if not task.node_id:
+        return ""
+    if node is None:
+        return "its node was removed"
+    if node.status.state == "down":
+        return "its node is down"
+    if node.spec.availability == "drain":
+        return "its node is drained"
+    return broken_constraint(task.spec, node)
+
+
+def broken_constraint(spec: TaskSpec, node: Node) -> str:
+    """Which constraint the node does not meet; "" where it meets all."""
+    if spec.placement is None or not spec.placement.constraints:
+        return ""
+    broken = unmet(parse_constraints(spec.placement.constraints), node)
+    if broken is None:
+        return ""
+    return f"its node does not meet {broken.key}{'==' if broken.equal else '!='}{broken.value}"

@@ -1,0 +1,91 @@
+"""Whether an ended task is followed by another, and when. Pure; its memory is the `RestartHistory` that tasks hand on.
+
+Delay: where the policy gives one, that one, always. Where it gives none: the first restart at once, then exponentially longer
+up to a minute, from the start again after a run of `STABLE_RUN` (Docker Engine resets the delay of its own restarts likewise).
+Attempts: as SwarmKit counts them, per slot and spec version, within the window where one is given.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from hivelet.kit.backoff import Backoff
+from hivelet.objects.common import SECOND
+from hivelet.objects.defaults import RESTART_CONDITION
+from hivelet.objects.service import Service
+from hivelet.objects.task import RestartHistory, RestartPolicy, Task, TaskState
+
+STABLE_RUN = timedelta(seconds=10)
+"""A task that ran this long has proven that starting it makes sense."""
+
+BACKOFF = Backoff(first=1.0, factor=2.0, ceiling=60.0, jitter=0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The verdict: whether, how long from now, and what the next task remembers."""
+
+    wanted: bool
+    delay: float = 0.0
+    history: RestartHistory = field(default_factory=RestartHistory)
+    why: str = ""
+
+
+def should_restart(task: Task, service: Service, now: datetime) -> Restart:
+    """What the restart policy says of an ended task. The policy is the task's own, as in SwarmKit."""
+    policy = task.spec.restart_policy or RestartPolicy()
+    condition = policy.condition or RESTART_CONDITION
+    state = task.status.state
+    if condition == "none":
+        return Restart(wanted=False, why="the restart condition is none")
+    if condition == "on-failure" and state is TaskState.COMPLETE:
+        return Restart(wanted=False, why="it finished, and the restart condition is on-failure")
+    attempts = policy.max_attempts or 0
+    used = len(_in_window(task, policy)) if policy.window else task.restarts.total
+    if attempts and used >= attempts:
+        return Restart(wanted=False, why=f"the slot was restarted {used} times already")
+    history = next_history(task, service, policy, now)
+    delay = restart_delay(task, policy, history)
+    return Restart(wanted=True, delay=delay, history=history, why=f"{state}, delay {delay:g} s")
+
+
+def next_history(
+    task: Task, service: Service, policy: RestartPolicy, now: datetime
+) -> RestartHistory:
+    """What the next task of the slot remembers; a changed service starts afresh."""
+    if task.spec_version != service.spec_version:
+        return RestartHistory(total=1, failures=1, moments=[now] if policy.window else [])
+    before = task.restarts
+    moments: list[datetime] = []
+    if policy.max_attempts and policy.window:
+        # More than the policy can ask for need not be kept.
+        moments = [*_in_window(task, policy), now][-policy.max_attempts :]
+    failures = 1 if ran_stably(task) else before.failures + 1
+    return RestartHistory(total=before.total + 1, failures=failures, moments=moments)
+
+
+def restart_delay(task: Task, policy: RestartPolicy, history: RestartHistory) -> float:
+    """Seconds before the next task may start."""
+    if policy.delay is not None:
+        return policy.delay / SECOND
+    # Jitter without chance: slots differ from each other, and the same slot decides the same again.
+    seed = f"{task.service_id}.{task.slot or task.node_id}.{history.total}"
+    return BACKOFF.delay(history.failures - 1, zlib.crc32(seed.encode()) / 2**32)
+
+
+def ran_stably(task: Task) -> bool:
+    """Whether the task ran long enough for its end to count as the first failure, not the next."""
+    ended = task.status.timestamp
+    return (
+        task.started_at is not None and ended is not None and ended - task.started_at >= STABLE_RUN
+    )
+
+
+def _in_window(task: Task, policy: RestartPolicy) -> list[datetime]:
+    ended = task.status.timestamp
+    if not policy.window or ended is None:
+        return task.restarts.moments
+    since = ended - timedelta(microseconds=policy.window / 1000)
+    return [moment for moment in task.restarts.moments if moment > since]

@@ -1,0 +1,146 @@
+"""How every loop of the manager turns: what changed → which keys → decide each → write; timers from the plans.
+
+One shape for all of them, so that a loop is only three functions: which keys an event touches, what to do about a key, and
+all keys there are (for the start, which is nothing special). There is no debouncing by time: whatever has been queued while
+the last decisions were made is drained at once, and many events of one key become one decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from hivelet.objects.plan import NOTHING, Plan
+from hivelet.objects.transitions import Actor
+from hivelet.store import Store
+from hivelet.store.events import Event
+from hivelet.store.view import View
+
+log = structlog.get_logger(__name__)
+
+K = TypeVar("K", bound=Hashable)
+
+SLICE = 64
+"""Decisions made before other work of the process gets its turn."""
+
+LONGEST_WAIT = 60.0
+"""Timers are held against the wall clock at least this often (seconds), as it may be set or the host suspended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions(Generic[K]):
+    """What makes one loop different from another."""
+
+    name: str
+    actor: Actor
+    kinds: Collection[type[Any]]
+    touched: Callable[[View, Event], Iterable[K]]
+    everything: Callable[[View], Iterable[K]]
+    decide: Callable[[View, K, datetime], Plan]
+
+
+class Timers(Generic[K]):
+    """The next moment at which each key wants to be looked at."""
+
+    def __init__(self) -> None:
+        self._moments: dict[K, datetime] = {}
+        self._heap: list[tuple[datetime, int, K]] = []
+        self._tie = itertools.count()
+
+    def set(self, key: K, moment: datetime | None) -> None:
+        """Replace the key's moment; None clears it."""
+        if moment is None:
+            self._moments.pop(key, None)
+        elif self._moments.get(key) != moment:
+            self._moments[key] = moment
+            heapq.heappush(self._heap, (moment, next(self._tie), key))
+
+    def due(self, now: datetime) -> list[K]:
+        """The keys whose moment has come; they have none any more."""
+        found: list[K] = []
+        while self._heap and (self._stale() or self._heap[0][0] <= now):
+            moment, _, key = heapq.heappop(self._heap)
+            if self._moments.get(key) == moment:
+                del self._moments[key]
+                found.append(key)
+        return found
+
+    def next(self) -> datetime | None:
+        """The earliest moment of all."""
+        while self._heap and self._stale():
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
+    def _stale(self) -> bool:
+        moment, _, key = self._heap[0]
+        return self._moments.get(key) != moment
+
+
+class Runner(Generic[K]):
+    """Runs one loop's decisions against a store."""
+
+    def __init__(self, store: Store, decisions: Decisions[K]) -> None:
+        self._store = store
+        self._decisions = decisions
+        self._timers: Timers[K] = Timers()
+        self._dirty: dict[K, None] = {}
+
+    async def run(self) -> None:
+        """Decide over everything, then over what changes, until cancelled."""
+        decisions = self._decisions
+        with self._store.watch(decisions.kinds) as watcher:
+            self._mark(self._store.view(decisions.everything))
+            while True:
+                await self._settle()
+                if not watcher.pending:
+                    await self._wait(watcher.wait)
+                for event in watcher.drain().events:
+                    self._mark(self._store.view(lambda view, e=event: decisions.touched(view, e)))  # type: ignore[misc]
+                self._mark(self._timers.due(self._store.clock.now()))
+
+    def _mark(self, keys: Iterable[K]) -> None:
+        for key in keys:
+            self._dirty[key] = None
+
+    async def _settle(self) -> None:
+        """Decide over all dirty keys. Between a key's read and its write nothing waits."""
+        for number in itertools.count(1):
+            if not self._dirty:
+                return
+            key = next(iter(self._dirty))
+            del self._dirty[key]
+            self._turn(key)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+
+    def _turn(self, key: K) -> None:
+        decisions = self._decisions
+        now = self._store.clock.now()
+        plan = self._store.view(lambda view: decisions.decide(view, key, now))
+        self._timers.set(key, plan.wake_at)
+        if plan is NOTHING or not plan.writes:
+            return
+        done = self._store.commit(plan.writes, decisions.actor)
+        log.debug("decided", loop=decisions.name, key=key, why=plan.why, version=done.version)
+        if done.dropped:
+            self._dirty[key] = None
+
+    async def _wait(self, changed: Callable[[], Any]) -> None:
+        moment = self._timers.next()
+        limit = LONGEST_WAIT
+        if moment is not None:
+            away = (moment - self._store.clock.now()).total_seconds()
+            # Never zero: the loop's clock and the wall clock may differ by a rounding.
+            limit = min(max(away, 0.001), LONGEST_WAIT)
+        try:
+            async with asyncio.timeout(limit):
+                await changed()
+        except TimeoutError:
+            return
