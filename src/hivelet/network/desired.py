@@ -1,0 +1,277 @@
+"""What this node's data plane should be: networks, services, backends, containers, and what changed since last asked.
+
+Pure: no I/O, no clock. Everything that is written is built from here by owner, so that a change costs what it
+touches. A backend keeps its addresses while it drains, so that its connections can be counted after it left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hivelet.network.dns.records import ContainerNames, Records, build_records
+from hivelet.network.names import bridge_name
+from hivelet.network.rules.ingress import build_ports
+from hivelet.network.rules.isolation import build_isolation, build_resolver
+from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
+from hivelet.network.rules.ruleset import EMPTY, Fragment
+from hivelet.network.rules.vip import build_vips
+from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
+from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
+
+_NETWORKS = "networks"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolverRecord:
+    """A resolver for the members of exactly these networks, with these servers for outside names."""
+
+    name: str
+    address: str
+    networks: tuple[NetworkId, ...]
+    upstreams: tuple[str, ...] = ()
+    forward: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRecord:
+    """A container's place: what a restarted hiveletd must know of a sandbox and cannot see in the kernel."""
+
+    container_id: ContainerId
+    task_id: TaskId | None
+    addresses: dict[NetworkId, str]
+    macs: dict[NetworkId, str] = field(default_factory=dict)
+    names: dict[NetworkId, tuple[str, ...]] = field(default_factory=dict)
+    ports: dict[NetworkId, str] = field(default_factory=dict)
+    """The host's end of the veth pair in each network."""
+    gateway: str = ""
+    resolver: str | None = None
+    resolv_conf: str = ""
+    hosts: str = ""
+
+
+class DesiredState:
+    """The desired state and its dirty marks."""
+
+    def __init__(self) -> None:
+        self.networks: dict[NetworkId, BridgeNetwork] = {}
+        self.services: dict[ServiceId, ServiceEntry] = {}
+        self.backends: dict[TaskId, Backend] = {}
+        self.containers: dict[ContainerId, ContainerRecord] = {}
+        self.resolvers: dict[str, ResolverRecord] = {}
+        self._members: dict[ServiceId, dict[TaskId, Backend]] = {}
+        self._dirty_owners: set[str] = set()
+        self._dirty_networks: set[NetworkId] = set()
+        self._dirty_resolvers: set[str] = set()
+
+    def put_network(self, network: BridgeNetwork) -> bool:
+        """Add or change a network; True where it is a change. Services that use it are written anew."""
+        if self.networks.get(network.id) == network:
+            return False
+        self.networks[network.id] = network
+        self._mark_network(network.id)
+        return True
+
+    def drop_network(self, network_id: NetworkId) -> None:
+        """Forget a network."""
+        if self.networks.pop(network_id, None) is not None:
+            self._mark_network(network_id)
+
+    def set_services(self, entries: Mapping[ServiceId, ServiceEntry]) -> None:
+        """Replace all services; only those that differ are marked."""
+        for service_id in self.services.keys() | entries.keys():
+            before, after = self.services.get(service_id), entries.get(service_id)
+            if before == after:
+                continue
+            for entry in (before, after):
+                if entry is not None:
+                    self._dirty_networks |= entry.vips.keys() | entry.aliases.keys()
+            self._mark_service(service_id)
+            if after is None:
+                del self.services[service_id]
+            else:
+                self.services[service_id] = after
+            self._mark_service(service_id)
+
+    def admit(self, backend: Backend) -> None:
+        """Add a backend or change it."""
+        before = self.backends.get(backend.task_id)
+        if before == backend:
+            return
+        if before is not None:
+            self.withdraw(backend.task_id)
+        self.backends[backend.task_id] = backend
+        self._members.setdefault(backend.service_id, {})[backend.task_id] = backend
+        self._mark_service(backend.service_id)
+
+    def withdraw(self, task_id: TaskId) -> Backend | None:
+        """Take a backend out; returns it."""
+        backend = self.backends.pop(task_id, None)
+        if backend is None:
+            return None
+        self._mark_service(backend.service_id)
+        members = self._members[backend.service_id]
+        del members[task_id]
+        if not members:
+            del self._members[backend.service_id]
+        return backend
+
+    def put_container(self, record: ContainerRecord) -> None:
+        """Add a container's sandbox."""
+        self.containers[record.container_id] = record
+        self._mark_container(record)
+
+    def drop_container(self, container_id: ContainerId) -> ContainerRecord | None:
+        """Forget a container's sandbox; returns it."""
+        record = self.containers.pop(container_id, None)
+        if record is not None:
+            self._mark_container(record)
+        return record
+
+    def put_resolver(self, record: ResolverRecord) -> None:
+        """Add a resolver."""
+        self.resolvers[record.name] = record
+        self._dirty_resolvers.add(record.name)
+        self._dirty_owners.add(f"resolver:{record.name}")
+
+    def drop_resolver(self, name: str) -> None:
+        """Forget a resolver."""
+        if self.resolvers.pop(name, None) is not None:
+            self._dirty_owners.add(f"resolver:{name}")
+
+    def take_dirty(self) -> tuple[set[str], set[str]]:
+        """The owners whose fragments, and the resolvers whose records changed since this was last called."""
+        owners = self._dirty_owners
+        resolvers = self._dirty_resolvers | {
+            name
+            for name, record in self.resolvers.items()
+            if not self._dirty_networks.isdisjoint(record.networks)
+        }
+        self._dirty_owners, self._dirty_networks, self._dirty_resolvers = set(), set(), set()
+        return owners, resolvers & self.resolvers.keys()
+
+    def mark_all(self) -> None:
+        """Mark everything: after a failure, and to begin with."""
+        self._dirty_owners |= {_NETWORKS}
+        self._dirty_owners |= {f"service:{service_id}" for service_id in self.services}
+        self._dirty_owners |= {f"container:{container_id}" for container_id in self.containers}
+        self._dirty_owners |= {f"resolver:{name}" for name in self.resolvers}
+        self._dirty_resolvers |= self.resolvers.keys()
+
+    def build(self, owner: str) -> Fragment:
+        """An owner's part of the ruleset; empty where the owner is gone."""
+        kind, _, name = owner.partition(":")
+        match kind:
+            case "networks":
+                return _merge(
+                    build_isolation(self.networks.values()), build_uplinks(self.networks.values())
+                )
+            case "service":
+                return self._build_service(ServiceId(name))
+            case "container":
+                return self._build_container(ContainerId(name))
+            case "resolver":
+                return self._build_resolver(name)
+            case _:
+                raise AssertionError(owner)
+
+    def vips(self) -> dict[str, set[str]]:
+        """The VIPs that each bridge must answer for."""
+        wanted: dict[str, set[str]] = {bridge_name(n): set() for n in self.networks.values()}
+        for entry in self.services.values():
+            if entry.mode != "vip":
+                continue
+            for network_id, vip in entry.vips.items():
+                if (network := self.networks.get(network_id)) is not None:
+                    wanted[bridge_name(network)].add(vip)
+        return wanted
+
+    def build_resolver_records(self, name: str) -> Records:
+        """What a resolver answers."""
+        record = self.resolvers[name]
+        networks = {n: self.networks[n] for n in record.networks if n in self.networks}
+        return build_records(
+            networks,
+            self.services.values(),
+            {service_id: tuple(members.values()) for service_id, members in self._members.items()},
+            self._container_names(networks),
+        )
+
+    def addresses_of(self, task_id: TaskId) -> tuple[str, ...]:
+        """All addresses of a task, whether it takes connections or drains."""
+        found: set[str] = set()
+        if (backend := self.backends.get(task_id)) is not None:
+            found |= set(backend.addresses.values())
+        for record in self.containers.values():
+            if record.task_id == task_id:
+                found |= set(record.addresses.values())
+        return tuple(sorted(found))
+
+    def resolvers_unused(self) -> list[str]:
+        """Resolvers that no container asks any more."""
+        used = {record.resolver for record in self.containers.values()}
+        return [name for name in self.resolvers if name not in used]
+
+    def _build_service(self, service_id: ServiceId) -> Fragment:
+        entry = self.services.get(service_id)
+        if entry is None:
+            return EMPTY
+        members = tuple(self._members.get(service_id, {}).values())
+        return _merge(
+            build_vips(entry, members, self.networks), build_ports(entry, members, self.networks)
+        )
+
+    def _build_container(self, container_id: ContainerId) -> Fragment:
+        record = self.containers.get(container_id)
+        if record is None:
+            return EMPTY
+        resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
+        address = resolver.address if resolver is not None else None
+        return build_sandbox(sorted(record.addresses.values()), address)
+
+    def _build_resolver(self, name: str) -> Fragment:
+        record = self.resolvers.get(name)
+        if record is None:
+            return EMPTY
+        # A container without a network of its own asks through its way out; that must be allowed for all of them.
+        networks = [self.networks[n] for n in record.networks if n in self.networks] or [
+            network for network in self.networks.values() if network.kind != "overlay"
+        ]
+        return build_resolver(record.address, map(bridge_name, networks))
+
+    def _container_names(self, networks: Iterable[NetworkId]) -> list[ContainerNames]:
+        wanted = set(networks)
+        return [
+            ContainerNames(network_id=network_id, address=address, names=record.names[network_id])
+            for record in self.containers.values()
+            for network_id, address in record.addresses.items()
+            if network_id in wanted and record.names.get(network_id)
+        ]
+
+    def _mark_service(self, service_id: ServiceId) -> None:
+        self._dirty_owners.add(f"service:{service_id}")
+        if (entry := self.services.get(service_id)) is not None:
+            self._dirty_networks |= entry.vips.keys() | entry.aliases.keys()
+        for backend in self._members.get(service_id, {}).values():
+            self._dirty_networks |= backend.addresses.keys()
+
+    def _mark_network(self, network_id: NetworkId) -> None:
+        self._dirty_owners.add(_NETWORKS)
+        self._dirty_networks.add(network_id)
+        for name, record in self.resolvers.items():
+            if network_id in record.networks or not record.networks:
+                self._dirty_owners.add(f"resolver:{name}")
+        for service_id, entry in self.services.items():
+            members = self._members.get(service_id, {}).values()
+            if network_id in entry.vips or any(network_id in b.addresses for b in members):
+                self._dirty_owners.add(f"service:{service_id}")
+
+    def _mark_container(self, record: ContainerRecord) -> None:
+        self._dirty_owners.add(f"container:{record.container_id}")
+        self._dirty_networks |= record.addresses.keys()
+
+
+def _merge(first: Fragment, second: Fragment) -> Fragment:
+    return Fragment(
+        chains={**first.chains, **second.chains}, elements={**first.elements, **second.elements}
+    )

@@ -1,0 +1,243 @@
+"""Addresses: which subnet a network gets, which address a task or a VIP gets. Pure.
+
+Subnets are chosen first-fit among the pools, never overlapping anything in use (`used`: subnet → who uses it).
+Addresses are given in ascending order, and a freed one is not given again before the cursor has come round: callers
+of a dead task must not reach its successor by a stale answer. What always holds: the network address, the broadcast
+address, the gateway and auxiliary addresses are never given out; an error names both sides and the way out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from ipaddress import IPv4Address, IPv4Network
+
+from hivelet.errors import Conflict, Forbidden, InvalidParameter
+
+LOCAL_POOLS: tuple[tuple[str, int], ...] = (
+    *((f"172.{second}.0.0/16", 16) for second in range(17, 32)),
+    ("192.168.0.0/16", 20),
+)
+"""Docker's default pools for bridges of one host, each with the prefix length its subnets get."""
+
+NO_POOL = "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+"""Docker's sentence for exhausted pools; users search for it, so it stays word for word."""
+
+
+class PoolExhausted(Forbidden):
+    """Every candidate subnet overlaps something in use."""
+
+
+class PoolOverlaps(Forbidden):
+    """The subnet that was asked for overlaps something in use."""
+
+
+class AddressesExhausted(Conflict):
+    """A network has no address left."""
+
+
+def choose_subnet(
+    pools: Iterable[tuple[str, int]], used: Mapping[str, str], *, why: str = ""
+) -> str:
+    """The first subnet of the pools that overlaps nothing in `used`.
+
+    The cost is in the number of used subnets, not in the size of the pools: a clash skips to the end of the clashing
+    subnet at once.
+
+    Raises:
+        PoolExhausted: all are taken; says by what, and how to name another one.
+    """
+    taken = _merge(used)
+    tried: list[str] = []
+    for pool_text, prefix in pools:
+        pool = parse_subnet(pool_text)
+        tried.append(pool_text)
+        size = 1 << (32 - prefix)
+        start, end = int(pool.network_address), int(pool.broadcast_address)
+        found = _first_gap(start, end, size, taken)
+        if found is not None:
+            return str(IPv4Network((found, prefix)))
+    raise PoolExhausted(_exhausted_message(tried, used, why))
+
+
+def check_subnet(subnet: str, used: Mapping[str, str], *, name: str = "") -> None:
+    """Refuse a subnet that overlaps something in use.
+
+    Raises:
+        InvalidParameter: it is no subnet.
+        PoolOverlaps: names both sides.
+    """
+    wanted = parse_subnet(subnet)
+    for other, owner in used.items():
+        if wanted.overlaps(IPv4Network(other)):
+            raise PoolOverlaps(
+                f"Pool overlaps with other one on this address space: {subnet}"
+                f"{f' (network {name})' if name else ''} overlaps {other}, in use by {owner}. "
+                "Choose another one with --subnet, or remove what uses it."
+            )
+
+
+def parse_subnet(subnet: str) -> IPv4Network:
+    """A subnet in CIDR notation as a value.
+
+    Raises:
+        InvalidParameter: it is none, or has host bits set.
+    """
+    try:
+        return IPv4Network(subnet)
+    except ValueError as error:
+        raise InvalidParameter(f"invalid subnet {subnet}: {error}") from error
+
+
+def choose_gateway(subnet: str, *, ip_range: str = "", requested: str = "") -> str:
+    """The gateway's address: the one asked for, or the first of the range or subnet.
+
+    Raises:
+        InvalidParameter: the one asked for is not inside the subnet.
+    """
+    network = parse_subnet(subnet)
+    if requested:
+        if _parse_address(requested) not in network:
+            raise InvalidParameter(
+                f"no matching subnet for gateway {requested}: it is outside of {subnet}"
+            )
+        return requested
+    first = parse_subnet(ip_range).network_address if ip_range else network.network_address
+    return str(first + 1 if first == network.network_address else first)
+
+
+def allocate_address(
+    subnet: str,
+    taken: Collection[str],
+    requested: str | None = None,
+    *,
+    ip_range: str = "",
+    after: str = "",
+) -> str:
+    """One address that is not `taken`: for a single choice. `AddressPool` is the one for many.
+
+    Raises:
+        Conflict: the one asked for is taken, or none is left.
+    """
+    pool = AddressPool(subnet, ip_range=ip_range, after=after)
+    for address in taken:
+        pool.reserve(address)
+    return pool.allocate(requested)
+
+
+class AddressPool:
+    """The addresses of one subnet as integers: what is taken, and a cursor that only moves upward until it wraps.
+
+    Giving an address is O(1) while the subnet is not crowded behind the cursor; the set holds only what is taken.
+    """
+
+    def __init__(self, subnet: str, *, ip_range: str = "", after: str = "") -> None:
+        self.subnet = subnet
+        self._network = parse_subnet(subnet)
+        window = parse_subnet(ip_range) if ip_range else self._network
+        if not window.subnet_of(self._network):
+            raise InvalidParameter(f"the ip-range {ip_range} is outside of the subnet {subnet}")
+        self._low, self._high = _usable(self._network, window)
+        self._taken: set[int] = set()
+        self._inside = 0
+        self._cursor = int(IPv4Address(after)) + 1 if after else self._low
+
+    def reserve(self, address: str) -> None:
+        """Count an address as taken; it may lie outside of the range."""
+        number = int(_parse_address(address))
+        if number not in self._taken:
+            self._taken.add(number)
+            self._inside += self._low <= number <= self._high
+
+    def release(self, address: str) -> None:
+        """Give an address back; it is given out again only after the cursor has come round."""
+        number = int(_parse_address(address))
+        if number in self._taken:
+            self._taken.remove(number)
+            self._inside -= self._low <= number <= self._high
+
+    def allocate(self, requested: str | None = None) -> str:
+        """Take an address and return it.
+
+        Raises:
+            InvalidParameter: the one asked for is not inside the subnet.
+            Conflict: the one asked for is taken, or none is left.
+        """
+        if requested is not None:
+            self._check_requested(requested)
+            self.reserve(requested)
+            return requested
+        if self._inside > self._high - self._low:
+            raise AddressesExhausted(
+                f"no available IPv4 addresses on this network's address pool: all {self._inside} addresses of "
+                f"{self.subnet} are in use. Create the network with a larger --subnet."
+            )
+        number = self._cursor if self._low <= self._cursor <= self._high else self._low
+        while number in self._taken:
+            number = self._low if number == self._high else number + 1
+        self._cursor = number + 1
+        address = str(IPv4Address(number))
+        self.reserve(address)
+        return address
+
+    def _check_requested(self, requested: str) -> None:
+        if _parse_address(requested) not in self._network:
+            raise InvalidParameter(
+                f"the address {requested} is outside of the subnet {self.subnet}"
+            )
+        if int(IPv4Address(requested)) in self._taken:
+            raise Conflict(f"Address already in use: {requested} in {self.subnet}")
+
+
+def _usable(network: IPv4Network, window: IPv4Network) -> tuple[int, int]:
+    low, high = int(window.network_address), int(window.broadcast_address)
+    if network.prefixlen < 31:
+        low = max(low, int(network.network_address) + 1)
+        high = min(high, int(network.broadcast_address) - 1)
+    return low, high
+
+
+def _merge(used: Mapping[str, str]) -> list[tuple[int, int]]:
+    spans = sorted(
+        (int(net.network_address), int(net.broadcast_address)) for net in map(IPv4Network, used)
+    )
+    merged: list[tuple[int, int]] = []
+    for low, high in spans:
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], high))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def _first_gap(start: int, end: int, size: int, taken: list[tuple[int, int]]) -> int | None:
+    candidate = start
+    for low, high in taken:
+        if high < candidate:
+            continue
+        if low > candidate + size - 1:
+            break
+        # Subnets lie on multiples of their size, so a clash moves the candidate to the next multiple behind it.
+        candidate = (high // size + 1) * size
+    return candidate if candidate + size - 1 <= end else None
+
+
+def _exhausted_message(tried: list[str], used: Mapping[str, str], why: str) -> str:
+    nets = [IPv4Network(pool) for pool in tried]
+    clashes = [
+        f"{subnet} ({owner})"
+        for subnet, owner in used.items()
+        if any(net.overlaps(IPv4Network(subnet)) for net in nets)
+    ]
+    shown = ", ".join(clashes[:6]) + (f" and {len(clashes) - 6} more" if len(clashes) > 6 else "")
+    pools = f"{tried[0]} … {tried[-1]}" if len(tried) > 1 else "".join(tried)
+    return (
+        f"{NO_POOL}{f' {why}' if why else ''}: the pools {pools or '(none)'} are covered by {shown or 'nothing'}. "
+        "Free one of these, or create the network yourself with a free --subnet and --gateway."
+    )
+
+
+def _parse_address(address: str) -> IPv4Address:
+    try:
+        return IPv4Address(address)
+    except ValueError as error:
+        raise InvalidParameter(f"invalid address {address}: {error}") from error

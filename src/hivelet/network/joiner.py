@@ -1,0 +1,176 @@
+"""Make bridges and sandboxes in the kernel. Blocking: everything here runs in the thread of `netlink.Kernel`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from hivelet.network import netlink, sysctls
+from hivelet.network.layout import SandboxLayout
+from hivelet.network.names import bridge_name, is_port_name, mac_address
+from hivelet.network.netns import create_namespace, inside, remove_namespace
+from hivelet.objects.endpoint import BridgeNetwork
+
+RESOLVER_BRIDGE = "hv-resolvers"
+"""A bridge without ports: where the resolvers' addresses live."""
+
+_LOOPBACK = 1
+
+
+def ensure_bridge(network: BridgeNetwork) -> bool:
+    """The network's bridge, up, with its gateway's address; True where it had to be made.
+
+    One that exists is taken as it is: it may be the user's or Docker's own `docker_gwbridge`.
+    """
+    name = bridge_name(network)
+    index = netlink.link_index(name)
+    made = index is None
+    if index is None:
+        mac = mac_address(network.gateway)
+        netlink.execute([netlink.new_bridge(name, mac, network.mtu)])
+        index = socket.if_nametoindex(name)
+    sysctls.ensure_bridge_sysctls(name)
+    prefix = IPv4Network(network.subnet).prefixlen
+    netlink.execute([netlink.new_address(index, network.gateway, prefix), netlink.set_up(index)])
+    return made
+
+
+def ensure_resolver_bridge(addresses: Iterable[str]) -> None:
+    """The resolvers' addresses, on a bridge that leads nowhere."""
+    index = netlink.link_index(RESOLVER_BRIDGE)
+    if index is None:
+        netlink.execute([netlink.new_bridge(RESOLVER_BRIDGE, mac_address("169.254.52.0"), 1500)])
+        index = socket.if_nametoindex(RESOLVER_BRIDGE)
+        sysctls.ensure_sysctl(f"net/ipv6/conf/{RESOLVER_BRIDGE}/disable_ipv6", "1", optional=True)
+        netlink.execute([netlink.set_up(index)])
+    netlink.execute(netlink.new_address(index, address, 32) for address in addresses)
+
+
+def remove_resolver_address(address: str) -> None:
+    """Take a resolver's address away."""
+    index = netlink.link_index(RESOLVER_BRIDGE)
+    if index is not None:
+        netlink.execute([netlink.delete_address(index, address, 32)])
+
+
+def change_vips(bridge: str, add: Collection[str], remove: Collection[str]) -> None:
+    """Let a bridge answer ARP for VIPs, or no longer."""
+    index = netlink.link_index(bridge)
+    if index is None:
+        return
+    netlink.execute(
+        [
+            *(netlink.delete_address(index, vip, 32) for vip in sorted(remove)),
+            *(netlink.new_address(index, vip, 32) for vip in sorted(add)),
+        ]
+    )
+
+
+def list_vips(bridges: Collection[str]) -> dict[str, set[str]]:
+    """The VIPs (addresses with the prefix length 32) that each bridge has."""
+    by_index = {index: name for name in bridges if (index := netlink.link_index(name)) is not None}
+    found: dict[str, set[str]] = {name: set() for name in by_index.values()}
+    for index, address, prefix in netlink.list_addresses():
+        if prefix == 32 and index in by_index:
+            found[by_index[index]].add(address)
+    return found
+
+
+def make_sandbox(path: Path, layout: SandboxLayout) -> None:
+    """The namespace at `path` with all its links, addresses, routes and rules; nothing of it where this fails."""
+    create_namespace(path)
+    try:
+        with inside(path):
+            sysctls.ensure_sandbox_sysctls()
+            door = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+        with closing(door):
+            _make_links(path, layout)
+            with inside(path):
+                indexes = {
+                    link.interface: socket.if_nametoindex(link.interface) for link in layout.links
+                }
+            netlink.execute_on(door, _requests_inside(layout, indexes))
+    except BaseException:
+        remove_namespace(path)
+        raise
+
+
+def attach_port(port: str, bridge: str) -> None:
+    """Put a port back into a bridge that was made anew; one that is gone is no error."""
+    index = netlink.link_index(bridge)
+    if index is not None and netlink.link_index(port) is not None:
+        netlink.execute([netlink.set_master(port, index), netlink.open_port(port)])
+
+
+def remove_links(names: Iterable[str]) -> None:
+    """Remove links of ours; those that are gone are no error."""
+    netlink.execute([netlink.delete_link(name) for name in names])
+
+
+def list_stray_ports(known: Collection[str]) -> list[str]:
+    """Ports with names like ours that belong to no sandbox we know: left by a crash."""
+    return [
+        link.name
+        for link in netlink.list_links().values()
+        if link.kind == "veth" and is_port_name(link.name) and link.name not in known
+    ]
+
+
+def list_used_subnets() -> dict[str, str]:
+    """Every subnet that a route or an address of this host covers, and whose it is."""
+    names = {link.index: name for name, link in netlink.list_links().items()}
+    used = {
+        str(IPv4Network(f"{address}/{prefix}", strict=False)): f"interface {names.get(index, '?')}"
+        for index, address, prefix in netlink.list_addresses()
+        if prefix < 32
+    }
+    for destination, index in netlink.list_routes():
+        used.setdefault(destination, f"route through {names.get(index, '?')}")
+    return used
+
+
+def _make_links(path: Path, layout: SandboxLayout) -> None:
+    namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        netlink.execute(
+            netlink.new_veth(
+                port=link.port,
+                bridge_index=socket.if_nametoindex(link.bridge),
+                interface=link.interface,
+                mac=link.mac,
+                mtu=link.mtu,
+                namespace=namespace,
+            )
+            for link in layout.links
+        )
+    finally:
+        os.close(namespace)
+    for link in layout.links:
+        # Before the port is up: no link-local address is made, announced and taken away again.
+        sysctls.ensure_sysctl(f"net/ipv6/conf/{link.port}/disable_ipv6", "1", optional=True)
+    netlink.execute(netlink.open_port(link.port) for link in layout.links)
+
+
+def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[netlink.Request]:
+    requests = [netlink.set_up(_LOOPBACK)]
+    requests += [netlink.set_up(index) for index in indexes.values()]
+    requests += [
+        netlink.new_address(indexes[link.interface], link.address, link.prefix)
+        for link in layout.links
+    ]
+    requests += [
+        netlink.new_route(
+            route.destination,
+            indexes[route.interface],
+            via=route.via,
+            source=route.source,
+            table=route.table,
+        )
+        for route in layout.routes
+    ]
+    requests += [netlink.new_source_rule(rule.source, rule.table) for rule in layout.rules]
+    return requests

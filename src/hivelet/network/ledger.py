@@ -1,0 +1,98 @@
+"""What a restarted hiveletd must know and cannot see in the kernel: one small JSON file for each network, container
+and resolver under `<run>/network`.
+
+The run directory is gone after a reboot together with all that these files speak of. A file is written before what
+it describes is used and removed after that is gone, so that a crash leaves at most a file too many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from hivelet.errors import System
+from hivelet.kit.files import write_atomic
+from hivelet.network.desired import ContainerRecord, ResolverRecord
+from hivelet.objects.endpoint import BridgeNetwork
+
+T = TypeVar("T", BridgeNetwork, ContainerRecord, ResolverRecord)
+
+
+class LedgerDamaged(System):
+    """A file of ours is not what we wrote."""
+
+
+class Ledger:
+    """The files under `<run>/network`."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._networks = home / "networks"
+        self._containers = home / "containers"
+        self._resolvers = home / "resolvers"
+
+    def prepare(self) -> None:
+        """Make the directories."""
+        for directory in (self._networks, self._containers, self._resolvers):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def networks(self) -> list[BridgeNetwork]:
+        """All recorded networks."""
+        return list(_load(self._networks, BridgeNetwork))
+
+    def containers(self) -> list[ContainerRecord]:
+        """All recorded sandboxes."""
+        return list(_load(self._containers, ContainerRecord))
+
+    def resolvers(self) -> list[ResolverRecord]:
+        """All recorded resolvers."""
+        return list(_load(self._resolvers, ResolverRecord))
+
+    def put_network(self, network: BridgeNetwork) -> None:
+        """Record a network."""
+        _store(self._networks / network.id, network)
+
+    def drop_network(self, network_id: str) -> None:
+        """Forget a network."""
+        (self._networks / f"{network_id}.json").unlink(missing_ok=True)
+
+    def put_container(self, record: ContainerRecord) -> None:
+        """Record a sandbox."""
+        _store(self._containers / record.container_id, record)
+
+    def drop_container(self, container_id: str) -> None:
+        """Forget a sandbox."""
+        (self._containers / f"{container_id}.json").unlink(missing_ok=True)
+
+    def put_resolver(self, record: ResolverRecord) -> None:
+        """Record a resolver."""
+        _store(self._resolvers / record.name, record)
+
+    def drop_resolver(self, name: str) -> None:
+        """Forget a resolver."""
+        (self._resolvers / f"{name}.json").unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Remove all files and directories."""
+        for directory in (self._networks, self._containers, self._resolvers):
+            if directory.is_dir():
+                for path in directory.iterdir():
+                    path.unlink()
+                directory.rmdir()
+
+
+def _store(stem: Path, value: BridgeNetwork | ContainerRecord | ResolverRecord) -> None:
+    write_atomic(stem.with_name(f"{stem.name}.json"), msgspec.json.encode(value))
+
+
+def _load(directory: Path, kind: type[T]) -> Iterator[T]:
+    for path in sorted(directory.glob("*.json")):
+        try:
+            yield msgspec.json.decode(path.read_bytes(), type=kind)
+        except msgspec.DecodeError as error:
+            raise LedgerDamaged(
+                f"{path} is damaged ({error}); remove it, its container's network is made anew"
+            ) from error

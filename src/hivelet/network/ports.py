@@ -1,0 +1,103 @@
+"""Whether a published port is free on this host: a look at who listens, as `ss` takes it.
+
+A rule in the kernel would take a foreign program's clients away without a word, so a port that somebody listens on
+is refused. A trial `bind` would not do: it also fails for a port that merely is some connection's local end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+from hivelet.errors import Conflict
+from hivelet.objects.task import PortConfig
+
+_LISTEN, _UNCONNECTED = "0A", "07"
+_TABLES = {"tcp": ("tcp", "tcp6"), "udp": ("udp", "udp6")}
+_ANY = ("", "0.0.0.0", "::")
+
+
+class PortTaken(Conflict):
+    """A port that was to be published is held by a program that is not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that takes connections or datagrams; `address` "" means all addresses."""
+
+    address: str
+    port: int
+    inode: int
+
+
+def parse_listeners(table: str, protocol: str) -> Iterator[Listener]:
+    """The listening sockets in the text of `/proc/net/{tcp,udp}[6]`."""
+    wanted = _LISTEN if protocol == "tcp" else _UNCONNECTED
+    for line in table.splitlines()[1:]:
+        fields = line.split()
+        if fields[3] != wanted:
+            continue
+        address, _, port = fields[1].rpartition(":")
+        yield Listener(_parse_address(address), int(port, 16), int(fields[9]))
+
+
+def find_clash(port: PortConfig, listeners: Iterable[Listener]) -> Listener | None:
+    """A listener that a published port would take the clients from."""
+    for listener in listeners:
+        if listener.port != port.published_port:
+            continue
+        if port.host_ip in _ANY or listener.address in ("", port.host_ip):
+            return listener
+    return None
+
+
+def check_port_free(port: PortConfig) -> None:
+    """Refuse a port that somebody listens on.
+
+    Raises:
+        PortTaken: naming the port and, where it can be seen, the process.
+    """
+    clash = find_clash(port, _read_listeners(port.protocol))
+    if clash is None:
+        return
+    where = f"{port.host_ip or clash.address or '0.0.0.0'}:{port.published_port}"
+    raise PortTaken(
+        f"port {port.published_port}/{port.protocol} is already allocated: {where} is in use by "
+        f"{_name_owner(clash.inode)}. Stop it, or publish another port."
+    )
+
+
+def _read_listeners(protocol: str) -> Iterator[Listener]:
+    for name in _TABLES.get(protocol, ()):
+        with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has no tcp6
+            yield from parse_listeners(Path("/proc/thread-self/net", name).read_text(), protocol)
+
+
+def _parse_address(text: str) -> str:
+    raw = bytes.fromhex(text)
+    words = struct.unpack(f"={len(raw) // 4}I", raw)
+    packed = struct.pack(f">{len(words)}I", *words)
+    if not any(packed):
+        return ""
+    if len(packed) == 4:
+        return str(IPv4Address(packed))
+    address = IPv6Address(packed)
+    return str(address.ipv4_mapped or address)
+
+
+def _name_owner(inode: int) -> str:
+    target = f"socket:[{inode}]"
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):  # a process may end while it is looked at
+            for descriptor in os.scandir(process / "fd"):
+                if os.readlink(descriptor) == target:
+                    name = (process / "comm").read_text().strip()
+                    return f"{name} (pid {process.name})"
+    return "another program"

@@ -1,0 +1,173 @@
+"""The fixed part of our table: its sets, its maps and its base chains, as tables of data. Pure.
+
+Everything that varies is an element of a set or map declared here, or a regular chain that a map leads to. The way of
+a packet through these chains is drawn in README.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hivelet.network.names import EMBEDDED_RESOLVER, RESOLVER_SUBNET, TABLE
+from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains
+
+FAMILY_TABLE = f"ip {TABLE}"
+
+BRIDGES = "bridges"
+INTERNAL = "internal"
+OPEN = "open"
+UPLINKS = "uplinks"
+HAIRPIN = "hairpin"
+RESOLVER_AT = "resolver_at"
+RESOLVER_OF = "resolver_of"
+VIPS = "vips"
+PUBLISHED = "published"
+PUBLISHED_AT = "published_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A set or map: what it is, its type, and what it is for."""
+
+    kind: str
+    name: str
+    definition: str
+    purpose: str
+
+
+CONTAINERS = (
+    Container("set", BRIDGES, "type ifname", "all bridges of ours"),
+    Container("set", INTERNAL, "type ifname", "bridges without a way out"),
+    Container("set", OPEN, "type ifname . ifname", "bridges whose members may talk to each other"),
+    Container(
+        "set",
+        UPLINKS,
+        "type ipv4_addr; flags interval",
+        "subnets that leave through the host's address",
+    ),
+    Container(
+        "set", HAIRPIN, "type ipv4_addr . ipv4_addr", "addresses of one and the same sandbox"
+    ),
+    Container(
+        "set", RESOLVER_AT, "type ifname . ipv4_addr", "resolvers that a bridge's members may ask"
+    ),
+    Container(
+        "map", RESOLVER_OF, "type ipv4_addr : ipv4_addr", "a sandbox's address to its resolver"
+    ),
+    Container(
+        "map", VIPS, "type ifname . ipv4_addr : verdict", "VIPs, as seen from a bridge or the host"
+    ),
+    Container(
+        "map",
+        PUBLISHED_AT,
+        "type ipv4_addr . inet_proto . inet_service : verdict",
+        "ports published on one address of the host",
+    ),
+    Container(
+        "map",
+        PUBLISHED,
+        "type inet_proto . inet_service : verdict",
+        "ports published on all addresses of the host",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseChain:
+    """A chain that a netfilter hook enters."""
+
+    name: str
+    hook: str
+    rules: tuple[str, ...]
+
+
+_DISPATCH = (
+    f"ip daddr . meta l4proto . th dport vmap @{PUBLISHED_AT}",
+    f"fib daddr type local meta l4proto . th dport vmap @{PUBLISHED}",
+)
+_PORTS = f"iifname @{BRIDGES}"
+
+BASE_CHAINS = (
+    BaseChain(
+        "raw-prerouting",
+        "type filter hook prerouting priority -300",
+        # Bridges route to loopback so that localhost reaches published ports; their members must not use that
+        # to reach the loopback of the host or, over the bridge, of each other.
+        (
+            f"{_PORTS} ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept",
+            f"{_PORTS} ip daddr 127.0.0.0/8 drop",
+        ),
+    ),
+    BaseChain(
+        "nat-prerouting",
+        "type nat hook prerouting priority -100",
+        (
+            f"ip daddr {EMBEDDED_RESOLVER} {_PORTS} dnat to ip saddr map @{RESOLVER_OF}",
+            f"iifname . ip daddr vmap @{VIPS}",
+            *_DISPATCH,
+        ),
+    ),
+    BaseChain(
+        "nat-output",
+        "type nat hook output priority -100",
+        (f"oifname . ip daddr vmap @{VIPS}", *_DISPATCH),
+    ),
+    BaseChain(
+        "filter-input",
+        "type filter hook input priority 0",
+        (f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop',),
+    ),
+    BaseChain(
+        "filter-forward",
+        "type filter hook forward priority 0",
+        (
+            f"iifname . oifname @{OPEN} accept",
+            f"{_PORTS} ct state invalid drop",
+            f"oifname @{BRIDGES} jump to-container",
+            f"iifname @{INTERNAL} drop",
+        ),
+    ),
+    BaseChain(
+        "nat-postrouting",
+        "type nat hook postrouting priority 100",
+        (
+            f"ip saddr . ip daddr @{HAIRPIN} masquerade",
+            f"ip saddr 127.0.0.0/8 oifname @{BRIDGES} masquerade",
+            f"ip saddr @{UPLINKS} oifname != @{BRIDGES} masquerade",
+        ),
+    ),
+)
+
+TO_CONTAINER = (
+    "ct state established,related accept",
+    f"iifname @{INTERNAL} drop",
+    "ct status dnat accept",
+    "drop",
+)
+"""Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
+
+
+def render_table(fragment: Fragment) -> str:
+    """The whole ruleset as one transaction that replaces our table, whatever was in it.
+
+    The table is declared before it is deleted, so that the deletion cannot fail where there was none.
+    """
+    lines = [f"table {FAMILY_TABLE}", f"delete table {FAMILY_TABLE}", f"table {FAMILY_TABLE} {{"]
+    for container in CONTAINERS:
+        lines.append(f"  {container.kind} {container.name} {{")
+        lines.append(f"    {container.definition};")
+        lines.append(f'    comment "{container.purpose}";')
+        if items := elements_of(fragment, container.name):
+            lines.append("    elements = {")
+            lines.append(",\n".join(f"      {item}" for item in items))
+            lines.append("    }")
+        lines.append("  }")
+    lines += render_chains(fragment)
+    lines += ["  chain to-container {", *(f"    {rule}" for rule in TO_CONTAINER), "  }"]
+    for chain in BASE_CHAINS:
+        lines.append(f"  chain {chain.name} {{")
+        lines.append(f"    {chain.hook}; policy accept;")
+        lines += [f"    {rule}" for rule in chain.rules]
+        lines.append("  }")
+    lines.append("}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,70 @@
+"""Published ports: from the host's addresses to the tasks, in ingress and in host mode. Pure.
+
+A port leads to the task's address on its way out (see `hivelet.network.layout`), so that answers come back the same
+way. In host mode only the tasks that hold the port on this node take part. `host_ip` is honoured and never widened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hivelet.network.names import port_chain
+from hivelet.network.rules.balance import spread_port
+from hivelet.network.rules.base import PUBLISHED, PUBLISHED_AT
+from hivelet.network.rules.ruleset import Chain, Fragment, Key
+from hivelet.objects.common import NetworkId
+from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
+from hivelet.objects.task import PortConfig
+
+_RANK = {"ingress": 0, "gateway": 1, "bridge": 2}
+_ANY = ("", "0.0.0.0")
+
+
+def build_ports(
+    entry: ServiceEntry, backends: Sequence[Backend], networks: Mapping[NetworkId, BridgeNetwork]
+) -> Fragment:
+    """The published ports of a service and of the host-mode ports that its tasks hold."""
+    chains: dict[str, Chain] = {}
+    elements: dict[Key, str] = {}
+    for port, members in _port_members(entry, backends):
+        if not port.published_port:
+            continue
+        addresses = [a for b in members if (a := reachable_at(b, networks))]
+        name = port_chain(entry.service_id, port.publish_mode, port.protocol, port.target_port)
+        chains[name] = Chain(
+            rules=spread_port(addresses, port.protocol, port.target_port, affinity=entry.affinity),
+            comment=f"{entry.name} port {port.target_port}/{port.protocol}",
+        )
+        elements[dispatch_key(port)] = f"goto {name}"
+    return Fragment(chains=chains, elements=elements)
+
+
+def dispatch_key(port: PortConfig) -> Key:
+    """The map element that leads from the host to a published port."""
+    if port.host_ip in _ANY:
+        return PUBLISHED, f"{port.protocol} . {port.published_port}"
+    return PUBLISHED_AT, f"{port.host_ip} . {port.protocol} . {port.published_port}"
+
+
+def reachable_at(backend: Backend, networks: Mapping[NetworkId, BridgeNetwork]) -> str:
+    """The address at which the host reaches a task's published ports; "" where it has no way out."""
+    legs = sorted(
+        (_RANK[network.kind], address)
+        for network_id, address in backend.addresses.items()
+        if (network := networks.get(network_id)) is not None
+        and network.kind in _RANK
+        and not network.internal
+    )
+    return legs[0][1] if legs else ""
+
+
+def _port_members(
+    entry: ServiceEntry, backends: Sequence[Backend]
+) -> list[tuple[PortConfig, list[Backend]]]:
+    members = [(port, list(backends)) for port in entry.ports if port.publish_mode != "host"]
+    held: dict[Key, tuple[PortConfig, list[Backend]]] = {}
+    for backend in backends:
+        for port in backend.host_ports:
+            pinned = port.replaced(publish_mode="host")
+            held.setdefault(dispatch_key(pinned), (pinned, []))[1].append(backend)
+    return members + list(held.values())

@@ -1,0 +1,37 @@
+"""Who may reach whom: networks are closed to each other, and some are closed within. Pure.
+
+Members of a network may talk directly unless it is `ingress` (whose members share nothing but the balancer) or was
+made with `enable_icc=false`, as `docker_gwbridge` is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hivelet.network.names import bridge_name
+from hivelet.network.rules.base import BRIDGES, INTERNAL, OPEN, RESOLVER_AT
+from hivelet.network.rules.ruleset import Fragment, Key
+from hivelet.objects.endpoint import BridgeNetwork
+
+
+def is_open(network: BridgeNetwork) -> bool:
+    """Whether the network's members may reach each other's addresses directly."""
+    return network.icc and network.kind != "ingress"
+
+
+def build_isolation(networks: Iterable[BridgeNetwork]) -> Fragment:
+    """The bridges of ours and what is allowed between their members."""
+    elements: dict[Key, str] = {}
+    for network in networks:
+        link = f'"{bridge_name(network)}"'
+        elements[BRIDGES, link] = ""
+        if network.internal:
+            elements[INTERNAL, link] = ""
+        if is_open(network):
+            elements[OPEN, f"{link} . {link}"] = ""
+    return Fragment(elements=elements)
+
+
+def build_resolver(address: str, bridges: Iterable[str]) -> Fragment:
+    """The bridges from which a resolver may be asked."""
+    return Fragment(elements={(RESOLVER_AT, f'"{bridge}" . {address}'): "" for bridge in bridges})

@@ -1,0 +1,38 @@
+"""Whose source address is replaced, and when. Pure.
+
+Only three kinds of packets are: those of the host's loopback (no sandbox could answer 127.0.0.1), those that a
+balancer sends back to the very sandbox they came from, and those that leave the host. All others show the
+application the client's real address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+from hivelet.network.rules.base import HAIRPIN, RESOLVER_OF, UPLINKS
+from hivelet.network.rules.ruleset import Fragment, Key
+from hivelet.objects.endpoint import BridgeNetwork
+
+_WAYS_OUT = ("ingress", "gateway", "bridge")
+
+
+def build_uplinks(networks: Iterable[BridgeNetwork]) -> Fragment:
+    """The subnets whose packets leave the host with the host's address."""
+    return Fragment(
+        elements={
+            (UPLINKS, network.subnet): ""
+            for network in networks
+            if network.kind in _WAYS_OUT and network.masquerade and not network.internal
+        }
+    )
+
+
+def build_sandbox(addresses: Sequence[str], resolver: str | None) -> Fragment:
+    """One sandbox's part: all pairs of its own addresses, and which resolver it asks."""
+    elements: dict[Key, str] = {
+        (HAIRPIN, f"{source} . {target}"): "" for source, target in product(addresses, addresses)
+    }
+    if resolver is not None:
+        elements |= {(RESOLVER_OF, address): resolver for address in addresses}
+    return Fragment(elements=elements)

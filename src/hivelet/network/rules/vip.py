@@ -1,0 +1,38 @@
+"""A service's virtual addresses: one chain per network, reached from that network's bridge and from the host. Pure.
+
+The dispatch is by bridge *and* address: a VIP must not be a way from one network into another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hivelet.network.names import bridge_name, vip_chain
+from hivelet.network.rules.balance import spread_addresses
+from hivelet.network.rules.base import VIPS
+from hivelet.network.rules.ruleset import Chain, Fragment, Key
+from hivelet.objects.common import NetworkId
+from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
+
+
+def build_vips(
+    entry: ServiceEntry, backends: Sequence[Backend], networks: Mapping[NetworkId, BridgeNetwork]
+) -> Fragment:
+    """The VIP chains of a service; networks that this node does not have are left out."""
+    chains: dict[str, Chain] = {}
+    elements: dict[Key, str] = {}
+    if entry.mode != "vip":
+        return Fragment()
+    for network_id, vip in sorted(entry.vips.items()):
+        network = networks.get(network_id)
+        if network is None or network.kind == "ingress":
+            continue
+        addresses = [b.addresses[network_id] for b in backends if network_id in b.addresses]
+        name = vip_chain(entry.service_id, network_id)
+        chains[name] = Chain(
+            rules=spread_addresses(addresses, affinity=entry.affinity),
+            comment=f"{entry.name} in {network.name}",
+        )
+        for link in (bridge_name(network), "lo"):
+            elements[VIPS, f'"{link}" . {vip}'] = f"goto {name}"
+    return Fragment(chains=chains, elements=elements)

@@ -1,0 +1,144 @@
+"""The one writer of rules and names: what changed since its last transaction goes into the next one, together.
+
+While a transaction runs, further changes gather; nobody waits longer than two of them. After a refused transaction
+everything is written anew, which also repairs what another program removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from hivelet.errors import HiveletError
+from hivelet.kit.backoff import Backoff
+from hivelet.network import nft
+from hivelet.network.desired import DesiredState
+from hivelet.network.dns.keeper import ResolverKeeper
+from hivelet.network.joiner import change_vips, list_vips
+from hivelet.network.netlink import Kernel
+from hivelet.network.rules.base import FAMILY_TABLE, render_table
+from hivelet.network.rules.ruleset import RuleBook
+
+log = structlog.get_logger(__name__)
+
+_RETRY = Backoff(first=0.05, ceiling=5.0, jitter=0.0)
+
+
+class RuleWriter:
+    """Makes the kernel and the resolvers follow the desired state. Held until `release`."""
+
+    def __init__(self, state: DesiredState, resolvers: ResolverKeeper, kernel: Kernel) -> None:
+        self._state = state
+        self._resolvers = resolvers
+        self._kernel = kernel
+        self._book = RuleBook()
+        self._whole = True
+        self._vips: dict[str, set[str]] = {}
+        self._wake = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._held = True
+        self._failures = 0
+
+    @property
+    def held(self) -> bool:
+        """Whether writes are held back until the node has been adopted."""
+        return self._held
+
+    def release(self) -> None:
+        """Begin to write; the first transaction is the whole ruleset."""
+        self._held = False
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Have what changed written soon."""
+        self._wake.set()
+
+    def rewrite(self) -> None:
+        """Have everything written anew."""
+        self._whole = True
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Our table is gone on purpose: begin with a whole ruleset when there is something to write again."""
+        self._book = RuleBook()
+        self._whole = True
+        self._vips = {}
+
+    async def settle(self) -> None:
+        """Return when all that is desired now is in effect.
+
+        Raises:
+            HiveletError: it could not be brought into effect.
+        """
+        if self._held:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self._wake.set()
+        await done
+
+    async def run(self) -> None:
+        """Write for ever: the body of the plane's background work."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._held:
+                continue
+            waiting, self._waiting = self._waiting, []
+            try:
+                await self._write()
+            except HiveletError as error:
+                self._fail(waiting, error)
+                await asyncio.sleep(_RETRY.delay(self._failures))
+            except BaseException:
+                self._waiting += waiting
+                raise
+            else:
+                self._failures = 0
+                for done in waiting:
+                    if not done.done():
+                        done.set_result(None)
+
+    async def _write(self) -> None:
+        whole, self._whole = self._whole, False
+        if whole:
+            self._state.mark_all()
+        owners, resolvers = self._state.take_dirty()
+        try:
+            if whole:
+                bridges = list(self._state.vips())
+                self._vips = await self._kernel.call(list_vips, bridges)
+            wanted = self._state.vips()
+            await self._change_vips(wanted, remove=False)
+            change = self._book.update({owner: self._state.build(owner) for owner in owners})
+            if whole:
+                await nft.apply(render_table(self._book.merged()))
+            elif commands := change.commands(FAMILY_TABLE):
+                await nft.apply("\n".join(commands) + "\n")
+            await self._change_vips(wanted, remove=True)
+            await self._resolvers.publish(resolvers)
+        except BaseException:
+            self._whole = True
+            raise
+
+    async def _change_vips(self, wanted: dict[str, set[str]], *, remove: bool) -> None:
+        # Added before the rules point to them, removed after: an ARP request never finds a VIP without its chain.
+        if not remove:
+            self._vips = {bridge: self._vips.get(bridge, set()) for bridge in wanted}
+        for bridge, vips in wanted.items():
+            have = self._vips[bridge]
+            change = have - vips if remove else vips - have
+            if not change:
+                continue
+            add, gone = (set(), change) if remove else (change, set())
+            await self._kernel.call(change_vips, bridge, add, gone)
+            self._vips[bridge] = have - gone | add
+
+    def _fail(self, waiting: list[asyncio.Future[None]], error: HiveletError) -> None:
+        self._failures += 1
+        self._wake.set()
+        log.error("the rules could not be written", error=error.message, failures=self._failures)
+        for done in waiting:
+            if not done.done():
+                done.set_exception(error)

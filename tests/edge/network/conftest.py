@@ -1,0 +1,54 @@
+"""Every test here works in a network and a mount namespace of its own, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from network_lab import Lab
+
+_NET, _MOUNT = 0x40000000, 0x00020000
+_PRIVATE_RECURSIVE = 0x4000 | 0x40000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@pytest.fixture(autouse=True)
+def private_namespaces():
+    """Unshare the thread that runs the test, and bring it back."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    homes = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")]
+    here = os.getcwd()
+    assert _libc.unshare(_NET | _MOUNT) == 0
+    assert _libc.mount(None, b"/", None, _PRIVATE_RECURSIVE, None) == 0
+    try:
+        yield
+    finally:
+        for home, kind in zip(homes, (_NET, _MOUNT), strict=True):
+            assert _libc.setns(home, kind) == 0
+            os.close(home)
+        os.chdir(here)
+
+
+@pytest.fixture
+def home(private_namespaces):
+    path = Path(tempfile.mkdtemp(prefix="hivelet-lab."))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+async def lab(home):
+    laboratory = Lab(home)
+    await laboratory.start()
+    yield laboratory
+    await laboratory.close()
