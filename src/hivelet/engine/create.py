@@ -12,11 +12,13 @@ from datetime import datetime
 from pathlib import Path
 
 from hivelet.engine.merge import merge_config
+from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import LegRecord, Record
+from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings, MountPoint
-from hivelet.network.sandbox import Sandbox
+from hivelet.runtime.commands import BundlePaths
 from hivelet.runtime.images.records import ImageRecord
 
 SHORT_ID = 12
@@ -32,21 +34,33 @@ class CreateContainer:
     host: HostConfig
     image: ImageRecord
     legs: tuple[LegRecord, ...] = ()
-    task_id: TaskId = TaskId("")
+    task_id: TaskId | None = None
     wants_gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPaths:
-    """Where a container's files are: `directory` survives a reboot, `run` does not."""
+    """Where a container's files are; all of them survive a reboot."""
 
     directory: Path
-    run: Path
 
     @property
     def bundle(self) -> Path:
         """The OCI bundle: `config.json`."""
         return self.directory / "bundle"
+
+    @property
+    def runtime(self) -> BundlePaths:
+        """The bundle and the log, as the runtime wants them."""
+        return BundlePaths(bundle=self.bundle, log=self.log)
+
+    def etc_files(self) -> dict[str, str]:
+        """Which of our files stand in for the image's, by their place in the container."""
+        return {
+            "/etc/hosts": str(self.hosts),
+            "/etc/hostname": str(self.hostname),
+            "/etc/resolv.conf": str(self.resolv_conf),
+        }
 
     @property
     def log(self) -> Path:
@@ -96,7 +110,9 @@ def build_record(
         hostname_path=str(paths.hostname),
         resolv_conf_path=str(paths.resolv_conf),
     )
-    return Record(container=container, legs=list(request.legs), task_id=request.task_id)
+    return Record(
+        container=container, legs=list(request.legs), task_id=request.task_id or TaskId("")
+    )
 
 
 def with_sandbox(record: Record, sandbox: Sandbox, mounts: list[MountPoint]) -> Record:
@@ -126,6 +142,22 @@ def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSet
         )
         for leg in shown
     }
+
+
+def volume_sources(record: Record) -> dict[str, str]:
+    """Where each of a container's volumes lies on the host, by name."""
+    return {m.name: m.source for m in record.container.mounts if m.type == "volume"}
+
+
+def host_config(record: Record) -> HostConfig:
+    """The container's host config, with every volume of its mounts named: also those that the user left anonymous."""
+    wanted = collect_mounts(record.container.config, record.container.host_config)
+    names = {m.destination: m.name for m in record.container.mounts}
+    mounts = [
+        mount.replaced(source=names[mount.target]) if mount.type == "volume" else mount
+        for mount in wanted
+    ]
+    return record.container.host_config.replaced(binds=[], mounts=mounts)
 
 
 def describe_command(container: Container) -> str:

@@ -22,7 +22,7 @@ from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
-from hivelet.engine.system import build_info, describe_node, read_machine, read_version
+from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
 from hivelet.engine.volume_actions import VolumeActions
 from hivelet.engine.volumes import Volumes
 from hivelet.kit.clock import Clock
@@ -33,10 +33,12 @@ from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion, Runtime
 from hivelet.objects.event import Event
 from hivelet.objects.node import NodeDescription
 from hivelet.objects.secret import Config, Secret
+from hivelet.runtime.cgroupfs import read_cgroup_tree
+from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.host import read_host_facts
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
-from hivelet.runtime.oci import RuntimeChoice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,8 @@ class EngineConfig:
     root: Path
     run: Path
     cgroup_parent: str
-    runtime: RuntimeChoice
+    runtime: OciRuntime
+    conmon: str
     labels: Mapping[str, str]
 
 
@@ -67,7 +70,8 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         self._networks = LocalNetworks(self._database, self._events, clock, plane.used_subnets)
         self._plane = plane
         self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
-        self._runtime = ConmonRuntime(config.runtime, run=config.run / "runtime", clock=clock)
+        cgroups = read_cgroup_tree()
+        self._runtime = ConmonRuntime(config.runtime, config.conmon, cgroups, clock)
         self.lifecycle = Lifecycle(
             LifecycleParts(
                 registry=self.registry,
@@ -78,8 +82,9 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 events=self._events,
                 clock=clock,
                 root=config.root,
-                run=config.run,
                 cgroup_parent=config.cgroup_parent,
+                cgroups=cgroups,
+                facts=read_host_facts(cgroups),
             )
         )
         self._dependencies: tuple[Mapping[SecretId, Secret], Mapping[ConfigId, Config]] = ({}, {})
@@ -95,13 +100,12 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
     async def start(self) -> None:
         """Open the stores and adopt what an earlier daemon left."""
         await self._images.start()
-        await self._runtime.start_up()
         await self.lifecycle.adopt()
 
     async def stop(self) -> None:
         """Stop watching and close the stores; containers run on."""
         await self.lifecycle.close()
-        await self._runtime.close()
+        self._runtime.close()
         await self._images.close()
         self._database.close()
 
@@ -114,10 +118,6 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
     async def create(self, request: CreateContainer) -> Record:
         """Make a container that could start at once."""
         return await self.lifecycle.create(request)
-
-    async def stop_task(self, container_id: ContainerId, *, grace: float) -> bool:
-        """Stop a task's container within `grace` seconds."""
-        return await self.lifecycle.stop(container_id, grace=grace)
 
     async def wait_exit(self, container_id: ContainerId) -> ContainerState:
         """The state at the container's end; at once if it does not run."""
@@ -139,9 +139,10 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         """The secrets and configs that this node's tasks may read; kept in memory only."""
         self._dependencies = (secrets, configs)
 
-    def ensure_gateway_bridge(self) -> None:
+    async def ensure_gateway_bridge(self) -> None:
         """Have `docker_gwbridge`, as `swarm init` does."""
-        self._networks.ensure_gateway_bridge()
+        network = await self._networks.ensure_gateway_bridge()
+        await self._plane.ensure_network(network.bridge)
 
     # ---- for the API
 
@@ -164,13 +165,15 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
             counts[status if status in ("running", "paused") else "stopped"] += 1
         return build_info(
             read_machine(),
-            node_id=self.node_id(),
-            root=self._config.root,
-            counts=counts,
-            runtimes={runtime.name: RuntimeInfo(path=str(runtime.path), version=runtime.version)},
-            default_runtime=runtime.name,
-            warnings=self.warnings(),
-            clock=self._clock,
+            EngineFacts(
+                node_id=self.node_id(),
+                root=self._config.root,
+                counts=counts,
+                runtime=RuntimeInfo(path=runtime.path, version=runtime.version),
+                runtime_name=runtime.name,
+                warnings=self.warnings(),
+                now=self._clock.now(),
+            ),
         )
 
     async def disk_usage(self) -> DiskUsage:

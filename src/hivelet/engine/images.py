@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Sequence
 from hivelet.engine.events import EventBus
 from hivelet.engine.registry import Registry
 from hivelet.errors import HiveletError, NotFound, NotImplemented
-from hivelet.objects.common import Platform
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -20,7 +19,7 @@ from hivelet.objects.image import (
     RegistryImage,
 )
 from hivelet.runtime.images.pull import Pull, inspect_registry, pull_image
-from hivelet.runtime.images.records import ImageRecord, parse_time
+from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.removal import ImageUse
 from hivelet.runtime.images.store import ImageStore, ImportOptions
 
@@ -38,17 +37,17 @@ class ImageActions:
         """All images, with how many containers each has."""
         users = self._containers.image_users()
         return [
-            image_of(record).replaced(containers=len(users.get(record.id, [])))
+            self._store.describe(record).replaced(containers=len(users.get(record.id, [])))
             for record in await self._store.list_images()
         ]
 
     async def get_image(self, ref: str) -> Image:
         """One image."""
-        return self._described(await self._store.resolve(ref))
+        return await self._store.inspect(ref)
 
     async def image_history(self, ref: str) -> Sequence[ImageHistory]:
         """How it was made, newest step first."""
-        return history_of(await self._store.resolve(ref))
+        return await self._store.history(ref)
 
     async def pull_image(
         self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None
@@ -91,9 +90,10 @@ class ImageActions:
 
     async def save_images(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
         """A docker-archive of these images: not yet."""
-        raise NotImplemented(
-            "saving images is not implemented: keep the archive that they were loaded from"
-        )
+        if refs:
+            raise NotImplemented(
+                "saving images is not implemented: keep the archive that they were loaded from"
+            )
         yield b""
 
     async def tag_image(self, ref: str, target: str) -> None:
@@ -104,11 +104,7 @@ class ImageActions:
 
     async def remove_image(self, ref: str, *, force: bool, prune: bool) -> Sequence[ImageRemoval]:
         """Take a name away, and the image with the last."""
-        answer = await self._store.remove(ref, force=force, uses=self._uses())
-        removals = [
-            ImageRemoval(untagged=entry.get("Untagged", ""), deleted=entry.get("Deleted", ""))
-            for entry in answer
-        ]
+        removals = await self._store.remove(ref, force=force, uses=self._uses())
         for removal in removals:
             action = "untag" if removal.untagged else "delete"
             name = removal.untagged or removal.deleted
@@ -139,10 +135,6 @@ class ImageActions:
             "checking registry credentials is not implemented: give them with the pull, or in the host's auth file"
         )
 
-    def _described(self, record: ImageRecord) -> Image:
-        lower = [str(path) for path in self._store.layer_paths(record)[::-1]]
-        return image_of(record).replaced(directories={"LowerDir": ":".join(lower)} if lower else {})
-
     def _uses(self) -> list[ImageUse]:
         return [
             ImageUse(
@@ -169,38 +161,3 @@ class ImageActions:
         async for _ in self.pull_image(reference):
             pass
         return await self._store.resolve(reference)
-
-
-def image_of(record: ImageRecord) -> Image:
-    """An image as the API knows it. Pure."""
-    return Image(
-        id=record.id,
-        repo_tags=record.repo_tags,
-        repo_digests=record.repo_digests,
-        comment=record.comment,
-        author=record.author,
-        created=record.created_at,
-        last_tagged=record.last_tagged,
-        config=record.config,
-        platform=Platform(architecture=record.architecture, os=record.os),
-        variant=record.variant,
-        size=record.size,
-        layers=list(record.diff_ids),
-    )
-
-
-def history_of(record: ImageRecord) -> list[ImageHistory]:
-    """An image's history, newest step first; sizes go with the steps that made a layer. Pure."""
-    sizes = iter(record.layer_sizes)
-    steps = [
-        ImageHistory(
-            created=parse_time(entry.created),
-            created_by=entry.created_by,
-            comment=entry.comment,
-            size=0 if entry.empty_layer else next(sizes, 0),
-        )
-        for entry in record.history
-    ]
-    if steps:
-        steps[-1] = steps[-1].replaced(id=record.id, tags=record.repo_tags)
-    return steps[::-1]

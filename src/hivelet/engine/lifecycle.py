@@ -15,11 +15,19 @@ from pathlib import Path
 
 import structlog
 
-from hivelet.engine.create import ContainerPaths, CreateContainer, build_record, with_sandbox
+from hivelet.engine.create import (
+    ContainerPaths,
+    CreateContainer,
+    build_record,
+    host_config,
+    volume_sources,
+    with_sandbox,
+)
+from hivelet.engine.devices import read_devices
 from hivelet.engine.events import EventBus
 from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.registry import LegRecord, Record, Registry
-from hivelet.engine.spec import build_run_spec
+from hivelet.engine.signals import parse_signal
 from hivelet.engine.storage import Storage
 from hivelet.errors import Conflict, HiveletError, NotFound
 from hivelet.kit.clock import Clock
@@ -28,9 +36,13 @@ from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
-from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState
-from hivelet.runtime.conmon import ConmonRuntime, ExitStatus
+from hivelet.runtime.cgroupfs import CgroupTree
+from hivelet.runtime.cgroups import cgroup_path
+from hivelet.runtime.commands import CreateOptions
+from hivelet.runtime.conmon import ConmonRuntime, Exited, ExitStatus, Gone
+from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +62,9 @@ class LifecycleParts:
     events: EventBus
     clock: Clock
     root: Path
-    run: Path
     cgroup_parent: str
+    cgroups: CgroupTree
+    facts: HostFacts
 
 
 class Lifecycle:
@@ -85,11 +98,26 @@ class Lifecycle:
         await self._supervisor.stop()
 
     async def _adopt_running(self, record: Record) -> None:
-        status = await self._parts.runtime.adopt(record.id, self.paths(record.id).bundle)
-        if status is None:
-            self._watch(record)
-            return
-        await self._ended(record.id, status)
+        found = await self._parts.runtime.adopt(record.id, self.paths(record.id).runtime)
+        match found:
+            case Exited(status=status):
+                await self._ended(record.id, status)
+            case Gone():
+                await self._ended(record.id, self._lost())
+            case _ if found.started:
+                self._watch(record)
+            case _:
+                # We died between create and start: nobody has seen it run, so it may end here.
+                await self._parts.runtime.delete(record.id, force=True)
+                await self._ended(record.id, self._lost())
+
+    def _lost(self) -> ExitStatus:
+        return ExitStatus(
+            code=GONE,
+            oom_killed=False,
+            finished_at=self._parts.clock.now(),
+            error="its end was not seen: the machine was restarted, or all of its processes were killed",
+        )
 
     # ---- the life
 
@@ -97,8 +125,15 @@ class Lifecycle:
         """Where the container's files are."""
         return ContainerPaths(
             directory=self._parts.root / "containers" / container_id,
-            run=self._parts.run / "containers" / container_id,
         )
+
+    def cgroups(self, container_id: ContainerId) -> tuple[Path, ...]:
+        """The container's directory in each cgroup hierarchy."""
+        return self._parts.cgroups.places(cgroup_path(self._parts.cgroup_parent, container_id))
+
+    def processes(self, container_id: ContainerId) -> frozenset[int]:
+        """The container's processes."""
+        return self._parts.cgroups.processes(cgroup_path(self._parts.cgroup_parent, container_id))
 
     async def create(self, request: CreateContainer) -> Record:
         """Make a container that could start at once.
@@ -108,7 +143,7 @@ class Lifecycle:
             InvalidParameter: the request cannot be a container.
         """
         container_id = ContainerId(new_hex_id())
-        legs = self._with_gateway(request)
+        legs = await self._with_gateway(request)
         record = build_record(
             request, container_id, self.paths(container_id), self._parts.clock.now()
         )
@@ -237,14 +272,15 @@ class Lifecycle:
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
         return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
 
-    def _with_gateway(self, request: CreateContainer) -> list[LegRecord]:
+    async def _with_gateway(self, request: CreateContainer) -> list[LegRecord]:
         """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
         legs = list(request.legs)
         ingress = any(leg.network.kind == "ingress" for leg in legs)
         closed = legs and all(leg.network.internal for leg in legs)
         own = any(leg.network.kind in ("gateway", "bridge") for leg in legs)
         if not own and (request.wants_gateway or not (ingress or closed)):
-            legs.append(LegRecord(network=self._parts.networks.ensure_gateway_bridge().bridge))
+            gateway = await self._parts.networks.ensure_gateway_bridge()
+            legs.append(LegRecord(network=gateway.bridge))
         return legs
 
     async def _ensure_ready(self, record: Record) -> tuple[Record, Sandbox]:
@@ -289,8 +325,25 @@ class Lifecycle:
 
     async def _run(self, record: Record, sandbox: Sandbox) -> int:
         self._ends.pop(record.id, None)
-        run_spec = await build_run_spec(record, sandbox, self.paths(record.id), self._parts.storage)
-        created = await self._parts.runtime.create(run_spec)
+        paths = self.paths(record.id)
+        spec = build_oci_spec(
+            OciInput(
+                id=record.id,
+                config=record.container.config,
+                host=host_config(record),
+                facts=self._parts.facts,
+                rootfs=str(self._parts.storage.rootfs(record)),
+                cgroup_parent=self._parts.cgroup_parent,
+                user=self._parts.storage.process_user(record),
+                hostname=record.container.config.hostname,
+                netns=str(sandbox.netns),
+                files=paths.etc_files(),
+                volumes=volume_sources(record),
+                devices=read_devices(record.container.host_config.devices),
+            )
+        )
+        options = CreateOptions(terminal=record.container.config.tty)
+        created = await self._parts.runtime.create(record.id, spec, paths.runtime, options)
         await self._parts.runtime.start(record.id)
         return created.pid
 
@@ -303,7 +356,7 @@ class Lifecycle:
             )
 
     async def _signal(self, record: Record, signal: str) -> None:
-        await self._parts.runtime.kill(record.id, signal)
+        self._parts.runtime.kill(record.id, parse_signal(signal))
 
     def _watch(self, record: Record) -> None:
         self._end(record.id)
@@ -342,7 +395,7 @@ class Lifecycle:
 
     async def _release(self, container_id: ContainerId) -> None:
         """Undo what only a running container needs."""
-        await self._parts.runtime.delete(container_id)
+        await self._parts.runtime.delete(container_id, force=True)
         await self._parts.plane.remove_sandbox(container_id)
         await self._parts.storage.release(container_id)
 
@@ -352,9 +405,8 @@ class Lifecycle:
         await self._release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
         paths = self.paths(record.id)
-        for directory in (paths.directory, paths.run):
-            if directory.exists():
-                await asyncio.to_thread(shutil.rmtree, directory)
+        if paths.directory.exists():
+            await asyncio.to_thread(shutil.rmtree, paths.directory)
         self._registry.forget(record.id)
         end = self._ends.pop(record.id, None)
         if end is not None and not end.done():
@@ -368,8 +420,3 @@ class Lifecycle:
             {"image": container.image, "name": container.name} | container.config.labels | more
         )
         self._parts.events.publish("container", action, record.id, attributes)
-
-
-def networks_of(record: Record) -> list[NetworkId]:
-    """The ids of a container's networks."""
-    return [leg.network.id for leg in record.legs]

@@ -23,18 +23,18 @@ class NetworkActions:
 
     async def list_node_networks(self) -> Sequence[NodeNetwork]:
         """All networks of this node."""
-        return [self._shown(network) for network in self._local.list()]
+        return [self._described(network) for network in self._local.list()]
 
     async def get_node_network(self, ref: str) -> NodeNetwork:
         """One network of this node."""
         network = self._local.find(ref)
         if network is None:
             raise NotFound(f"network {ref} not found")
-        return self._shown(network)
+        return self._described(network)
 
     async def network_containers(self, network_id: NetworkId) -> Mapping[str, NetworkContainer]:
         """This node's running containers in a network of any scope, by container id."""
-        found = {}
+        found: dict[str, NetworkContainer] = {}
         for record in self._joined.all():
             sandbox = self._data_plane.sandbox(record.id)
             leg = next((leg for leg in record.legs if leg.network.id == network_id), None)
@@ -52,7 +52,7 @@ class NetworkActions:
 
     async def create_node_network(self, spec: NetworkSpec) -> NetworkId:
         """Make a bridge network, in the database and in the kernel."""
-        network = self._local.create(spec)
+        network = await self._local.create(spec)
         try:
             await self._data_plane.ensure_network(network.bridge)
         except Conflict:
@@ -81,7 +81,7 @@ class NetworkActions:
             "leaving a network at run time is not implemented: name the service's networks in its spec"
         )
 
-    def _shown(self, network: LocalNetwork) -> NodeNetwork:
+    def _described(self, network: LocalNetwork) -> NodeNetwork:
         return NodeNetwork(
             id=network.id,
             name=network.name,

@@ -5,7 +5,7 @@ Overlay networks belong to the cluster store; here is what `docker network ls` s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from hivelet.engine.database import Database
@@ -71,7 +71,7 @@ class LocalNetworks:
         database: Database,
         events: EventBus,
         clock: Clock,
-        used_subnets: Callable[[], Mapping[str, str]],
+        used_subnets: Callable[[], Awaitable[Mapping[str, str]]],
     ) -> None:
         self._database = database
         self._events = events
@@ -99,7 +99,7 @@ class LocalNetworks:
         near = [n for n in self._networks.values() if reference and n.id.startswith(reference)]
         return near[0] if len(near) == 1 else None
 
-    def create(self, spec: NetworkSpec) -> LocalNetwork:
+    async def create(self, spec: NetworkSpec) -> LocalNetwork:
         """Make a bridge network, as `docker network create` does.
 
         Raises:
@@ -121,7 +121,7 @@ class LocalNetworks:
             name=spec.name,
             driver=driver,
             created_at=self._clock.now(),
-            pool=self._pool(spec.name, configs[0] if configs else IpamConfig()),
+            pool=await self._pool(spec.name, configs[0] if configs else IpamConfig()),
             options=spec.driver_configuration.options,
             labels=spec.annotations.labels,
             internal=spec.internal,
@@ -133,12 +133,12 @@ class LocalNetworks:
         )
         return network
 
-    def ensure_gateway_bridge(self) -> LocalNetwork:
+    async def ensure_gateway_bridge(self) -> LocalNetwork:
         """`docker_gwbridge`: the one the user made, or a new one that avoids every subnet in use."""
         existing = self._named(GATEWAY_BRIDGE)
         if existing is not None:
             return existing
-        return self.create(_gateway_spec())
+        return await self.create(_gateway_spec())
 
     def remove(self, reference: str, endpoints: tuple[str, ...] = ()) -> LocalNetwork:
         """Forget a network.
@@ -167,9 +167,9 @@ class LocalNetworks:
             "network", "destroy", network.id, {"name": network.name, "type": network.driver}
         )
 
-    def _pool(self, name: str, wish: IpamConfig) -> IpamConfig:
+    async def _pool(self, name: str, wish: IpamConfig) -> IpamConfig:
         own = {n.pool.subnet: f"network {n.name}" for n in self._networks.values() if n.pool.subnet}
-        used = dict(self._used_subnets()) | own
+        used = dict(await self._used_subnets()) | own
         if wish.subnet:
             check_subnet(wish.subnet, used, name=name)
         subnet = wish.subnet or choose_subnet(LOCAL_POOLS, used)

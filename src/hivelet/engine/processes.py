@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 
 from hivelet.errors import InvalidParameter
 from hivelet.kit.process import run_command
@@ -12,7 +13,7 @@ DEFAULT_ARGS = "-ef"
 """What Docker gives `ps` where the user says nothing."""
 
 
-async def read_processes(pids: set[int], ps_args: str) -> ProcessTable:
+async def read_processes(pids: Collection[int], ps_args: str) -> ProcessTable:
     """Run `ps` on the host and keep the lines of `pids`.
 
     Raises:
@@ -23,7 +24,7 @@ async def read_processes(pids: set[int], ps_args: str) -> ProcessTable:
     return select_processes(output.stdout.decode(errors="replace"), pids)
 
 
-def select_processes(text: str, pids: set[int]) -> ProcessTable:
+def select_processes(text: str, pids: Collection[int]) -> ProcessTable:
     """The header of `ps` output, and those lines whose process is in `pids`. Pure."""
     lines = text.splitlines()
     titles = lines[0].split() if lines else []

@@ -21,6 +21,8 @@ from hivelet.objects.engine import MountPoint
 from hivelet.runtime.images.inroot import InRoot
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
+from hivelet.runtime.images.users import find_user
+from hivelet.runtime.oci_spec import ProcessUser
 
 
 class Storage:
@@ -52,6 +54,27 @@ class Storage:
     def rootfs(self, record: Record) -> Path:
         """Where the container's root file system is mounted."""
         return self._snapshots.path(record.id)
+
+    def process_user(self, record: Record) -> ProcessUser:
+        """Who the container's first process is, by the image's own passwd and group files.
+
+        Raises:
+            InvalidParameter: they know no such user or group.
+        """
+        container = record.container
+        found = find_user(
+            self.rootfs(record), container.config.user, container.host_config.group_add
+        )
+        return ProcessUser(
+            uid=found.uid, gid=found.gid, additional_gids=found.additional_gids, home=found.home
+        )
+
+    async def image_size(self, record: Record) -> int:
+        """Bytes of the image that the container was made from; 0 where it is gone."""
+        try:
+            return (await self._images.resolve(record.container.image_id)).size
+        except NotFound:
+            return 0
 
     def upper(self, record: Record) -> Path:
         """Where what the container wrote is."""
@@ -125,7 +148,7 @@ class Storage:
 
 async def _copy_up(rootfs: Path, target: str, volume: Path) -> None:
     """Fill an empty volume with what the image has at `target`, if it has anything."""
-    if any(volume.iterdir()):
+    if os.listdir(volume):
         return
     with InRoot(rootfs) as root:
         try:
@@ -139,6 +162,6 @@ async def _copy_up(rootfs: Path, target: str, volume: Path) -> None:
             await run_command(["cp", "-a", f"{origin}/.", f"{volume}/"], pass_fds=(source,))
         info = os.stat(origin)
         os.chown(volume, info.st_uid, info.st_gid)
-        volume.chmod(info.st_mode & 0o7777)
+        os.chmod(volume, info.st_mode & 0o7777)
     finally:
         os.close(source)

@@ -8,12 +8,12 @@ import platform
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
 import hivelet
 from hivelet.errors import HiveletError
-from hivelet.kit.clock import Clock
 from hivelet.kit.process import run_command
 from hivelet.objects.common import Platform
 from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
@@ -96,21 +96,25 @@ async def read_version(machine: Machine, runtime: Mapping[str, str]) -> EngineVe
     )
 
 
-def build_info(
-    machine: Machine,
-    *,
-    node_id: str,
-    root: Path,
-    counts: Mapping[str, int],
-    runtimes: Mapping[str, RuntimeInfo],
-    default_runtime: str,
-    warnings: list[str],
-    clock: Clock,
-) -> EngineInfo:
-    """`docker info` of this node, save its swarm part. `counts` is by container status, and of images."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """What `docker info` shows of the engine. `counts` is by container status, and of images."""
+
+    node_id: str
+    root: Path
+    counts: Mapping[str, int]
+    runtime: RuntimeInfo
+    runtime_name: str
+    warnings: list[str]
+    now: datetime
+
+
+def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
+    """`docker info` of this node, save its swarm part."""
+    counts = facts.counts
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return EngineInfo(
-        id=node_id,
+        id=facts.node_id,
         name=machine.hostname,
         server_version=hivelet.__version__,
         containers=sum(counts.get(s, 0) for s in ("running", "paused", "stopped")),
@@ -118,7 +122,7 @@ def build_info(
         containers_paused=counts.get("paused", 0),
         containers_stopped=counts.get("stopped", 0),
         images=counts.get("images", 0),
-        root_dir=str(root),
+        root_dir=str(facts.root),
         cgroup_version="2" if unified else "1",
         kernel_version=machine.kernel,
         operating_system=machine.operating_system,
@@ -126,12 +130,12 @@ def build_info(
         architecture=machine.machine,
         cpus=machine.cpus,
         memory_total=machine.memory,
-        runtimes=dict(runtimes),
-        default_runtime=default_runtime,
-        warnings=warnings,
+        runtimes={facts.runtime_name: facts.runtime},
+        default_runtime=facts.runtime_name,
+        warnings=facts.warnings,
         open_files=len(os.listdir("/proc/self/fd")),
         background_tasks=len(asyncio.all_tasks()),
-        system_time=clock.now(),
+        system_time=facts.now,
     )
 
 

@@ -57,8 +57,9 @@ class NodeExecutor:
     ) -> None:
         """Bring the network plane to these networks and services."""
         wanted = {key: bridge_of(network) for key, network in networks.items()}
-        for network_id in self._parts.plane.cluster_networks() - wanted.keys():
-            await self._parts.plane.remove_network(network_id)
+        for network in self._parts.plane.networks().values():
+            if network.kind in ("overlay", "ingress") and network.id not in wanted:
+                await self._parts.plane.remove_network(network.id)
         self._networks = wanted
         self._parts.plane.set_services(services)
 
@@ -165,7 +166,7 @@ class ContainerController:
             return
         await self._drain(record)
         try:
-            await self._engine.stop(record.id, grace=stop_grace_seconds(self._task))
+            await self._engine.lifecycle.stop(record.id, grace=stop_grace_seconds(self._task))
         except NotFound:
             return  # somebody removed the container by hand: it is down
 
@@ -176,7 +177,7 @@ class ContainerController:
         if record is None or not record.container.state.running:
             return
         try:
-            await self._engine.stop(record.id, grace=0)
+            await self._engine.lifecycle.stop(record.id, grace=0)
         except NotFound:
             return  # as in `shutdown`
 
