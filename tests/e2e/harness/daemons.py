@@ -14,7 +14,6 @@ import signal
 import socket
 import time
 from collections.abc import Mapping
-from pathlib import Path
 
 from harness import programs
 from harness.machine import Machine, Process

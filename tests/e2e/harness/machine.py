@@ -25,6 +25,7 @@ from harness.waiting import wait_until
 ADDRESS = "198.18.0.2"
 OUTSIDE_ADDRESS = "198.18.0.1"
 CGROUPS = Path("/sys/fs/cgroup")
+OUTSIDE_NAME = "outside.test"
 
 INSIDE = "inside"
 OUTSIDE = "outside"
@@ -53,6 +54,12 @@ class Process:
         self.pid = wait_until(born, timeout=10, what=f"{popen.args!r} has started", interval=0.001)[
             0
         ]
+
+    def reap(self, timeout: float) -> int:
+        """Close the pipe to it, if there is one, and wait for its end."""
+        if self.popen.stdin is not None:
+            self.popen.stdin.close()
+        return self.popen.wait(timeout)
 
     def send(self, number: int) -> None:
         """Send a signal to the program itself, not to the nsenter around it."""
@@ -102,7 +109,8 @@ class Machine:
         if self._unshare.stdout.readline() != "ready\n":
             raise RuntimeError("the private machine did not come up; its words are above")
         self.holder_pid = children_of(self._unshare.pid)[0]
-        self._outside = self._make_outside()
+        self._started: list[Process] = [self._make_outside()]
+        self._start_name_server()
 
     def _make_outside(self) -> Process:
         outside = Process(
@@ -134,6 +142,18 @@ class Machine:
         subprocess.run(there, input=outer, text=True, check=True)
         self._outside_pid = outside.pid
         return outside
+
+    def _start_name_server(self) -> None:
+        """The machine's name server: knows OUTSIDE_NAME, and denies all others at once, so that nobody waits for it."""
+        words = [
+            "--keep-in-foreground",
+            "--conf-file=/dev/null",
+            "--pid-file=",
+            "--user=root",
+            "--no-resolv",
+        ]
+        answers = ["--no-hosts", "--local=/#/", f"--host-record={OUTSIDE_NAME},{OUTSIDE_ADDRESS}"]
+        self.popen(["dnsmasq", *words, *answers], where=OUTSIDE)
 
     # Running programs
 
@@ -187,7 +207,7 @@ class Machine:
         cwd: str = "/",
     ) -> Process:
         """Start a program in the machine; it ends with the machine at the latest."""
-        return Process(
+        process = Process(
             subprocess.Popen(
                 [*self._nsenter(where, cwd), *argv],
                 env=None if env is None else dict(env),
@@ -197,6 +217,8 @@ class Machine:
                 text=True,
             )
         )
+        self._started.append(process)
+        return process
 
     # Looking at it
 
@@ -272,7 +294,8 @@ class Machine:
         self._unshare.stdin.close()
         self._unshare.stdout.close()
         self._unshare.wait(30)
-        self._outside.popen.wait(10)
+        for process in self._started:
+            process.reap(10)
         wait_until(
             lambda: not self._survivors(spaces),
             timeout=10,
