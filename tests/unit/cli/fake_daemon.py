@@ -188,6 +188,12 @@ def _endpoint(spec: dict[str, Any]) -> dict[str, Any]:
     return endpoint
 
 
+class JsonText(str):
+    """A string that is answered as JSON; other strings are answered as text."""
+
+    __slots__ = ()
+
+
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
 
@@ -236,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = "application/json"
         if isinstance(answer, bytes):
             data, content = answer, "application/vnd.docker.raw-stream"
-        elif isinstance(answer, str):
+        elif isinstance(answer, str) and not isinstance(answer, JsonText):
             data, content = answer.encode(), "text/plain"
         elif status == 204:
             data = b""
@@ -244,7 +250,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", content)
-        self.send_header("Api-Version", "1.41")
+        self.send_header("Api-Version", "1.47")
         self.send_header("Ostype", "linux")
         self.send_header("Swarm", "active/manager")
         self.send_header("Content-Length", str(len(data)))
@@ -303,7 +309,7 @@ class _Handler(BaseHTTPRequestHandler):
                 message = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.'
                 return 503, {"message": message}
             daemon.swarm = "active"
-            return 200, NODE_ID
+            return 200, JsonText(NODE_ID)
         if steps == ["swarm", "leave"]:
             daemon.swarm = "inactive"
             return 200, None
@@ -453,7 +459,7 @@ def _version() -> dict[str, Any]:
     return {
         "Platform": {"Name": "fake"},
         "Version": "20.10.24",
-        "ApiVersion": "1.41",
+        "ApiVersion": "1.47",
         "MinAPIVersion": "1.12",
         "GitCommit": "abc",
         "GoVersion": "go1",

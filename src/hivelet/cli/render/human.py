@@ -1,0 +1,85 @@
+"""Durations, sizes and moments as the docker CLI words them. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_FRACTION = re.compile(r"\.(\d+)")
+
+
+def human_duration(seconds: float) -> str:
+    """A rough length of time: "Less than a second", "3 seconds", "About a minute", "2 weeks"."""
+    whole = int(seconds)
+    if whole < 1:
+        return "Less than a second"
+    if whole < 2 * _MINUTE:
+        return _below_two_minutes(whole)
+    hours = int(whole / _HOUR + 0.5)
+    steps = (
+        (whole // _MINUTE < 60, f"{whole // _MINUTE} minutes"),
+        (hours == 1, "About an hour"),
+        (hours < 48, f"{hours} hours"),
+        (hours < 24 * 7 * 2, f"{hours // 24} days"),
+        (hours < 24 * 30 * 2, f"{hours // 24 // 7} weeks"),
+        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
+    )
+    return next((text for holds, text in steps if holds), f"{hours // 24 // 365} years")
+
+
+def _below_two_minutes(whole: int) -> str:
+    if whole < _MINUTE:
+        return "1 second" if whole == 1 else f"{whole} seconds"
+    return "About a minute"
+
+
+def human_size(size: float) -> str:
+    """A size in powers of 1000 with four figures: `7.67MB`, `0B`."""
+    return _size(size, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
+
+
+def binary_size(size: float) -> str:
+    """A size in powers of 1024 with four figures: `50MiB`."""
+    return _size(size, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+
+
+def parse_time(text: str) -> datetime | None:
+    """A moment of the API, which has nanoseconds; None for nothing and for Go's zero time."""
+    if not text or text.startswith("0001-01-01"):
+        return None
+    micro = _FRACTION.sub(
+        lambda match: "." + match[1][:6].ljust(6, "0"), text.replace("Z", "+00:00"), count=1
+    )
+    moment = datetime.fromisoformat(micro)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def ago(text: str, now: datetime) -> str:
+    """How long ago a moment of the API was: "3 seconds ago"; "" where there is none."""
+    moment = parse_time(text)
+    return f"{human_duration((now - moment).total_seconds())} ago" if moment else ""
+
+
+def go_time(moment: datetime) -> str:
+    """A moment as Go prints it: `2026-01-02 03:04:05 +0000 UTC`."""
+    fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
+    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+
+
+def truncate_id(identifier: str) -> str:
+    """The first twelve characters of an id, without the name of its digest."""
+    return identifier.rpartition(":")[2][:12]
+
+
+def ellipsis(text: str, length: int) -> str:
+    """`text` cut to `length` characters, the last one an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _size(size: float, base: float, units: tuple[str, ...]) -> str:
+    index = 0
+    while size >= base and index < len(units) - 1:
+        size /= base
+        index += 1
+    return f"{float(f'{size:.4g}'):g}{units[index]}"

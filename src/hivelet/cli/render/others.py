@@ -1,0 +1,252 @@
+"""Nodes, networks, secrets and configs, images and containers as rows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from hivelet.cli.render.human import ago, ellipsis, human_duration, human_size, truncate_id
+from hivelet.cli.render.listing import Row, View
+from hivelet.cli.render.services import natural_key
+
+Json: TypeAlias = dict[str, Any]
+
+NODES = View(
+    headers={
+        "ID": "ID",
+        "MarkedID": "ID",
+        "Self": "",
+        "Hostname": "HOSTNAME",
+        "Status": "STATUS",
+        "Availability": "AVAILABILITY",
+        "ManagerStatus": "MANAGER STATUS",
+        "EngineVersion": "ENGINE VERSION",
+        "TLSStatus": "TLS STATUS",
+    },
+    table=("MarkedID", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"),
+)
+NETWORKS = View(
+    headers={
+        "ID": "NETWORK ID",
+        "Name": "NAME",
+        "Driver": "DRIVER",
+        "Scope": "SCOPE",
+        "IPv6": "IPV6",
+        "Internal": "INTERNAL",
+        "Labels": "LABELS",
+        "CreatedAt": "CREATED AT",
+    },
+    table=("ID", "Name", "Driver", "Scope"),
+)
+SECRETS = View(
+    headers={
+        "ID": "ID",
+        "Name": "NAME",
+        "Driver": "DRIVER",
+        "CreatedAt": "CREATED",
+        "UpdatedAt": "UPDATED",
+        "Labels": "LABELS",
+    },
+    table=("ID", "Name", "Driver", "CreatedAt", "UpdatedAt"),
+)
+CONFIGS = View(headers=SECRETS.headers, table=("ID", "Name", "CreatedAt", "UpdatedAt"))
+IMAGES = View(
+    headers={
+        "Repository": "REPOSITORY",
+        "Tag": "TAG",
+        "Digest": "DIGEST",
+        "ID": "IMAGE ID",
+        "CreatedSince": "CREATED",
+        "CreatedAt": "CREATED AT",
+        "Size": "SIZE",
+        "Containers": "CONTAINERS",
+    },
+    table=("Repository", "Tag", "ID", "CreatedSince", "Size"),
+)
+CONTAINERS = View(
+    headers={
+        "ID": "CONTAINER ID",
+        "Image": "IMAGE",
+        "Command": "COMMAND",
+        "CreatedAt": "CREATED AT",
+        "RunningFor": "CREATED",
+        "Status": "STATUS",
+        "State": "STATE",
+        "Ports": "PORTS",
+        "Names": "NAMES",
+        "Labels": "LABELS",
+        "Networks": "NETWORKS",
+        "Mounts": "MOUNTS",
+        "LocalVolumes": "LOCAL VOLUMES",
+        "Size": "SIZE",
+    },
+    table=("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"),
+)
+_COMMAND_WIDTH = 20
+
+
+def node_rows(nodes: Iterable[Json], own_id: str) -> list[Row]:
+    """A row for each node, by hostname; the one that answers is marked."""
+    ordered = sorted(nodes, key=lambda node: natural_key(_hostname(node)))
+    return [_node_row(node, node["ID"] == own_id) for node in ordered]
+
+
+def _hostname(node: Json) -> str:
+    return str((node.get("Description") or {}).get("Hostname", ""))
+
+
+def _node_row(node: Json, own: bool) -> Row:
+    manager = node.get("ManagerStatus") or {}
+    standing = (
+        "Leader" if manager.get("Leader") else str(manager.get("Reachability", "")).capitalize()
+    )
+    return {
+        "ID": node["ID"],
+        "MarkedID": f"{node['ID']} {'*' if own else ' '}",
+        "Self": own,
+        "Hostname": _hostname(node),
+        "Status": str((node.get("Status") or {}).get("State", "")).capitalize(),
+        "Availability": str(node["Spec"].get("Availability", "")).capitalize(),
+        "ManagerStatus": standing,
+        "EngineVersion": ((node.get("Description") or {}).get("Engine") or {}).get(
+            "EngineVersion", ""
+        ),
+        "TLSStatus": "Ready",
+    }
+
+
+def network_rows(networks: Iterable[Json], *, trunc: bool) -> list[Row]:
+    """A row for each network, by name."""
+    return [
+        {
+            "ID": truncate_id(network["Id"]) if trunc else network["Id"],
+            "Name": network["Name"],
+            "Driver": network.get("Driver", ""),
+            "Scope": network.get("Scope", ""),
+            "IPv6": str(network.get("EnableIPv6", False)).lower(),
+            "Internal": str(network.get("Internal", False)).lower(),
+            "Labels": label_text(network.get("Labels")),
+            "CreatedAt": network.get("Created", ""),
+        }
+        for network in sorted(networks, key=lambda network: natural_key(network["Name"]))
+    ]
+
+
+def file_object_rows(entries: Iterable[Json], *, now: datetime) -> list[Row]:
+    """A row for each secret or config, by name."""
+    return [
+        {
+            "ID": entry["ID"],
+            "Name": entry["Spec"]["Name"],
+            "Driver": (entry["Spec"].get("Driver") or {}).get("Name", ""),
+            "CreatedAt": ago(entry.get("CreatedAt", ""), now),
+            "UpdatedAt": ago(entry.get("UpdatedAt", ""), now),
+            "Labels": label_text(entry["Spec"].get("Labels")),
+        }
+        for entry in sorted(entries, key=lambda entry: natural_key(entry["Spec"]["Name"]))
+    ]
+
+
+def image_rows(images: Iterable[Json], *, now: datetime, trunc: bool) -> list[Row]:
+    """A row for each name of each image, the newest image first."""
+    rows: list[Row] = []
+    for image in sorted(images, key=lambda image: int(image.get("Created", 0)), reverse=True):
+        tags = [tag for tag in image.get("RepoTags") or [] if tag != "<none>:<none>"]
+        digests = [digest for digest in image.get("RepoDigests") or [] if digest != "<none>@<none>"]
+        names = [tag.rpartition(":")[::2] for tag in tags]
+        if not names:
+            names = [(digest.partition("@")[0], "<none>") for digest in digests] or [
+                ("<none>", "<none>")
+            ]
+        rows += [
+            _image_row(image, repository, tag, digests, now, trunc=trunc)
+            for repository, tag in names
+        ]
+    return rows
+
+
+def _image_row(
+    image: Json, repository: str, tag: str, digests: list[str], now: datetime, *, trunc: bool
+) -> Row:
+    created = datetime.fromtimestamp(int(image.get("Created", 0)), UTC)
+    digest = next(
+        (d.partition("@")[2] for d in digests if d.startswith(f"{repository}@")), "<none>"
+    )
+    return {
+        "Repository": repository,
+        "Tag": tag,
+        "Digest": digest,
+        "ID": truncate_id(image["Id"]) if trunc else image["Id"],
+        "CreatedSince": f"{human_duration((now - created).total_seconds())} ago",
+        "CreatedAt": f"{created:%Y-%m-%d %H:%M:%S} +0000 UTC",
+        "Size": human_size(image.get("Size", 0)),
+        "Containers": "N/A" if image.get("Containers", -1) < 0 else str(image["Containers"]),
+    }
+
+
+def container_rows(containers: Iterable[Json], *, now: datetime, trunc: bool) -> list[Row]:
+    """A row for each container, in the daemon's order: the newest first."""
+    return [_container_row(container, now, trunc=trunc) for container in containers]
+
+
+def _container_row(container: Json, now: datetime, *, trunc: bool) -> Row:
+    created = datetime.fromtimestamp(int(container.get("Created", 0)), UTC)
+    command = container.get("Command", "")
+    networks = (container.get("NetworkSettings") or {}).get("Networks") or {}
+    mounts = [
+        mount.get("Name") or mount.get("Source", "") for mount in container.get("Mounts") or []
+    ]
+    return {
+        "ID": truncate_id(container["Id"]) if trunc else container["Id"],
+        "Image": _container_image(container, trunc=trunc),
+        "Command": f'"{ellipsis(command, _COMMAND_WIDTH) if trunc else command}"',
+        "CreatedAt": f"{created:%Y-%m-%d %H:%M:%S} +0000 UTC",
+        "RunningFor": f"{human_duration((now - created).total_seconds())} ago",
+        "Status": container.get("Status", ""),
+        "State": container.get("State", ""),
+        "Ports": container_ports(container.get("Ports") or []),
+        "Names": ",".join(name.removeprefix("/") for name in container.get("Names") or []),
+        "Labels": label_text(container.get("Labels")),
+        "Networks": ",".join(sorted(networks)),
+        "Mounts": ",".join(mounts),
+        "LocalVolumes": str(
+            sum(mount.get("Driver") == "local" for mount in container.get("Mounts") or [])
+        ),
+        "Size": human_size(container.get("SizeRw", 0)),
+    }
+
+
+def _container_image(container: Json, *, trunc: bool) -> str:
+    image = str(container.get("Image") or "<no image>")
+    if not trunc:
+        return image
+    if image == container.get("ImageID") or image.startswith("sha256:"):
+        return truncate_id(image)
+    return image.partition("@")[0]
+
+
+def container_ports(ports: Iterable[Json]) -> str:
+    """Ports of one container as `docker ps` words them; ranges are not joined."""
+    ordered = sorted(
+        ports,
+        key=lambda port: (
+            port.get("PrivatePort", 0),
+            port.get("IP", ""),
+            port.get("PublicPort", 0),
+        ),
+    )
+    texts: list[str] = []
+    for port in ordered:
+        inner = f"{port.get('PrivatePort', 0)}/{port.get('Type', 'tcp')}"
+        if port.get("PublicPort"):
+            host = port.get("IP", "")
+            host = f"[{host}]" if ":" in host else host
+            inner = f"{host}:{port['PublicPort']}->{inner}"
+        texts.append(inner)
+    return ", ".join(texts)
+
+
+def label_text(labels: dict[str, str] | None) -> str:
+    """Labels on one line."""
+    return ",".join(f"{key}={value}" for key, value in sorted((labels or {}).items()))

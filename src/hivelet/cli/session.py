@@ -1,0 +1,63 @@
+"""What every command needs: the daemon, the time, and where to print. One `Session` lives as long as the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from hivelet.client.engine import Engine
+
+
+@dataclass
+class Session:
+    """The surroundings of one invocation. Tests replace any part of it."""
+
+    host: str | None = None
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    sleep: Callable[[float], None] = time.sleep
+    monotonic: Callable[[], float] = time.monotonic
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The daemon; connected to when the first request is made."""
+        from hivelet.client.address import resolve_address
+        from hivelet.client.engine import Engine
+        from hivelet.client.transport import Transport
+
+        return Engine(Transport(resolve_address(self.host, self.environment)))
+
+    def now(self) -> datetime:
+        """The present moment. Not `hivelet.kit.clock`, because that imports asyncio: 60 ms for a command line."""
+        return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person looks at the output as it comes."""
+        return sys.stdout.isatty() and self.environment.get("TERM") != "dumb"
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)
+
+
+def warn(message: str) -> None:
+    """A warning on the standard error: it never changes the exit code."""
+    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
+
+
+def say(message: str = "") -> None:
+    """A line on the standard output."""
+    click.echo(message)
+
+
+def complain(message: str) -> None:
+    """One thing that went wrong of several that were asked for; the command goes on and fails at its end."""
+    click.echo(f"{click.style('Error:', fg='red')} {message}", err=True)
