@@ -23,6 +23,15 @@ class OciRuntime:
     root: str
     version: str
     reason: str = ""
+    sealed: str = ""
+    """A sealed copy of the program in memory, which it need not make at every call to protect itself; "" is none."""
+    takes_filters: bool = False
+    """Whether it takes a seccomp filter that is compiled already."""
+
+    @property
+    def program(self) -> str:
+        """What is executed."""
+        return self.sealed or self.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +119,7 @@ def conmon_create(
     argv = [conmon, "--api-version", "1", "--sync", "--no-sync-log", "--full-attach"]
     argv += ["--log-level", "error"]
     argv += ["--cid", container, "--cuuid", container, "--name", container[:12]]
-    argv += ["--runtime", runtime.path, "--runtime-arg", f"--root={runtime.root}"]
+    argv += ["--runtime", runtime.program, "--runtime-arg", f"--root={runtime.root}"]
     argv += ["--bundle", str(paths.bundle), "--persist-dir", str(paths.bundle)]
     argv += ["--container-pidfile", str(paths.pid_file)]
     argv += ["--log-path", f"k8s-file:{paths.log}"]
@@ -172,7 +181,7 @@ def runtime_run(runtime: OciRuntime, container: ContainerId, bundle: Path) -> li
 
 
 def _runtime(runtime: OciRuntime) -> Sequence[str]:
-    return (runtime.path, f"--root={runtime.root}")
+    return (runtime.program, f"--root={runtime.root}")
 
 
 def parse_sync_message(line: bytes) -> tuple[int, str]:

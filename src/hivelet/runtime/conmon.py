@@ -43,6 +43,7 @@ from hivelet.runtime.processes import (
     start_time,
     write_record,
 )
+from hivelet.runtime.seccomp_filter import FilterCompiler
 from hivelet.runtime.spawn import readable, reap, spawn
 from hivelet.runtime.watch import Watch
 
@@ -111,6 +112,7 @@ class ConmonRuntime:
         self._conmon = conmon
         self._cgroups = cgroups
         self._clock = clock
+        self._filters = FilterCompiler()
         self._containers: dict[ContainerId, _Container] = {}
 
     async def create(
@@ -130,6 +132,8 @@ class ConmonRuntime:
         """
         if container in self._containers:
             raise Conflict(f"container {container} exists already")
+        if self.runtime.takes_filters:
+            spec = self._filters.precompiled(spec)
         write_atomic(paths.config, msgspec.json.encode(spec))
         argv = commands.conmon_create(self._conmon, self.runtime, container, paths, options)
         sync, theirs = os.pipe2(os.O_CLOEXEC)
@@ -171,7 +175,7 @@ class ConmonRuntime:
         """Let the program of a created container run."""
         found = self._get(container)
         try:
-            await call_runtime(commands.runtime_start(self.runtime, container))
+            await call_runtime(self.runtime, commands.runtime_start(self.runtime, container))
         except RuntimeCallFailed as error:
             raise CreateFailed(f"failed to start container: {error.message}", KILLED) from error
         self._remember(found, found.record.replaced(started=True))
@@ -195,14 +199,14 @@ class ConmonRuntime:
     async def pause(self, container: ContainerId) -> None:
         """Freeze all processes of the container."""
         self._alive(container)
-        await call_runtime(commands.runtime_pause(self.runtime, container))
+        await call_runtime(self.runtime, commands.runtime_pause(self.runtime, container))
         found = self._get(container)
         self._remember(found, found.record.replaced(paused=True))
 
     async def resume(self, container: ContainerId) -> None:
         """Let a frozen container go on."""
         self._alive(container)
-        await call_runtime(commands.runtime_resume(self.runtime, container))
+        await call_runtime(self.runtime, commands.runtime_resume(self.runtime, container))
         found = self._get(container)
         self._remember(found, found.record.replaced(paused=False))
 
@@ -210,7 +214,7 @@ class ConmonRuntime:
         """Set new limits; `resources` is an OCI `linux.resources` object with what shall change."""
         self._alive(container)
         order = commands.runtime_update(self.runtime, container)
-        await call_runtime(order, stdin=msgspec.json.encode(resources))
+        await call_runtime(self.runtime, order, stdin=msgspec.json.encode(resources))
 
     async def delete(self, container: ContainerId, *, force: bool = False) -> None:
         """Remove all that the container leaves: runtime state, control groups, and its files in the bundle.
@@ -222,7 +226,7 @@ class ConmonRuntime:
         """
         found = self._containers.get(container)
         if found is None:
-            await call_runtime(commands.runtime_delete(self.runtime, container))
+            await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
             return
         if not found.ended.done():
             if not force and found.record.started:
@@ -230,7 +234,7 @@ class ConmonRuntime:
                     f"container {container} is running: stop it before removal, or force it"
                 )
             await self._end(found)
-        await call_runtime(commands.runtime_delete(self.runtime, container))
+        await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
         self._forget(found)
         remove_transient(found.paths)
         self._cgroups.remove(found.cgroup)
@@ -304,13 +308,15 @@ class ConmonRuntime:
 
     async def _discard(self, container: ContainerId, paths: BundlePaths, cgroup: str = "") -> None:
         with suppress(RuntimeCallFailed):  # it does not know it: then there is nothing to remove
-            await call_runtime(commands.runtime_delete(self.runtime, container))
+            await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
         remove_transient(paths)
         if cgroup:
             self._cgroups.remove(cgroup)
 
     async def _has_started(self, container: ContainerId) -> bool:
-        state = json.loads(await call_runtime(commands.runtime_state(self.runtime, container)))
+        state = json.loads(
+            await call_runtime(self.runtime, commands.runtime_state(self.runtime, container))
+        )
         return str(state.get("status")) != "created"
 
     async def _end(self, found: _Container) -> None:
@@ -320,7 +326,7 @@ class ConmonRuntime:
         if found.record.paused:
             # On cgroup v1 a frozen process takes no signal before it thaws.
             with suppress(RuntimeCallFailed):
-                await call_runtime(commands.runtime_resume(self.runtime, found.id))
+                await call_runtime(self.runtime, commands.runtime_resume(self.runtime, found.id))
         await asyncio.shield(found.ended)
 
     def _watch(self, found: _Container, pidfd: int | None, conmon: int | None) -> None:
