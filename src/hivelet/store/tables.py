@@ -15,7 +15,7 @@ from hivelet.objects.node import Node
 from hivelet.objects.plan import Object
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.service import Service
-from hivelet.objects.task import Task
+from hivelet.objects.task import Task, TaskState
 
 O = TypeVar("O", bound=Object)  # noqa: E741 - the type variable for "object"
 
@@ -109,6 +109,15 @@ def _task_networks(task: Task) -> list[str]:
     return list(dict.fromkeys(attachment.network_id for attachment in task.networks))
 
 
+def _waiting_for(task: Task) -> tuple[Hashable, ...]:
+    """What a task on its way to a node waits for: addresses, service by service, or a node."""
+    if task.desired_state.order > TaskState.RUNNING.order:
+        return ()
+    if task.status.state is TaskState.NEW:
+        return (("addresses", task.service_id),)
+    return ("node",) if task.status.state is TaskState.PENDING else ()
+
+
 def new_tables() -> dict[type[Any], Table[Any]]:
     """Empty tables with all their indices."""
     return {
@@ -125,6 +134,7 @@ def new_tables() -> dict[type[Any], Table[Any]]:
                 "node": lambda task: (task.node_id,),
                 "slot": lambda task: (task.slot_key,),
                 "network": _task_networks,
+                "waiting": _waiting_for,
             },
         ),
     }

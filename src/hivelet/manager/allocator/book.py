@@ -1,0 +1,122 @@
+"""The allocator's memory: which addresses of which network are taken, and by whom. Pure data, derived from the store.
+
+It is built from all objects at the start and follows every event since; so it can be thrown away at any time. An address is
+held by a service while its endpoint says so, and by a task until that is down. The pools' cursors see to it that a freed
+address is not given again at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hivelet.network.ipam import AddressPool
+from hivelet.objects.common import NetworkId
+from hivelet.objects.network import Network
+from hivelet.objects.plan import Object
+from hivelet.objects.service import Service
+from hivelet.objects.task import Task
+
+Holding = tuple[NetworkId, str]
+
+PREDEFINED = frozenset({"host", "bridge", "none"})
+"""Networks of each node itself; a task can be in them, and has no address there that the manager would know."""
+
+
+class AddressBook:
+    """Pools by network, and what each task and service holds."""
+
+    def __init__(self) -> None:
+        self._pools: dict[NetworkId, AddressPool] = {}
+        self._prefixes: dict[NetworkId, int] = {}
+        self._held: dict[str, frozenset[Holding]] = {}
+        self._early: dict[NetworkId, set[str]] = {}
+        self.troubles: dict[NetworkId, str] = {}
+        """Why a network has no subnet yet, in words for the user."""
+
+    def observe(self, obj: Object, *, removed: bool = False) -> None:
+        """Follow an object's change."""
+        match obj:
+            case Network():
+                self._observe_network(obj, removed=removed)
+            case Service():
+                self._hold(obj.id, () if removed else _held_by_service(obj))
+            case Task():
+                self._hold(obj.id, () if removed else _held_by_task(obj))
+            case _:
+                pass
+
+    def ready(self, network_id: NetworkId) -> bool:
+        """Whether the network can give addresses."""
+        return network_id in PREDEFINED or network_id in self._pools
+
+    def give(self, network_id: NetworkId, holder: str) -> str:
+        """A free address in CIDR notation; it is the holder's from now on, until its object says otherwise.
+
+        Raises:
+            Conflict: none is left.
+        """
+        address = f"{self._pools[network_id].allocate()}/{self._prefixes[network_id]}"
+        self._held[holder] = self._held.get(holder, frozenset()) | {(network_id, address)}
+        return address
+
+    def take_back(self, holder: str) -> None:
+        """Undo every `give` to a holder that nothing came of."""
+        self._hold(holder, ())
+
+    def _observe_network(self, network: Network, *, removed: bool) -> None:
+        if removed:
+            self._pools.pop(network.id, None)
+            self.troubles.pop(network.id, None)
+            return
+        if network.ipam is None or network.id in self._pools or not network.ipam.configs:
+            return
+        config = network.ipam.configs[0]
+        pool = AddressPool(config.subnet, ip_range=config.ip_range)
+        for address in (config.gateway, *config.auxiliary_addresses.values()):
+            if address:
+                pool.reserve(address)
+        # Objects may be seen before their network.
+        for address in self._early.pop(network.id, ()):
+            pool.reserve(_plain(address))
+        self._pools[network.id] = pool
+        self._prefixes[network.id] = int(config.subnet.partition("/")[2])
+        self.troubles.pop(network.id, None)
+
+    def _hold(self, holder: str, holdings: Iterable[Holding]) -> None:
+        after = frozenset(holdings)
+        before = self._held.get(holder, frozenset())
+        if after == before:
+            return
+        for network_id, address in before - after:
+            if (pool := self._pools.get(network_id)) is not None:
+                pool.release(_plain(address))
+        for network_id, address in after - before:
+            if (pool := self._pools.get(network_id)) is not None:
+                pool.reserve(_plain(address))
+            else:
+                self._early.setdefault(network_id, set()).add(address)
+        if after:
+            self._held[holder] = after
+        else:
+            del self._held[holder]
+
+
+def _held_by_service(service: Service) -> Iterable[Holding]:
+    if service.endpoint is None:
+        return ()
+    return ((vip.network_id, vip.addr) for vip in service.endpoint.virtual_ips if vip.addr)
+
+
+def _held_by_task(task: Task) -> Iterable[Holding]:
+    if task.status.state.terminal:
+        return ()
+    return ((a.network_id, address) for a in task.networks for address in a.addresses)
+
+
+def _plain(address: str) -> str:
+    return address.partition("/")[0]
+
+
+def ingress_of(networks: Iterable[Network]) -> Network | None:
+    """The network that published ports go through."""
+    return next((n for n in networks if n.spec.ingress and not n.pending_delete), None)

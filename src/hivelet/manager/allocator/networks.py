@@ -1,0 +1,75 @@
+"""Which subnet a network gets, and when a removed one is forgotten. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_interface
+
+from hivelet.errors import HiveletError
+from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet
+from hivelet.objects.cluster import Cluster
+from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE
+from hivelet.objects.network import IpamConfig, IpamOptions, Network
+from hivelet.objects.plan import NOTHING, Plan, Write
+from hivelet.objects.task import Task
+
+
+class NoSubnet(HiveletError):
+    """The network can't have addresses; the message says why and the way out."""
+
+
+def used_subnets(networks: Iterable[Network], tasks: Iterable[Task] = ()) -> dict[str, str]:
+    """The subnets that the cluster's networks have, each with who uses it."""
+    used: dict[str, str] = {}
+    for network in networks:
+        if network.ipam is not None:
+            used.update((c.subnet, f"network {network.spec.name}") for c in network.ipam.configs)
+    for task in tasks:
+        for attachment in task.networks:
+            used.update(
+                (str(ip_interface(address).network), f"task {task.id}")
+                for address in attachment.addresses
+            )
+    return used
+
+
+def allocate_network(network: Network, used: Mapping[str, str], cluster: Cluster | None) -> Plan:
+    """Give the network the subnet it asks for, or the first free one of the cluster's pools.
+
+    Raises:
+        NoSubnet: there is none.
+    """
+    asked = network.spec.ipam.configs if network.spec.ipam is not None else []
+    config = asked[0] if asked else IpamConfig()
+    try:
+        given = _complete(config, network, used, cluster)
+    except HiveletError as error:
+        raise NoSubnet(f"network {network.spec.name}: {error.message}") from error
+    ipam = IpamOptions(
+        driver=network.spec.ipam.driver if network.spec.ipam else IpamOptions().driver,
+        configs=[given, *asked[1:]],
+    )
+    why = f"network {network.spec.name} gets {given.subnet}"
+    return Plan(writes=(Write(update=(network.replaced(ipam=ipam),), why=why),), why=why)
+
+
+def _complete(
+    config: IpamConfig, network: Network, used: Mapping[str, str], cluster: Cluster | None
+) -> IpamConfig:
+    if config.subnet:
+        check_subnet(config.subnet, used, name=network.spec.name)
+        subnet = config.subnet
+    else:
+        pools = cluster.default_addr_pool if cluster else (DEFAULT_ADDRESS_POOL,)
+        size = cluster.subnet_size if cluster else SUBNET_SIZE
+        subnet = choose_subnet([(pool, size) for pool in pools], used)
+    gateway = choose_gateway(subnet, ip_range=config.ip_range, requested=config.gateway)
+    return config.replaced(subnet=subnet, gateway=gateway)
+
+
+def forget_network(network: Network, tasks: Iterable[Task]) -> Plan:
+    """Delete a removed network once none of these tasks that are attached to it can be running."""
+    if any(not task.status.state.terminal for task in tasks):
+        return NOTHING
+    why = f"network {network.spec.name} has no task left"
+    return Plan(writes=(Write(delete=(network,), why=why),), why=why)

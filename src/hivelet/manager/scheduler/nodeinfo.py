@@ -1,0 +1,115 @@
+"""What the scheduler knows of each node: what is on it, and what is left. Pure data, derived from the store.
+
+Built from all objects at the start and moved on by every event since, so that a decision costs the nodes looked at and not the
+tasks there are. A task counts from its assignment until it is down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from hivelet.objects.common import NodeId, ServiceId, TaskId
+from hivelet.objects.node import Node
+from hivelet.objects.task import Resources, Task, TaskState
+
+PortKey = tuple[str, int, str]
+"""protocol, published port, host address"""
+
+
+@dataclass(slots=True)
+class NodeInfo:
+    """One node with its load."""
+
+    node: Node
+    tasks: int = 0
+    by_service: Counter[ServiceId] = field(default_factory=Counter)
+    host_ports: Counter[PortKey] = field(default_factory=Counter)
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+
+    def fits(self, wanted: Resources) -> bool:
+        """Whether the node has that much left."""
+        total = self.node.description.resources
+        return (
+            wanted.nano_cpus <= total.nano_cpus - self.nano_cpus
+            and wanted.memory_bytes <= total.memory_bytes - self.memory_bytes
+        )
+
+    def count(self, task: Task, sign: int) -> None:
+        """Count a task in (1) or out (-1)."""
+        wanted = reserved(task)
+        self.tasks += sign
+        self.by_service[task.service_id] += sign
+        self.nano_cpus += sign * wanted.nano_cpus
+        self.memory_bytes += sign * wanted.memory_bytes
+        for key in host_ports(task):
+            self.host_ports[key] += sign
+
+
+class NodeSet:
+    """All nodes with their load."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[NodeId, NodeInfo] = {}
+        self._counted: dict[TaskId, Task] = {}
+
+    def __iter__(self) -> Iterator[NodeInfo]:
+        return iter(self._nodes.values())
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def get(self, node_id: NodeId) -> NodeInfo | None:
+        """One node's load."""
+        return self._nodes.get(node_id)
+
+    def observe_node(self, node: Node, *, removed: bool = False) -> None:
+        """Follow a node's change."""
+        if removed:
+            self._nodes.pop(node.id, None)
+        elif (info := self._nodes.get(node.id)) is not None:
+            info.node = node
+        else:
+            info = self._nodes[node.id] = NodeInfo(node)
+            for task in self._counted.values():
+                if task.node_id == node.id:
+                    info.count(task, 1)
+
+    def observe_task(self, task: Task, *, removed: bool = False) -> bool:
+        """Follow a task's change; the answer is whether it set something free."""
+        before = self._counted.get(task.id)
+        counts = not removed and _is_placed(task)
+        if before is not None and not counts:
+            del self._counted[task.id]
+            self._count(before, -1)
+            return True
+        if before is None and counts:
+            self._counted[task.id] = task
+            self._count(task, 1)
+        return False
+
+    def _count(self, task: Task, sign: int) -> None:
+        if (info := self._nodes.get(task.node_id)) is not None:
+            info.count(task, sign)
+
+
+def _is_placed(task: Task) -> bool:
+    order = task.status.state.order
+    return TaskState.ASSIGNED.order <= order <= TaskState.RUNNING.order
+
+
+def reserved(task: Task) -> Resources:
+    """What the scheduler keeps for a task."""
+    resources = task.spec.resources
+    return (resources.reservations if resources else None) or Resources()
+
+
+def host_ports(task: Task) -> list[PortKey]:
+    """The ports of the node itself that a task takes."""
+    return [
+        (port.protocol, port.published_port, port.host_ip)
+        for port in task.ports
+        if port.publish_mode == "host" and port.published_port
+    ]
