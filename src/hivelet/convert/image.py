@@ -1,0 +1,215 @@
+"""Images as JSON, what a pull says as it goes on, credentials, and the filters of `GET /images/json`."""
+
+from __future__ import annotations
+
+import binascii
+import fnmatch
+from base64 import b64decode
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from hivelet.convert.container_config import encode_container_config
+from hivelet.convert.filters import Filters
+from hivelet.convert.query import timestamp_ns
+from hivelet.convert.shape import Json, convert_json, empty_to_none, encode, parse_json, rfc3339
+from hivelet.errors import InvalidParameter, NotFound
+from hivelet.objects.container import ContainerConfig
+from hivelet.objects.image import (
+    Image,
+    ImageHistory,
+    ImageProgress,
+    ImageRemoval,
+    RegistryAuth,
+    RegistryImage,
+)
+
+FILTERS = ("dangling", "label", "label!", "before", "since", "reference", "until")
+"""What `GET /images/json` filters by."""
+
+PRUNE_FILTERS = ("dangling", "label", "label!", "until")
+"""What `POST /images/prune` filters by."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def encode_summary(image: Image, *, virtual_size: bool) -> Json:
+    """An image as `GET /images/json` lists it; `VirtualSize` went with API 1.44."""
+    answer: Json = {
+        "Containers": image.containers,
+        "Created": int((image.created or _EPOCH).timestamp()),
+        "Id": image.id,
+        "Labels": empty_to_none(image.config.labels),
+        "ParentId": image.parent,
+        "RepoDigests": empty_to_none(image.repo_digests),
+        "RepoTags": empty_to_none(image.repo_tags),
+        "SharedSize": image.shared_size,
+        "Size": image.size,
+    }
+    return answer | ({"VirtualSize": image.size} if virtual_size else {})
+
+
+def encode_image(image: Image, *, virtual_size: bool) -> Json:
+    """An image as `GET /images/{name}/json` answers it."""
+    answer: Json = {
+        "Id": image.id,
+        "RepoTags": image.repo_tags,
+        "RepoDigests": image.repo_digests,
+        "Parent": image.parent,
+        "Comment": image.comment,
+        "Created": rfc3339(image.created),
+        "Container": "",
+        "ContainerConfig": encode_container_config(ContainerConfig()),
+        "DockerVersion": "",
+        "Author": image.author,
+        "Config": encode_container_config(image.config),
+        "Architecture": image.platform.architecture,
+        "Os": image.platform.os or "linux",
+        "Size": image.size,
+        "GraphDriver": {"Data": empty_to_none(image.directories), "Name": "overlay2"},
+        "RootFS": {"Type": "layers", "Layers": image.layers},
+        "Metadata": {"LastTagTime": rfc3339(image.last_tagged)},
+    }
+    if image.variant:
+        answer["Variant"] = image.variant
+    return answer | ({"VirtualSize": image.size} if virtual_size else {})
+
+
+def encode_history(step: ImageHistory) -> Json:
+    """One step of `GET /images/{name}/history`."""
+    return {
+        "Comment": step.comment,
+        "Created": int((step.created or _EPOCH).timestamp()),
+        "CreatedBy": step.created_by,
+        "Id": step.id,
+        "Size": step.size,
+        "Tags": empty_to_none(step.tags),
+    }
+
+
+def encode_progress(progress: ImageProgress) -> Json:
+    """One line of a pull's or push's stream."""
+    answer: Json = {"status": progress.status}
+    if progress.id:
+        answer["id"] = progress.id
+    if progress.total:
+        answer["progressDetail"] = {"current": progress.current, "total": progress.total}
+    elif progress.id:
+        answer["progressDetail"] = {}
+    return answer
+
+
+def encode_removal(removal: ImageRemoval) -> Json:
+    """One line of what a removal did."""
+    return encode(removal)  # type: ignore[no-any-return]
+
+
+def encode_registry_image(image: RegistryImage) -> Json:
+    """What `GET /distribution/{name}/json` answers; the docker CLI pins services to the digest in it."""
+    return {
+        "Descriptor": {
+            "mediaType": image.media_type,
+            "digest": image.digest,
+            "size": image.size,
+        },
+        "Platforms": [
+            {"architecture": platform.architecture, "os": platform.os}
+            for platform in image.platforms
+        ],
+    }
+
+
+def parse_auth(header: str) -> RegistryAuth | None:
+    """Credentials from `X-Registry-Auth`: base64 of JSON, in either alphabet, padded or not. None where none came.
+
+    Raises:
+        InvalidParameter: it is something else.
+    """
+    if not header:
+        return None
+    plain = header.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        raw = b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidParameter(f"invalid X-Registry-Auth header: {error}") from error
+    auth = convert_json(parse_json(raw), RegistryAuth)
+    return auth if encode(auth) else None
+
+
+def join_reference(name: str, tag: str) -> str:
+    """`name:tag`, or `name@sha256:…` where the tag is a digest; a name that has either already stays as it is."""
+    if not tag:
+        return name
+    return f"{name}@{tag}" if ":" in tag else f"{name}:{tag}"
+
+
+def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -> list[Image]:
+    """The images that a list call asked for, newest first."""
+    dangling = filters.boolean("dangling")
+    chosen = [
+        image
+        for image in images
+        if (dangling is None or dangling == (not image.repo_tags))
+        and filters.labels("label", image.config.labels)
+        and filters.without_labels("label!", image.config.labels)
+        and _has_reference(image, filters)
+        and _is_old(image, filters, now)
+    ]
+    for key, newer in (("before", False), ("since", True)):
+        for ref in filters.get(key):
+            border = _moment(_named(images, ref))
+            chosen = [
+                image
+                for image in chosen
+                if (_moment(image) > border if newer else _moment(image) < border)
+            ]
+    return sorted(chosen, key=_moment, reverse=True)
+
+
+def _moment(image: Image) -> datetime:
+    return image.created or _EPOCH
+
+
+def _has_reference(image: Image, filters: Filters) -> bool:
+    """The filter `reference`: a shell pattern over `name` or `name:tag`, where `*` stops at a slash."""
+    if "reference" not in filters:
+        return True
+    names = [*image.repo_tags, *(tag.rpartition(":")[0] for tag in image.repo_tags)]
+    names += image.repo_digests
+    return any(_path_match(name, value) for value in filters.get("reference") for name in names)
+
+
+def _path_match(name: str, pattern: str) -> bool:
+    parts, patterns = name.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(
+        fnmatch.fnmatchcase(part, wanted) for part, wanted in zip(parts, patterns, strict=True)
+    )
+
+
+def _is_old(image: Image, filters: Filters, now: datetime) -> bool:
+    return all(_moment(image) < until_moment(value, now) for value in filters.get("until"))
+
+
+def until_moment(value: str, now: datetime) -> datetime:
+    """The moment that `until` of a prune or list means: seconds since 1970, a date, or a span such as "24h" before now.
+
+    Raises:
+        InvalidParameter: it has another form.
+    """
+    unit = {"s": 1, "m": 60, "h": 3600}.get(value[-1:])
+    if unit and value[:-1].isdecimal():
+        return now - timedelta(seconds=unit * int(value[:-1]))
+    if value[:1].isdecimal() and "-" in value:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise InvalidParameter(f"Invalid filter 'until={value}'") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(timestamp_ns(value) / 1_000_000_000, UTC)
+
+
+def _named(images: Iterable[Image], ref: str) -> Image:
+    for image in images:
+        tagged = ref in image.repo_tags or f"{ref}:latest" in image.repo_tags
+        if tagged or image.id == ref or image.id.removeprefix("sha256:").startswith(ref):
+            return image
+    raise NotFound(f"No such image: {ref}")

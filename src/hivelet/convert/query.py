@@ -1,0 +1,82 @@
+"""Values of query parameters, read as Docker reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hivelet.errors import InvalidParameter
+from hivelet.objects.log import LogOptions
+
+_TIMESTAMP = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?")
+
+
+def flag(query: Mapping[str, str], name: str, *, default: bool = False) -> bool:
+    """A boolean: absent is the default; "", 0, no, false and none are False, everything else True."""
+    if name not in query:
+        return default
+    return query[name].strip().lower() not in {"", "0", "no", "false", "none"}
+
+
+def integer(query: Mapping[str, str], name: str) -> int | None:
+    """A whole number, None where it is absent or empty.
+
+    Raises:
+        InvalidParameter: it is not a number.
+    """
+    text = query.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise InvalidParameter(f"{name}={text}: a whole number is needed") from None
+
+
+def object_version(query: Mapping[str, str], noun: str) -> int:
+    """The store version that an update names.
+
+    Raises:
+        InvalidParameter: it is absent or not a number, in Docker's words.
+    """
+    text = query.get("version", "")
+    if not text.isdecimal():
+        raise InvalidParameter(
+            f"invalid {noun} version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax"
+        )
+    return int(text)
+
+
+def timestamp_ns(text: str) -> int:
+    """Seconds since 1970 with an optional fraction ("1718000000.000000001") as nanoseconds; "" is 0.
+
+    Raises:
+        InvalidParameter: it has another form. Clients turn "10m" and dates into this one themselves.
+    """
+    if not text:
+        return 0
+    match = _TIMESTAMP.fullmatch(text)
+    if match is None:
+        raise InvalidParameter(f"{text!r} is not a time; seconds since 1970 are needed")
+    return int(match[1]) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
+
+
+def log_options(query: Mapping[str, str]) -> LogOptions:
+    """What a reader of logs asks for.
+
+    Raises:
+        InvalidParameter: neither stdout nor stderr was chosen, or a time has no valid form.
+    """
+    stdout, stderr = flag(query, "stdout"), flag(query, "stderr")
+    if not (stdout or stderr):
+        raise InvalidParameter("Bad parameters: you must choose at least one stream")
+    tail = query.get("tail", "all")
+    return LogOptions(
+        stdout=stdout,
+        stderr=stderr,
+        follow=flag(query, "follow"),
+        since_ns=timestamp_ns(query.get("since", "")),
+        until_ns=timestamp_ns(query.get("until", "")),
+        # Docker reads whatever is not a number, or negative, as "all".
+        tail=int(tail) if tail.isdecimal() else None,
+    )

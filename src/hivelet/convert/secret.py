@@ -1,0 +1,62 @@
+"""Secrets and configs: specs from clients, JSON for answers, and their filters."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Iterable
+from typing import TypeVar
+
+from hivelet.convert.filters import Filters
+from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.errors import InvalidParameter
+from hivelet.objects.secret import Config, ConfigSpec, Secret, SecretSpec
+
+FILTERS = ("name", "names", "id", "label")
+"""What `GET /secrets` and `GET /configs` filter by."""
+
+F = TypeVar("F", Secret, Config)
+
+
+def parse_secret_spec(data: Json) -> SecretSpec:
+    """A client's secret, its data decoded."""
+    return convert_json(_decoded(data), SecretSpec)
+
+
+def parse_config_spec(data: Json) -> ConfigSpec:
+    """A client's config, its data decoded."""
+    return convert_json(_decoded(data), ConfigSpec)
+
+
+def encode_secret(secret: Secret) -> Json:
+    """A secret, never with its data."""
+    return encode_meta(secret.id, secret.meta) | {"Spec": encode(secret.spec.replaced(data=b""))}
+
+
+def encode_config(config: Config) -> Json:
+    """A config with its data."""
+    return encode_meta(config.id, config.meta) | {"Spec": encode(config.spec)}
+
+
+def select_files(files: Iterable[F], filters: Filters) -> list[F]:
+    """The secrets or configs that a list call asked for."""
+    return [
+        one
+        for one in files
+        if filters.prefix("name", one.spec.name)
+        and filters.exact("names", one.spec.name)
+        and filters.prefix("id", one.id)
+        and filters.labels("label", one.spec.labels)
+    ]
+
+
+def _decoded(data: Json) -> Json:
+    """The request with its base64 data as bytes; clients write either of the two base64 alphabets."""
+    text = data.get("Data")
+    if not isinstance(text, str):
+        return data
+    try:
+        plain = b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidParameter(f"the data is not valid base64: {error}") from error
+    return data | {"Data": plain}

@@ -1,0 +1,159 @@
+"""`docker version`, `docker info` and `docker system df` as JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hivelet.convert.container import encode_summary as encode_container_summary
+from hivelet.convert.image import encode_summary as encode_image_summary
+from hivelet.convert.shape import Json, empty_to_none, rfc3339
+from hivelet.convert.versions import MAXIMUM, MINIMUM
+from hivelet.convert.volume import encode_volume
+from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion
+
+_REGISTRY: Json = {
+    "AllowNondistributableArtifactsCIDRs": [],
+    "AllowNondistributableArtifactsHostnames": [],
+    "InsecureRegistryCIDRs": ["127.0.0.0/8"],
+    "IndexConfigs": {
+        "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
+    },
+    "Mirrors": [],
+}
+
+
+def encode_version(version: EngineVersion) -> Json:
+    """What `GET /version` answers: the engine as first component, then the programs it uses."""
+    plain: Json = {
+        "ApiVersion": str(MAXIMUM),
+        "Arch": version.arch,
+        "BuildTime": version.build_time,
+        "GitCommit": version.git_commit,
+        "GoVersion": f"{version.runtime_name} {version.runtime_version}".strip(),
+        "KernelVersion": version.kernel_version,
+        "MinAPIVersion": str(MINIMUM),
+        "Os": version.os,
+    }
+    engine = {
+        "Name": "Engine",
+        "Version": version.version,
+        "Details": plain | {"Experimental": "false"},
+    }
+    others = [
+        {"Name": name, "Version": word, "Details": {"GitCommit": ""}}
+        for name, word in version.components.items()
+    ]
+    return plain | {
+        "Platform": {"Name": "hivelet"},
+        "Components": [engine, *others],
+        "Version": version.version,
+    }
+
+
+def encode_info(info: EngineInfo, swarm: Json, now: datetime) -> Json:
+    """What `GET /info` answers; `swarm` is its swarm part."""
+    return {
+        **_counts(info),
+        **_abilities(info),
+        **_machine(info, now),
+        **_programs(info),
+        "Swarm": swarm,
+    }
+
+
+def encode_disk_usage(usage: DiskUsage, now: datetime, *, virtual_size: bool) -> Json:
+    """What `GET /system/df` answers. There is no build cache of our own."""
+    return {
+        "LayersSize": usage.layers_size,
+        "Images": [encode_image_summary(i, virtual_size=virtual_size) for i in usage.images],
+        "Containers": [encode_container_summary(container, now) for container in usage.containers],
+        "Volumes": [encode_volume(volume) for volume in usage.volumes],
+        "BuildCache": [],
+        "BuilderSize": 0,
+    }
+
+
+def _counts(info: EngineInfo) -> Json:
+    return {
+        "ID": info.id,
+        "Containers": info.containers,
+        "ContainersRunning": info.containers_running,
+        "ContainersPaused": info.containers_paused,
+        "ContainersStopped": info.containers_stopped,
+        "Images": info.images,
+        "NFd": info.open_files,
+        "NGoroutines": info.background_tasks,
+        "NEventsListener": info.event_listeners,
+    }
+
+
+def _abilities(info: EngineInfo) -> Json:
+    return {
+        "Plugins": {
+            "Volume": info.volume_drivers,
+            "Network": info.network_drivers,
+            "Authorization": None,
+            "Log": info.log_drivers,
+        },
+        "MemoryLimit": info.memory_limit,
+        "SwapLimit": info.swap_limit,
+        "KernelMemory": False,
+        "KernelMemoryTCP": False,
+        "CpuCfsPeriod": info.cpu_cfs,
+        "CpuCfsQuota": info.cpu_cfs,
+        "CPUShares": info.cpu_shares,
+        "CPUSet": info.cpu_set,
+        "PidsLimit": info.pids_limit,
+        "IPv4Forwarding": info.ipv4_forwarding,
+        "BridgeNfIptables": info.bridge_nf_iptables,
+        "BridgeNfIp6tables": info.bridge_nf_ip6tables,
+        "OomKillDisable": info.oom_kill_disable,
+        "LoggingDriver": info.default_log_driver,
+        "CgroupDriver": info.cgroup_driver,
+        "CgroupVersion": info.cgroup_version,
+        "SecurityOptions": info.security_options,
+        "ExperimentalBuild": False,
+        "LiveRestoreEnabled": info.live_restore,
+    }
+
+
+def _machine(info: EngineInfo, now: datetime) -> Json:
+    return {
+        "Name": info.name,
+        "SystemTime": rfc3339(info.system_time or now),
+        "KernelVersion": info.kernel_version,
+        "OperatingSystem": info.operating_system,
+        "OSVersion": info.os_version,
+        "OSType": info.os_type,
+        "Architecture": info.architecture,
+        "NCPU": info.cpus,
+        "MemTotal": info.memory_total,
+        "GenericResources": None,
+        "Isolation": "",
+        "HttpProxy": info.http_proxy,
+        "HttpsProxy": info.https_proxy,
+        "NoProxy": info.no_proxy,
+        "Labels": info.labels,
+    }
+
+
+def _programs(info: EngineInfo) -> Json:
+    unknown = {"ID": "", "Expected": ""}
+    runtime = info.runtimes.get(info.default_runtime)
+    commit = {"ID": runtime.version, "Expected": runtime.version} if runtime else unknown
+    return {
+        "ServerVersion": info.server_version,
+        "Driver": info.storage_driver,
+        "DriverStatus": [list(pair) for pair in info.driver_status],
+        "DockerRootDir": info.root_dir,
+        "Debug": info.debug,
+        "IndexServerAddress": "https://index.docker.io/v1/",
+        "RegistryConfig": _REGISTRY,
+        "Runtimes": {name: {"path": one.path} for name, one in info.runtimes.items()},
+        "DefaultRuntime": info.default_runtime,
+        "InitBinary": info.init_binary,
+        "ContainerdCommit": unknown,
+        "RuncCommit": commit,
+        "InitCommit": unknown,
+        "Warnings": empty_to_none(info.warnings),
+    }

@@ -1,0 +1,90 @@
+"""Tasks as JSON, with the networks they are attached to, and the filters of `GET /tasks`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from hivelet.convert.filters import Filters
+from hivelet.convert.network import encode_cluster_network
+from hivelet.convert.service import encode_task_spec
+from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
+from hivelet.objects.common import NetworkId, NodeId, ServiceId
+from hivelet.objects.network import Network
+from hivelet.objects.task import NetworkAttachment, Task, TaskStatus
+
+FILTERS = ("name", "id", "label", "service", "node", "desired-state", "_up-to-date", "runtime")
+"""What `GET /tasks` filters by."""
+
+DESIRED_STATES = ("running", "shutdown", "accepted")
+"""What the filter `desired-state` may say."""
+
+
+def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
+    """A task as `GET /tasks/{id}` answers it."""
+    answer = encode_meta(task.id, task.meta)
+    if task.annotations.name:
+        answer["Name"] = task.annotations.name
+    answer["Labels"] = task.annotations.labels
+    answer["Spec"] = encode_task_spec(task.spec)
+    if task.service_id:
+        answer["ServiceID"] = task.service_id
+    if task.slot:
+        answer["Slot"] = task.slot
+    if task.node_id:
+        answer["NodeID"] = task.node_id
+    answer["Status"] = _encode_status(task.status)
+    answer["DesiredState"] = str(task.desired_state)
+    attachments = [_encode_attachment(a, networks) for a in task.networks]
+    if attachments:
+        answer["NetworksAttachments"] = attachments
+    if task.job_iteration is not None:
+        answer["JobIteration"] = encode(task.job_iteration)
+    return answer
+
+
+def select_tasks(
+    tasks: Iterable[Task],
+    filters: Filters,
+    *,
+    services: Collection[ServiceId] | None,
+    nodes: Collection[NodeId] | None,
+) -> list[Task]:
+    """The tasks that a list call asked for, its services and nodes found already (None: all).
+
+    Tasks of plugins and of attached containers are left out unless `runtime` asks for them.
+    """
+    runtimes = filters.get("runtime") or ("container",)
+    return [
+        task
+        for task in tasks
+        if (services is None or task.service_id in services)
+        and (nodes is None or task.node_id in nodes)
+        and filters.prefix("name", task.name)
+        and filters.prefix("id", task.id)
+        and filters.labels("label", task.annotations.labels | task.service_annotations.labels)
+        and filters.exact("desired-state", task.desired_state)
+        and (task.spec.runtime or "container") in runtimes
+    ]
+
+
+def _encode_status(status: TaskStatus) -> Json:
+    answer: Json = {"Timestamp": rfc3339(status.timestamp), "State": str(status.state)}
+    if status.message:
+        answer["Message"] = status.message
+    if status.err:
+        answer["Err"] = status.err
+    if status.container_status is not None:
+        answer["ContainerStatus"] = encode(status.container_status)
+    answer["PortStatus"] = {} if status.port_status is None else encode(status.port_status)
+    return answer
+
+
+def _encode_attachment(
+    attachment: NetworkAttachment, networks: Mapping[NetworkId, Network]
+) -> Json:
+    network = networks.get(attachment.network_id)
+    shown = {"ID": attachment.network_id} if network is None else encode_cluster_network(network)
+    answer: Json = {"Network": shown}
+    if addresses := empty_to_none(attachment.addresses):
+        answer["Addresses"] = addresses
+    return answer
