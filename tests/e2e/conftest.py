@@ -12,13 +12,21 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import programs
-from harness.cli import Cli
-from harness.daemons import Daemon, Hiveletd
+from harness.cli import Cli, make_cli
+from harness.daemons import Daemon, Dockerd, Hiveletd
 from harness.images import import_busybox
 from harness.machine import Machine
 from harness.swarm import Swarm
 
-CLIS = ("docker-28", "docker-20", "hivelet")
+REFERENCE_IMAGES = [
+    programs.CACHE / "images" / name for name in ("rabbitmq_3.tar", "myweb_latest.tar")
+]
+
+# Where a test only asks what Docker Swarm does as well, the real engine can be put in hiveletd's place, as the oracle:
+# HIVELET_TEST_ENGINE=dockerd pytest tests/e2e/test_removal.py
+ENGINE: type[Daemon] = {"hiveletd": Hiveletd, "dockerd": Dockerd}[
+    os.environ.get("HIVELET_TEST_ENGINE", "hiveletd")
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,18 +39,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-def make_cli(name: str, host: str, home: Path) -> Cli:
-    """One of CLIS; skips the test where it is not on this machine."""
-    if name == "hivelet":
-        return Cli(name, programs.hivelet(), host, home)
-    path = programs.NEW_DOCKER if name == "docker-28" else programs.old_docker()
-    if not path.exists():
-        pytest.skip(
-            f"{path} is not there; HIVELET_TEST_DOCKER_CLI may name a docker command line 28 elsewhere"
-        )
-    return Cli(name, [str(path)], host, home)
-
-
 @pytest.fixture
 def machine() -> Iterator[Machine]:
     """A private machine, which is proven empty at the end."""
@@ -53,7 +49,7 @@ def machine() -> Iterator[Machine]:
 @pytest.fixture
 def hiveletd(machine: Machine) -> Iterator[Hiveletd]:
     """A running daemon; a test may stop, kill and restart it."""
-    daemon = Hiveletd(machine)
+    daemon = ENGINE(machine)
     daemon.start()
     yield daemon
     if daemon.running:
@@ -78,6 +74,23 @@ def swarm(machine: Machine, hiveletd: Hiveletd, docker: Cli) -> Swarm:
     import_busybox(docker, machine.dir)
     docker("swarm", "init")
     return Swarm(machine, hiveletd, docker)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Iterator[Swarm]:
+    """One daemon for a module, with the images of the reference application, not yet in a swarm."""
+    missing = [path for path in REFERENCE_IMAGES if not path.exists()]
+    if missing:
+        pytest.skip(f"{missing[0]} is not there; build it with examples/annotation/build-images")
+    with Machine("ref") as machine:
+        daemon = ENGINE(machine)
+        daemon.start()
+        cli = make_cli("docker-20", daemon.host, machine.dir)
+        for path in REFERENCE_IMAGES:
+            cli("load", "--input", str(path), timeout=120)
+        yield Swarm(machine, daemon, cli)
+        if daemon.running:
+            assert daemon.stop() == 0, "hiveletd did not end well on SIGTERM"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness import programs
+
+CLIS = ("docker-28", "docker-20", "hivelet")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -139,3 +145,15 @@ class Cli:
         finally:
             os.close(leader)
         return Result(argv, status, said.decode(errors="replace"), "")
+
+
+def make_cli(name: str, host: str, home: Path) -> Cli:
+    """One of CLIS; skips the test where it is not on this machine."""
+    if name == "hivelet":
+        return Cli(name, programs.hivelet(), host, home)
+    path = programs.NEW_DOCKER if name == "docker-28" else programs.old_docker()
+    if not path.exists():
+        pytest.skip(
+            f"{path} is not there; HIVELET_TEST_DOCKER_CLI may name a docker command line 28 elsewhere"
+        )
+    return Cli(name, [str(path)], host, home)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -71,6 +73,35 @@ class Swarm:
         number: int = task["Status"]["ContainerStatus"]["PID"]
         assert number > 0, f"task {task['ID']} has no process number"
         return number
+
+    def name_server(self, task: Task) -> str:
+        """The name server that a task's container is told to ask."""
+        text = Path(f"{self.machine.proc}/{self.process(task)}/root/etc/resolv.conf").read_text()
+        return next(line.split()[1] for line in text.splitlines() if line.startswith("nameserver"))
+
+    def resolve(self, task: Task, name: str) -> set[str]:
+        """The IPv4 addresses of a name, as a task's container sees them."""
+        server = self.name_server(task)
+        words = ["busybox", "nslookup", "-type=a", f"{name}.", server]
+        answer = self.machine.run(words, where=self.process(task), check=False).stdout
+        _, _, records = answer.partition("Name:")
+        return set(re.findall(r"Address[^:]*:\s*([0-9.]+)", records))
+
+    def address(self, task: Task, network: str) -> str:
+        """A task's address on one of its networks."""
+        for attachment in task.get("NetworksAttachments", []):
+            if attachment["Network"]["Spec"]["Name"] == network:
+                return str(attachment["Addresses"][0].partition("/")[0])
+        raise AssertionError(f"task {task['ID']} has no address on {network}")
+
+    def vip(self, service: str, network: str) -> str:
+        """A service's virtual address on a network."""
+        with self.api() as api:
+            wanted = api.inspect_network(network)["Id"]
+            found = api.inspect_service(service)["Endpoint"]["VirtualIPs"]
+        return str(
+            next(one["Addr"].partition("/")[0] for one in found if one["NetworkID"] == wanted)
+        )
 
     def until_running(self, service: str, replicas: int, timeout: float = 60) -> None:
         """Wait for so many replicas, no more and no less."""

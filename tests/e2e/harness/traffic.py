@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from harness.machine import ADDRESS, INSIDE, Machine, Process, Where
+from harness.machine import ADDRESS, INSIDE, OUTSIDE, OUTSIDE_ADDRESS, Machine, Process, Where
 from harness.waiting import wait_until
 
 
@@ -146,12 +146,25 @@ def burst(machine: Machine, url: str, number: int, where: Where = INSIDE) -> Tra
     return traffic
 
 
-def addresses(port: int) -> dict[str, tuple[str, Where, str]]:
-    """The three ways to a published port: URL, where the client is, and the address that the application shall see."""
-    from harness.machine import OUTSIDE, OUTSIDE_ADDRESS
+@dataclass(frozen=True)
+class Way:
+    """A way to a published port: from where a client asks which host, and which addresses of it the application may see."""
 
-    return {
-        "localhost": (f"http://127.0.0.1:{port}", INSIDE, "127.0.0.1"),
-        "own address": (f"http://{ADDRESS}:{port}", INSIDE, ADDRESS),
-        "outside": (f"http://{ADDRESS}:{port}", OUTSIDE, OUTSIDE_ADDRESS),
-    }
+    name: str
+    host: str
+    where: Where
+    seen_as: frozenset[str]
+
+
+def ways_in(machine: Machine) -> list[Way]:
+    """From localhost, from the host to its own address, and from outside.
+
+    A container could not answer to 127.0.0.1, so for localhost any address of the host is the client's real one.
+    """
+    listing = json.loads(machine.run(["ip", "-json", "-4", "address"]).stdout)
+    own = {info["local"] for link in listing for info in link["addr_info"]}
+    return [
+        Way("localhost", "127.0.0.1", INSIDE, frozenset(own)),
+        Way("own address", ADDRESS, INSIDE, frozenset({ADDRESS})),
+        Way("outside", ADDRESS, OUTSIDE, frozenset({OUTSIDE_ADDRESS})),
+    ]

@@ -1,0 +1,106 @@
+"""The reference application's background work: Celery tasks through RabbitMQ, and the death of a worker."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from harness import programs
+from harness.swarm import Swarm
+from harness.traffic import ways_in
+from harness.waiting import wait_until
+
+COMPOSE = programs.SOURCES / "examples" / "annotation" / "docker-compose.yml"
+PAGE = "http://127.0.0.1:8000"
+WORKERS = "myapp_celery-worker"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("reference")]
+
+
+@pytest.fixture(scope="module")
+def myapp(reference: Swarm) -> Iterator[Swarm]:
+    """The seed's stack, deployed and answering."""
+    reference.cli("swarm", "init")
+    reference.cli("stack", "deploy", "-c", str(COMPOSE), "myapp")
+    for name, replicas in (("myapp_rabbit", 1), ("myapp_web", 3), (WORKERS, 2)):
+        reference.until_running(name, replicas, timeout=90)
+    wait_until(
+        lambda: label(reference, "ready"),
+        timeout=60,
+        what="a worker answers",
+        evidence=reference.story,
+    )
+    yield reference
+    reference.cli("stack", "rm", "myapp")
+    reference.until_gone("myapp_rabbit", "myapp_web", WORKERS)
+    reference.cli("swarm", "leave", "--force")
+
+
+def label(swarm: Swarm, text: str, seconds: float = 0) -> dict[str, object]:
+    """What a worker says of a text, through the web page; empty if there was no answer."""
+    words = ["curl", "-sf", "--max-time", "30", f"{PAGE}/label?text={text}&seconds={seconds}"]
+    done = swarm.machine.run(words, check=False)
+    answer: dict[str, object] = json.loads(done.stdout) if done.returncode == 0 else {}
+    return answer
+
+
+def received(swarm: Swarm, container: str) -> int:
+    """How many tasks a worker has taken on, from its log."""
+    with swarm.api() as api:
+        return api.logs(container).decode(errors="replace").count("received")
+
+
+def test_the_page_is_balanced_and_sees_its_clients(myapp: Swarm) -> None:
+    for way in ways_in(myapp.machine):
+        words = ["curl", "-sf", "-H", "Accept: application/json", f"http://{way.host}:8000/"]
+        answers = [json.loads(myapp.machine.run(words, where=way.where).stdout) for _ in range(9)]
+        replicas = [answer["replica"] for answer in answers]
+        assert {replica: replicas.count(replica) for replica in replicas} == {
+            container[:12]: 3 for container in myapp.container_ids("myapp_web")
+        }, way.name
+        assert {answer["client"] for answer in answers} <= way.seen_as, way.name
+
+
+def test_a_celery_task_runs_in_a_worker(myapp: Swarm) -> None:
+    workers = {container[:12] for container in myapp.container_ids(WORKERS)}
+    answers = [label(myapp, f"text-{number}") for number in range(8)]
+    assert {answer["worker"] for answer in answers} <= workers
+    assert {answer["replica"] for answer in answers} <= {
+        id_[:12] for id_ in myapp.container_ids("myapp_web")
+    }
+
+
+def test_names_resolve_within_the_stack(myapp: Swarm) -> None:
+    task = myapp.tasks("myapp_web", running=True)[0]
+    for service in ("rabbit", "celery-worker"):
+        vip = myapp.vip(f"myapp_{service}", "myapp_webnet")
+        assert myapp.resolve(task, service) == {vip}
+        assert myapp.resolve(task, f"myapp_{service}") == {vip}
+
+
+def test_killing_a_worker_loses_no_task(myapp: Swarm) -> None:
+    """The task is acknowledged late, so RabbitMQ gives it to another worker when the first one dies on it."""
+    tasks = {
+        task["Status"]["ContainerStatus"]["ContainerID"]: task
+        for task in myapp.tasks(WORKERS, running=True)
+    }
+    before = {container: received(myapp, container) for container in tasks}
+    words = ["curl", "-sf", "--max-time", "60", f"{PAGE}/label?text=hard&seconds=4"]
+    asking = myapp.machine.popen(words, stdout=subprocess.PIPE)
+    (victim,) = wait_until(
+        lambda: [
+            container for container in tasks if received(myapp, container) > before[container]
+        ],
+        timeout=10,
+        what="a worker has taken the task on",
+        evidence=myapp.story,
+    )
+    myapp.machine.run(["kill", "-KILL", str(myapp.process(tasks[victim]))])
+    said, _ = asking.popen.communicate(timeout=60)
+    assert asking.popen.returncode == 0, myapp.story(WORKERS)
+    answer = json.loads(said)
+    assert answer["redelivered"] is True
+    assert answer["worker"] != victim[:12]
+    myapp.until_running(WORKERS, 2)
