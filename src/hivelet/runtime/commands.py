@@ -81,7 +81,7 @@ class BundlePaths:
 
     def transient(self) -> tuple[Path, ...]:
         """All files that appear in the bundle while the container lives."""
-        names = ("winsz", "oom", "shm", "exec.json", "exec.pid")
+        names = ("winsz", "oom", "shm")
         return (
             self.config,
             self.pid_file,
@@ -159,7 +159,7 @@ def runtime_resume(runtime: OciRuntime, container: ContainerId) -> list[str]:
 
 def runtime_update(runtime: OciRuntime, container: ContainerId) -> list[str]:
     """Set new limits; `linux.resources` as JSON comes on standard input."""
-    return [*_runtime(runtime), "update", "--resources", "-", container]
+    return [*_runtime(runtime), "update", "--resources", "/dev/stdin", container]
 
 
 def runtime_delete(runtime: OciRuntime, container: ContainerId) -> list[str]:

@@ -99,6 +99,7 @@ class _Container:
     id: ContainerId
     paths: BundlePaths
     record: ProcessRecord
+    runtime: OciRuntime
     cgroup: str
     ended: asyncio.Future[ExitStatus]
     watch: Watch | None = field(default=None)
@@ -157,7 +158,9 @@ class ConmonRuntime:
                 pid_started=start_time(pid) or 0,
                 conmon_pid=conmon_pid,
                 conmon_started=start_time(conmon_pid) or 0,
-                terminal=options.terminal,
+                runtime_name=self.runtime.name,
+                runtime_path=self.runtime.path,
+                runtime_root=self.runtime.root,
             )
             write_record(paths.record, record)
         except BaseException:
@@ -166,7 +169,12 @@ class ConmonRuntime:
         finally:
             os.close(sync)
         found = _Container(
-            id=container, paths=paths, record=record, cgroup=_cgroup_of(spec), ended=_new_future()
+            id=container,
+            paths=paths,
+            record=record,
+            runtime=self.runtime,
+            cgroup=_cgroup_of(spec),
+            ended=_new_future(),
         )
         self._watch(found, open_process(record.pid, record.pid_started), conmon)
         return CreatedContainer(id=container, pid=pid, conmon_pid=conmon_pid)
@@ -175,7 +183,7 @@ class ConmonRuntime:
         """Let the program of a created container run."""
         found = self._get(container)
         try:
-            await call_runtime(self.runtime, commands.runtime_start(self.runtime, container))
+            await call_runtime(found.runtime, commands.runtime_start(found.runtime, container))
         except RuntimeCallFailed as error:
             raise CreateFailed(f"failed to start container: {error.message}", KILLED) from error
         self._remember(found, found.record.replaced(started=True))
@@ -199,22 +207,23 @@ class ConmonRuntime:
     async def pause(self, container: ContainerId) -> None:
         """Freeze all processes of the container."""
         self._alive(container)
-        await call_runtime(self.runtime, commands.runtime_pause(self.runtime, container))
         found = self._get(container)
+        await call_runtime(found.runtime, commands.runtime_pause(found.runtime, container))
         self._remember(found, found.record.replaced(paused=True))
 
     async def resume(self, container: ContainerId) -> None:
         """Let a frozen container go on."""
         self._alive(container)
-        await call_runtime(self.runtime, commands.runtime_resume(self.runtime, container))
         found = self._get(container)
+        await call_runtime(found.runtime, commands.runtime_resume(found.runtime, container))
         self._remember(found, found.record.replaced(paused=False))
 
     async def update(self, container: ContainerId, resources: Mapping[str, Any]) -> None:
         """Set new limits; `resources` is an OCI `linux.resources` object with what shall change."""
         self._alive(container)
-        order = commands.runtime_update(self.runtime, container)
-        await call_runtime(self.runtime, order, stdin=msgspec.json.encode(resources))
+        runtime = self._get(container).runtime
+        order = commands.runtime_update(runtime, container)
+        await call_runtime(runtime, order, stdin=msgspec.json.encode(resources))
 
     async def delete(self, container: ContainerId, *, force: bool = False) -> None:
         """Remove all that the container leaves: runtime state, control groups, and its files in the bundle.
@@ -226,7 +235,8 @@ class ConmonRuntime:
         """
         found = self._containers.get(container)
         if found is None:
-            await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
+            if (Path(self.runtime.root) / container).exists():  # noqa: ASYNC240 - in memory
+                await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
             return
         if not found.ended.done():
             if not force and found.record.started:
@@ -234,7 +244,7 @@ class ConmonRuntime:
                     f"container {container} is running: stop it before removal, or force it"
                 )
             await self._end(found)
-        await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
+        await call_runtime(found.runtime, commands.runtime_delete(found.runtime, container))
         self._forget(found)
         remove_transient(found.paths)
         self._cgroups.remove(found.cgroup)
@@ -251,7 +261,12 @@ class ConmonRuntime:
         pidfd = open_process(record.pid, record.pid_started)
         conmon = open_process(record.conmon_pid, record.conmon_started)
         found = _Container(
-            id=container, paths=paths, record=record, cgroup=cgroup, ended=_new_future()
+            id=container,
+            paths=paths,
+            record=record,
+            runtime=self._runtime_of(record),
+            cgroup=cgroup,
+            ended=_new_future(),
         )
         self._watch(found, pidfd, conmon)
         if pidfd is None:
@@ -260,7 +275,7 @@ class ConmonRuntime:
                 await self._discard(container, paths, cgroup)
                 return Gone()
             return Exited(status=await asyncio.shield(found.ended))
-        if not record.started and await self._has_started(container):
+        if not record.started and await self._has_started(found):
             self._remember(found, record.replaced(started=True))
         return Running(pid=record.pid, started=found.record.started, paused=record.paused)
 
@@ -313,11 +328,20 @@ class ConmonRuntime:
         if cgroup:
             self._cgroups.remove(cgroup)
 
-    async def _has_started(self, container: ContainerId) -> bool:
-        state = json.loads(
-            await call_runtime(self.runtime, commands.runtime_state(self.runtime, container))
-        )
+    async def _has_started(self, found: _Container) -> bool:
+        order = commands.runtime_state(found.runtime, found.id)
+        state = json.loads(await call_runtime(found.runtime, order))
         return str(state.get("status")) != "created"
+
+    def _runtime_of(self, record: ProcessRecord) -> OciRuntime:
+        if record.runtime_root == self.runtime.root:
+            return self.runtime
+        return OciRuntime(
+            name=record.runtime_name,
+            path=record.runtime_path,
+            root=record.runtime_root,
+            version="unknown",
+        )
 
     async def _end(self, found: _Container) -> None:
         """SIGKILL the container and wait until it has ended."""
@@ -326,7 +350,7 @@ class ConmonRuntime:
         if found.record.paused:
             # On cgroup v1 a frozen process takes no signal before it thaws.
             with suppress(RuntimeCallFailed):
-                await call_runtime(self.runtime, commands.runtime_resume(self.runtime, found.id))
+                await call_runtime(found.runtime, commands.runtime_resume(found.runtime, found.id))
         await asyncio.shield(found.ended)
 
     def _watch(self, found: _Container, pidfd: int | None, conmon: int | None) -> None:

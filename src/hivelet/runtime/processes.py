@@ -12,14 +12,19 @@ from hivelet.kit.files import write_atomic
 
 
 class ProcessRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The processes of a container. Start times are in clock ticks since boot, as `/proc/PID/stat` counts them."""
+    """The processes of a container. Start times are in clock ticks since boot, as `/proc/PID/stat` counts them.
+
+    The OCI runtime is remembered too: a daemon that prefers another one must not look for this container there.
+    """
 
     boot: str
+    runtime_name: str
+    runtime_path: str
+    runtime_root: str
     pid: int
     pid_started: int
     conmon_pid: int
     conmon_started: int
-    terminal: bool = False
     started: bool = False
     paused: bool = False
 

@@ -1,0 +1,112 @@
+"""The door to inotify: one instance for each event loop, however many files are watched.
+
+The kernel allows few instances to a user (128 by default), so a hundred followers of logs must share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import struct
+import weakref
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hivelet.errors import System
+
+MODIFIED = 0x2
+ATTRIBUTES = 0x4
+MOVED_SELF = 0x800
+DELETED_SELF = 0x400
+CHANGED = MODIFIED | ATTRIBUTES | MOVED_SELF | DELETED_SELF
+"""Written to, cut, renamed or replaced (the file that is replaced loses a link, which is an attribute)."""
+
+_HEADER = struct.Struct("iIII")
+_IGNORED = 0x8000
+_OVERFLOW = 0x4000
+
+
+class Inotify:
+    """File changes as events of one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._library = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._library.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        if self._descriptor < 0:
+            raise _error("inotify cannot be used")
+        self._watched: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
+        self._loop = loop
+        loop.add_reader(self._descriptor, self._read)
+
+    @contextmanager
+    def watching(self, path: Path) -> Iterator[asyncio.Event]:
+        """An event that is set at every change of the file at `path`, as it is now.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        watch = self._library.inotify_add_watch(self._descriptor, os.fsencode(path), CHANGED)
+        if watch < 0:
+            raise _error(f"{path} cannot be watched")
+        changed = asyncio.Event()
+        self._watched[watch].add(changed)
+        try:
+            yield changed
+        finally:
+            listeners = self._watched.get(watch, set())
+            listeners.discard(changed)
+            if not listeners and self._watched.pop(watch, None) is not None:
+                self._library.inotify_rm_watch(self._descriptor, watch)
+
+    def close(self) -> None:
+        """Let go of the instance."""
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._descriptor)
+        os.close(self._descriptor)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._descriptor, 65536)
+        except BlockingIOError:
+            return
+        offset = 0
+        while offset < len(data):
+            watch, mask, _, length = _HEADER.unpack_from(data, offset)
+            offset += _HEADER.size + length
+            self._tell(watch, mask)
+
+    def _tell(self, watch: int, mask: int) -> None:
+        if mask & _OVERFLOW:
+            for listeners in self._watched.values():
+                for changed in listeners:
+                    changed.set()
+            return
+        for changed in self._watched.get(watch, ()):
+            changed.set()
+        if mask & _IGNORED:
+            # The kernel has dropped the watch with its file; the number may be given out again.
+            self._watched.pop(watch, None)
+
+
+def _error(what: str) -> OSError | System:
+    number = ctypes.get_errno()
+    if number == 2:
+        return FileNotFoundError(number, os.strerror(number))
+    return System(f"{what}: {os.strerror(number)}")
+
+
+_INSTANCES: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Inotify] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def shared_inotify() -> Inotify:
+    """The running loop's instance."""
+    loop = asyncio.get_running_loop()
+    found = _INSTANCES.get(loop)
+    if found is None:
+        found = _INSTANCES[loop] = Inotify(loop)
+    return found
