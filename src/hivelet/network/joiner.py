@@ -86,7 +86,7 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
     try:
         with inside(path):
             sysctls.ensure_sandbox_sysctls()
-            door = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+            door = netlink.open_door()
         with closing(door):
             _make_links(path, layout)
             with inside(path):
@@ -136,8 +136,8 @@ def list_used_subnets() -> dict[str, str]:
 def _make_links(path: Path, layout: SandboxLayout) -> None:
     namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        netlink.execute(
-            netlink.new_veth(
+        pairs = [
+            netlink.VethPair(
                 port=link.port,
                 bridge_index=socket.if_nametoindex(link.bridge),
                 interface=link.interface,
@@ -146,7 +146,8 @@ def _make_links(path: Path, layout: SandboxLayout) -> None:
                 namespace=namespace,
             )
             for link in layout.links
-        )
+        ]
+        netlink.execute(map(netlink.new_veth, pairs))
     finally:
         os.close(namespace)
     for link in layout.links:

@@ -1,8 +1,8 @@
 """The door to the kernel's links, addresses, routes and rules.
 
-Requests are built as messages, sent many at a time and acknowledged one by one; `make` verbs are idempotent where
-the kernel lets them be. All calls block for microseconds to a few milliseconds and belong into the one thread of
-`Kernel`, which also is the only thread that may enter another namespace.
+Requests are built as messages, sent many at a time and acknowledged one by one; they are idempotent where the kernel
+lets them be. All calls block for microseconds to a few milliseconds and belong into the one thread of a `Kernel`,
+which also is the only thread that may enter another namespace.
 """
 
 from __future__ import annotations
@@ -12,34 +12,44 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
-from pyroute2 import IPRoute
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
 from hivelet.errors import System
+from hivelet.network import nlmsg
 
 T = TypeVar("T")
 
-_REQUEST_ACK = 0x5
-_CREATE = 0x400
-_EXCL = 0x200
-_REPLACE = 0x100
-_NEWLINK, _DELLINK, _NEWADDR, _DELADDR, _NEWROUTE, _NEWRULE = 16, 17, 20, 21, 24, 32
-_NLMSG_ERROR = 2
-_HEADER = struct.Struct("=IHHII")
+_NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
+_NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
+_NEWROUTE, _GETROUTE = 24, 26
+_NEWRULE = 32
+_LINK = struct.Struct("=BxHiII")
+_ADDRESS = struct.Struct("=BBBBi")
+_ROUTE = struct.Struct("=BBBBBBBBI")
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 10, 18
+_IFLA_NET_NS_FD = 28
+_INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
+_BR_FORWARD_DELAY, _BR_STP_STATE = 1, 5
+_BRPORT_HAIRPIN = 4
+_VETH_PEER = 1
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 7, 15
+_FRA_SRC, _FRA_PRIORITY, _FRA_TABLE = 2, 6, 15
+
 _IFF_UP = 1
-_ADDR_GEN_NONE = 1
-_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
+_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _PROTO_STATIC = 4
+_UNICAST = 1
+_TO_TABLE = 1
 _PERMANENT = 0x80
+_SOURCE_RULE_PRIORITY = 1000
+_TABLE_LOCAL = 255
 
 
 class NetlinkFailed(System):
@@ -50,12 +60,14 @@ class NetlinkFailed(System):
         super().__init__(f"cannot {what}: {os.strerror(number)}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One encoded message, what it does in words, and the answers that mean that it was done before."""
+    """One change: what it is in words, its message, and the answers that mean that it was so before."""
 
     what: str
-    data: bytearray
+    verb: int
+    flags: int
+    body: bytes
     harmless: tuple[int, ...] = ()
 
 
@@ -73,127 +85,171 @@ class LinkState:
 
 def new_bridge(name: str, mac: str, mtu: int) -> Request:
     """A bridge with a MAC of its own: one that follows its ports would change under the neighbours' feet."""
-    data = [["IFLA_BR_STP_STATE", 0], ["IFLA_BR_FORWARD_DELAY", 0], ["IFLA_BR_MCAST_SNOOPING", 0]]
-    return _link(
-        f"make the bridge {name}",
-        _CREATE | _EXCL,
-        [
-            ["IFLA_IFNAME", name],
-            ["IFLA_ADDRESS", mac],
-            ["IFLA_MTU", mtu],
-            [
-                "IFLA_LINKINFO",
-                {"attrs": [["IFLA_INFO_KIND", "bridge"], ["IFLA_INFO_DATA", {"attrs": data}]]},
-            ],
-        ],
+    data = nlmsg.number(_BR_STP_STATE, 0) + nlmsg.number(_BR_FORWARD_DELAY, 0)
+    return Request(
+        what=f"make the bridge {name}",
+        verb=_NEWLINK,
+        flags=nlmsg.CREATE | nlmsg.EXCL,
+        body=_LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, name)
+        + nlmsg.attribute(_IFLA_ADDRESS, _mac_bytes(mac))
+        + nlmsg.number(_IFLA_MTU, mtu)
+        + nlmsg.nested(
+            _IFLA_LINKINFO, nlmsg.text(_INFO_KIND, "bridge"), nlmsg.nested(_INFO_DATA, data)
+        ),
         harmless=(errno.EEXIST,),
     )
 
 
-def new_veth(
-    *, port: str, bridge_index: int, interface: str, mac: str, mtu: int, namespace: int
-) -> Request:
-    """A veth pair: `port` enslaved to a bridge here, `interface` in the namespace of that descriptor."""
-    peer = {
-        "attrs": [
-            ["IFLA_IFNAME", interface],
-            ["IFLA_ADDRESS", mac],
-            ["IFLA_MTU", mtu],
-            ["IFLA_NET_NS_FD", namespace],
-        ],
-    }
-    info = [
-        ["IFLA_INFO_KIND", "veth"],
-        ["IFLA_INFO_DATA", {"attrs": [["VETH_INFO_PEER", peer]]}],
-    ]
-    return _link(
-        f"make the link {port}",
-        _CREATE | _EXCL,
-        [
-            ["IFLA_IFNAME", port],
-            ["IFLA_MTU", mtu],
-            ["IFLA_MASTER", bridge_index],
-            ["IFLA_LINKINFO", {"attrs": info}],
-        ],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VethPair:
+    """A veth pair: `port` in a bridge here, `interface` in the namespace of that descriptor."""
+
+    port: str
+    bridge_index: int
+    interface: str
+    mac: str
+    mtu: int
+    namespace: int
+
+
+def new_veth(pair: VethPair) -> Request:
+    """Make a veth pair, both ends down: an end that comes up before the other exists is refused."""
+    peer = (
+        _LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, pair.interface)
+        + nlmsg.attribute(_IFLA_ADDRESS, _mac_bytes(pair.mac))
+        + nlmsg.number(_IFLA_MTU, pair.mtu)
+        + nlmsg.number(_IFLA_NET_NS_FD, pair.namespace)
+    )
+    data = nlmsg.attribute(_VETH_PEER, peer)
+    return Request(
+        what=f"make the link {pair.port}",
+        verb=_NEWLINK,
+        flags=nlmsg.CREATE | nlmsg.EXCL,
+        body=_LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, pair.port)
+        + nlmsg.number(_IFLA_MTU, pair.mtu)
+        + nlmsg.number(_IFLA_MASTER, pair.bridge_index)
+        + nlmsg.nested(
+            _IFLA_LINKINFO, nlmsg.text(_INFO_KIND, "veth"), nlmsg.nested(_INFO_DATA, data)
+        ),
     )
 
 
 def open_port(port: str) -> Request:
     """Set a bridge's port up, in hairpin mode: a balancer may send a packet back to where it came from."""
-    info = [
-        ["IFLA_INFO_SLAVE_KIND", "bridge"],
-        ["IFLA_INFO_SLAVE_DATA", {"attrs": [["IFLA_BRPORT_MODE", 1]]}],
-    ]
-    attributes = [["IFLA_IFNAME", port], ["IFLA_LINKINFO", {"attrs": info}]]
-    return _link(f"open the port {port}", 0, attributes, up=True)
+    return Request(
+        what=f"open the port {port}",
+        verb=_NEWLINK,
+        flags=0,
+        body=_LINK.pack(0, 0, 0, _IFF_UP, _IFF_UP)
+        + nlmsg.text(_IFLA_IFNAME, port)
+        + nlmsg.nested(
+            _IFLA_LINKINFO,
+            nlmsg.text(_INFO_SLAVE_KIND, "bridge"),
+            nlmsg.nested(_INFO_SLAVE_DATA, nlmsg.number(_BRPORT_HAIRPIN, 1, 1)),
+        ),
+    )
 
 
 def set_master(port: str, bridge_index: int) -> Request:
     """Put a link into a bridge."""
-    attributes = [["IFLA_IFNAME", port], ["IFLA_MASTER", bridge_index]]
-    return _link(f"put {port} into its bridge", 0, attributes)
+    return Request(
+        what=f"put {port} into its bridge",
+        verb=_NEWLINK,
+        flags=0,
+        body=_LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, port)
+        + nlmsg.number(_IFLA_MASTER, bridge_index),
+    )
 
 
 def set_up(index: int) -> Request:
     """Set a link up."""
-    return _link(f"set link {index} up", 0, [], index=index, up=True)
+    return Request(
+        what=f"set link {index} up",
+        verb=_NEWLINK,
+        flags=0,
+        body=_LINK.pack(0, 0, index, _IFF_UP, _IFF_UP),
+    )
 
 
 def delete_link(name: str) -> Request:
     """Remove a link; for a veth pair, both ends."""
-    return _link(
-        f"remove the link {name}",
-        0,
-        [["IFLA_IFNAME", name]],
+    return Request(
+        what=f"remove the link {name}",
         verb=_DELLINK,
+        flags=0,
+        body=_LINK.pack(0, 0, 0, 0, 0) + nlmsg.text(_IFLA_IFNAME, name),
         harmless=(errno.ENODEV,),
     )
 
 
 def new_address(index: int, address: str, prefix: int) -> Request:
     """An address on a link; the one that is there already is no error."""
-    return _address(_NEWADDR, f"add the address {address}/{prefix}", index, address, prefix)
+    packed = _packed(address)
+    body = _ADDRESS.pack(socket.AF_INET, prefix, _PERMANENT, _SCOPE_UNIVERSE, index)
+    body += nlmsg.attribute(_IFA_LOCAL, packed) + nlmsg.attribute(_IFA_ADDRESS, packed)
+    if prefix < 31:
+        broadcast = int(IPv4Address(address)) | ((1 << (32 - prefix)) - 1)
+        body += nlmsg.attribute(_IFA_BROADCAST, broadcast.to_bytes(4, "big"))
+    return Request(
+        what=f"add the address {address}/{prefix}",
+        verb=_NEWADDR,
+        flags=nlmsg.CREATE | nlmsg.EXCL,
+        body=body,
+        harmless=(errno.EEXIST,),
+    )
 
 
 def delete_address(index: int, address: str, prefix: int) -> Request:
     """Remove an address from a link; one that is not there is no error."""
-    return _address(_DELADDR, f"remove the address {address}/{prefix}", index, address, prefix)
+    return Request(
+        what=f"remove the address {address}/{prefix}",
+        verb=_DELADDR,
+        flags=0,
+        body=_ADDRESS.pack(socket.AF_INET, prefix, 0, _SCOPE_UNIVERSE, index)
+        + nlmsg.attribute(_IFA_LOCAL, _packed(address)),
+        harmless=(errno.EADDRNOTAVAIL, errno.ENODEV),
+    )
 
 
 def new_route(destination: str, index: int, *, via: str, source: str, table: int) -> Request:
     """A route ("" is the default) through a link, on-link where `via` is ""."""
-    message = rtmsg()
     network, _, length = destination.partition("/")
-    message["family"] = socket.AF_INET
-    message["dst_len"] = int(length) if length else 0
-    message["table"] = table
-    message["proto"] = _PROTO_STATIC
-    message["scope"] = _SCOPE_UNIVERSE if via else _SCOPE_LINK
-    message["type"] = 1
-    attributes: list[list[Any]] = [["RTA_OIF", index], ["RTA_TABLE", table]]
-    attributes += [["RTA_DST", network]] if network else []
-    attributes += [["RTA_GATEWAY", via]] if via else []
-    attributes += [["RTA_PREFSRC", source]] if source else []
-    what = f"add the route to {destination or 'everywhere'}"
-    return _encode(what, message, _NEWROUTE, _CREATE | _REPLACE, attributes)
+    scope = _SCOPE_UNIVERSE if via else _SCOPE_LINK
+    body = _ROUTE.pack(socket.AF_INET, int(length or 0), 0, 0, 0, _PROTO_STATIC, scope, _UNICAST, 0)
+    body += nlmsg.number(_RTA_OIF, index) + nlmsg.number(_RTA_TABLE, table)
+    for kind, address in ((_RTA_DST, network), (_RTA_GATEWAY, via), (_RTA_PREFSRC, source)):
+        body += nlmsg.attribute(kind, _packed(address)) if address else b""
+    return Request(
+        what=f"add the route to {destination or 'everywhere'}",
+        verb=_NEWROUTE,
+        flags=nlmsg.CREATE | nlmsg.REPLACE,
+        body=body,
+    )
 
 
 def new_source_rule(source: str, table: int) -> Request:
     """Packets from `source` take their routes from `table`."""
-    message = fibmsg()
-    message["family"] = socket.AF_INET
-    message["src_len"] = 32
-    message["table"] = table
-    message["action"] = 1
-    attributes = [["FRA_SRC", source], ["FRA_TABLE", table], ["FRA_PRIORITY", 1000]]
-    return _encode(
-        f"add the rule for {source}",
-        message,
-        _NEWRULE,
-        _CREATE | _EXCL,
-        attributes,
+    return Request(
+        what=f"add the rule for {source}",
+        verb=_NEWRULE,
+        flags=nlmsg.CREATE | nlmsg.EXCL,
+        body=_ROUTE.pack(socket.AF_INET, 0, 32, 0, 0, 0, 0, _TO_TABLE, 0)
+        + nlmsg.attribute(_FRA_SRC, _packed(source))
+        + nlmsg.number(_FRA_TABLE, table)
+        + nlmsg.number(_FRA_PRIORITY, _SOURCE_RULE_PRIORITY),
         harmless=(errno.EEXIST,),
     )
+
+
+def open_door() -> socket.socket:
+    """A socket to the kernel in the namespace in which the calling thread is."""
+    door = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    door.bind((0, 0))
+    return door
 
 
 def execute(requests: Iterable[Request]) -> None:
@@ -201,59 +257,67 @@ def execute(requests: Iterable[Request]) -> None:
 
     Requests after a refused one are carried out by the kernel all the same: a caller that cannot go on undoes all.
     """
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0) as door:
-        door.bind((0, 0))
+    with open_door() as door:
         execute_on(door, requests)
 
 
 def execute_on(door: socket.socket, requests: Iterable[Request]) -> None:
     """Like `execute`, through a socket that may have been opened in another namespace."""
-    waiting: dict[int, Request] = {}
-    packet = bytearray()
-    for sequence, request in enumerate(requests, start=1):
-        struct.pack_into("=I", request.data, 8, sequence)
-        packet += request.data
-        packet += bytes(-len(packet) % 4)
-        waiting[sequence] = request
+    waiting = dict(enumerate(requests, start=1))
     if not waiting:
         return
-    door.send(packet)
+    door.send(
+        b"".join(
+            nlmsg.message(
+                request.verb,
+                nlmsg.REQUEST | nlmsg.ACK | request.flags,
+                request.body,
+                sequence=sequence,
+            )
+            for sequence, request in waiting.items()
+        )
+    )
     failure: NetlinkFailed | None = None
     while waiting:
-        for sequence, number in _acknowledgements(door.recv(1 << 16)):
-            answered = waiting.pop(sequence, None)
-            if answered is None or number == 0 or number in answered.harmless:
+        for kind, sequence, body in nlmsg.split_messages(door.recv(1 << 16)):
+            request = waiting.pop(sequence, None) if kind == nlmsg.ERROR else None
+            if request is None:
                 continue
-            failure = failure or NetlinkFailed(answered.what, number)
+            refusal = nlmsg.error_number(body)
+            if refusal and refusal not in request.harmless:
+                failure = failure or NetlinkFailed(request.what, refusal)
     if failure is not None:
         raise failure
 
 
 def list_links() -> dict[str, LinkState]:
     """All links of the calling thread's namespace by name."""
-    with IPRoute() as route:
-        states = [_link_state(message) for message in route.get_links()]
+    states = [_link_state(body) for body in _dump(_GETLINK, _LINK.pack(0, 0, 0, 0, 0))]
     return {state.name: state for state in states}
 
 
 def list_addresses() -> list[tuple[int, str, int]]:
     """All IPv4 addresses as (link index, address, prefix length)."""
-    with IPRoute() as route:
-        return [
-            (message["index"], local, message["prefixlen"])
-            for message in route.get_addr(family=socket.AF_INET)
-            if (local := message.get_attr("IFA_LOCAL"))
-        ]
+    found: list[tuple[int, str, int]] = []
+    for body in _dump(_GETADDR, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)):
+        _, prefix, _, _, index = _ADDRESS.unpack_from(body)
+        local = nlmsg.split_attributes(body, _ADDRESS.size).get(_IFA_LOCAL)
+        if local is not None:
+            found.append((index, socket.inet_ntoa(local), prefix))
+    return found
 
 
 def list_routes() -> list[tuple[str, int]]:
-    """All IPv4 routes of the main table as (destination in CIDR notation, link index), the default left out."""
-    with IPRoute() as route:
-        return [
-            (f"{destination}/{message['dst_len']}", message.get_attr("RTA_OIF") or 0)
-            for message in route.get_routes(family=socket.AF_INET, table=254)
-            if (destination := message.get_attr("RTA_DST"))
-        ]
+    """All IPv4 routes of all tables as (destination in CIDR notation, link index), defaults left out."""
+    found: list[tuple[str, int]] = []
+    for body in _dump(_GETROUTE, _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)):
+        length, table = body[1], body[4]
+        attributes = nlmsg.split_attributes(body, _ROUTE.size)
+        if table == _TABLE_LOCAL or _RTA_DST not in attributes:
+            continue
+        index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
+        found.append((f"{socket.inet_ntoa(attributes[_RTA_DST])}/{length}", index))
+    return found
 
 
 def link_index(name: str) -> int | None:
@@ -265,10 +329,10 @@ def link_index(name: str) -> int | None:
 
 
 class Kernel:
-    """The one thread in which this node's network is changed, in the order in which it was asked."""
+    """One thread that talks to the kernel, in the order in which it was asked."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="network")
+    def __init__(self, name: str = "links") -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"network-{name}")
 
     async def call(self, work: Callable[..., T], *args: Any) -> T:
         """Run `work(*args)` in the thread."""
@@ -279,78 +343,41 @@ class Kernel:
         self._thread.shutdown(wait=True)
 
 
-def _link(  # noqa: PLR0913 - the fields of one kernel message
-    what: str,
-    flags: int,
-    attributes: Sequence[Any],
-    *,
-    index: int = 0,
-    up: bool = False,
-    verb: int = _NEWLINK,
-    harmless: tuple[int, ...] = (),
-) -> Request:
-    message = ifinfmsg()
-    message["index"] = index
-    if up:
-        message["flags"] = message["change"] = _IFF_UP
-    return _encode(what, message, verb, flags, attributes, harmless=harmless)
+def _packed(address: str) -> bytes:
+    return socket.inet_aton(address)
 
 
-def _address(verb: int, what: str, index: int, address: str, prefix: int) -> Request:
-    message = ifaddrmsg()
-    message["family"] = socket.AF_INET
-    message["prefixlen"] = prefix
-    message["index"] = index
-    message["flags"] = _PERMANENT
-    attributes = [["IFA_LOCAL", address], ["IFA_ADDRESS", address]]
-    if prefix < 31 and verb == _NEWADDR:
-        broadcast = int(IPv4Address(address)) | ((1 << (32 - prefix)) - 1)
-        attributes.append(["IFA_BROADCAST", str(IPv4Address(broadcast))])
-    flags, harmless = (
-        (_CREATE | _EXCL, (errno.EEXIST,))
-        if verb == _NEWADDR
-        else (0, (errno.EADDRNOTAVAIL, errno.ENODEV))
-    )
-    return _encode(what, message, verb, flags, attributes, harmless=harmless)
+def _mac_bytes(mac: str) -> bytes:
+    return bytes.fromhex(mac.replace(":", ""))
 
 
-def _encode(
-    what: str,
-    message: Any,
-    verb: int,
-    flags: int,
-    attributes: Sequence[Any],
-    *,
-    harmless: tuple[int, ...] = (),
-) -> Request:
-    message["attrs"] = attributes
-    message["header"]["type"] = verb
-    message["header"]["flags"] = _REQUEST_ACK | flags
-    message["header"]["sequence_number"] = 0
-    message["header"]["pid"] = 0
-    message.encode()
-    return Request(what, bytearray(message.data), harmless)
+def _dump(verb: int, body: bytes) -> Iterator[bytes]:
+    with open_door() as door:
+        door.send(nlmsg.message(verb, nlmsg.REQUEST | nlmsg.DUMP, body))
+        while True:
+            for kind, _, content in nlmsg.split_messages(door.recv(1 << 17)):
+                if kind == nlmsg.DONE:
+                    return
+                if kind == nlmsg.ERROR:
+                    raise NetlinkFailed(
+                        "list what the kernel's network has", nlmsg.error_number(content)
+                    )
+                yield content
 
 
-def _acknowledgements(packet: bytes) -> list[tuple[int, int]]:
-    answers: list[tuple[int, int]] = []
-    place = 0
-    while place + _HEADER.size <= len(packet):
-        length, kind, _, sequence, _ = _HEADER.unpack_from(packet, place)
-        if kind == _NLMSG_ERROR:
-            (number,) = struct.unpack_from("=i", packet, place + _HEADER.size)
-            answers.append((sequence, -number))
-        place += (length + 3) & ~3
-    return answers
-
-
-def _link_state(message: Any) -> LinkState:
-    info = message.get_attr("IFLA_LINKINFO")
+def _link_state(body: bytes) -> LinkState:
+    _, _, index, flags, _ = _LINK.unpack_from(body)
+    attributes = nlmsg.split_attributes(body, _LINK.size)
+    info = nlmsg.split_attributes(attributes.get(_IFLA_LINKINFO, b""))
     return LinkState(
-        index=message["index"],
-        name=message.get_attr("IFLA_IFNAME"),
-        kind=(info.get_attr("IFLA_INFO_KIND") if info else "") or "",
-        up=bool(message["flags"] & _IFF_UP),
-        master=message.get_attr("IFLA_MASTER") or 0,
-        mac=message.get_attr("IFLA_ADDRESS") or "",
+        index=index,
+        name=_text(attributes[_IFLA_IFNAME]),
+        kind=_text(info.get(_INFO_KIND, b"")),
+        up=bool(flags & _IFF_UP),
+        master=int.from_bytes(attributes.get(_IFLA_MASTER, b""), sys.byteorder),
+        mac=attributes.get(_IFLA_ADDRESS, b"").hex(":"),
     )
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode()

@@ -19,7 +19,7 @@ import structlog
 from hivelet.errors import Conflict, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
-from hivelet.network import conntrack, joiner, nft, ports, sysctls
+from hivelet.network import conntrack, joiner, netlink, ports, sysctls
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
 from hivelet.network.dns.files import (
     HostResolver,
@@ -34,6 +34,7 @@ from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.netns import is_namespace, remove_namespace
+from hivelet.network.nft import Nft
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
@@ -43,6 +44,7 @@ from hivelet.objects.task import PortConfig
 log = structlog.get_logger(__name__)
 
 _PROGRAMS = {"nft": "nftables", "dnsmasq": "dnsmasq-base"}
+_LINKS_GONE_AFTER = 50
 _HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 
 
@@ -60,7 +62,9 @@ class NetworkPlane:
         self._resolvers = ResolverKeeper(
             self._home / "dns", self._state, self._ledger, self._kernel
         )
-        self._writer = RuleWriter(self._state, self._resolvers, self._kernel)
+        self._connections = Kernel("connections")
+        self._nft = Nft()
+        self._writer = RuleWriter(self._state, self._resolvers, self._kernel, self._nft)
         self._supervisor = Supervisor("network")
         self._pools: dict[NetworkId, AddressPool] = {}
         self._making: set[ContainerId] = set()
@@ -145,7 +149,6 @@ class NetworkPlane:
         await self._kernel.call(remove_namespace, self._namespaces / container_id)
         if record is None:
             return
-        await self._kernel.call(joiner.remove_links, tuple(record.ports.values()))
         self._ledger.drop_container(container_id)
         for network_id, address in record.addresses.items():
             if network_id in self._pools:
@@ -174,12 +177,12 @@ class NetworkPlane:
         await self._writer.settle()
         if backend is not None:
             for address in backend.addresses.values():
-                await self._kernel.call(conntrack.flush_udp, address)
+                await self._connections.call(conntrack.flush_udp, address)
 
     async def connections(self, task_id: TaskId) -> int:
         """How many established connections through VIPs and published ports the task still has."""
         addresses = self._state.addresses_of(task_id)
-        counts = [await self._kernel.call(conntrack.count_connections, a) for a in addresses]
+        counts = [await self._connections.call(conntrack.count_connections, a) for a in addresses]
         return sum(counts)
 
     async def used_subnets(self) -> dict[str, str]:
@@ -200,11 +203,15 @@ class NetworkPlane:
         """End this process's part; all links, rules and resolvers stay."""
         await self._supervisor.stop()
         self._kernel.close()
+        self._connections.close()
+        self._nft.close()
 
     async def tear_down(self) -> None:
         """Remove all that is hivelet's: sandboxes, bridges, tables, resolvers, files. The plane stays usable."""
+        ports_of_all = {p for r in self._state.containers.values() for p in r.ports.values()}
         for container_id in list(self._state.containers):
             await self.remove_sandbox(container_id)
+        await self._await_gone(ports_of_all)
         self._state.set_services({})
         for task_id in list(self._state.backends):
             self._state.withdraw(task_id)
@@ -212,7 +219,7 @@ class NetworkPlane:
         for network_id in list(self._state.networks):
             await self.remove_network(network_id)
         await self._writer.settle()
-        await nft.remove_table()
+        await self._nft.remove_table()
         self._writer.forget()
         await self._kernel.call(joiner.remove_links, [joiner.RESOLVER_BRIDGE])
         self._ledger.remove()
@@ -245,6 +252,17 @@ class NetworkPlane:
         stray = await self._kernel.call(joiner.list_stray_ports, known)
         await self._kernel.call(joiner.remove_links, stray)
 
+    async def _await_gone(self, links: set[str]) -> None:
+        # The kernel removes a namespace's links by itself and many at a time; one by one each would cost it a wait of
+        # its own. Only what it keeps (a process still lives in the namespace) is removed by name.
+        for _ in range(_LINKS_GONE_AFTER):
+            present = await self._kernel.call(netlink.list_links)
+            links &= present.keys()
+            if not links:
+                return
+            await asyncio.sleep(0.02)
+        await self._kernel.call(joiner.remove_links, links)
+
     async def _join(self, request: SandboxRequest) -> Sandbox:
         legs = tuple(self._with_address(leg) for leg in request.legs)
         resolver = self._resolvers.choose(request) if legs else None
@@ -255,8 +273,9 @@ class NetworkPlane:
             # Recorded first: a crash in between leaves a record that the next start finds without its namespace.
             self._ledger.put_container(record)
             path = self._namespaces / request.container_id
-            await self._kernel.call(joiner.make_sandbox, path, layout)
-            await self._writer.settle()
+            await asyncio.gather(
+                self._kernel.call(joiner.make_sandbox, path, layout), self._writer.settle()
+            )
         except BaseException:
             await self.remove_sandbox(request.container_id)
             raise

@@ -12,11 +12,11 @@ import structlog
 
 from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
-from hivelet.network import nft
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.joiner import change_vips, list_vips
 from hivelet.network.netlink import Kernel
+from hivelet.network.nft import Nft
 from hivelet.network.rules.base import FAMILY_TABLE, render_table
 from hivelet.network.rules.ruleset import RuleBook
 
@@ -28,10 +28,13 @@ _RETRY = Backoff(first=0.05, ceiling=5.0, jitter=0.0)
 class RuleWriter:
     """Makes the kernel and the resolvers follow the desired state. Held until `release`."""
 
-    def __init__(self, state: DesiredState, resolvers: ResolverKeeper, kernel: Kernel) -> None:
+    def __init__(
+        self, state: DesiredState, resolvers: ResolverKeeper, kernel: Kernel, nft: Nft
+    ) -> None:
         self._state = state
         self._resolvers = resolvers
         self._kernel = kernel
+        self._nft = nft
         self._book = RuleBook()
         self._whole = True
         self._vips: dict[str, set[str]] = {}
@@ -113,9 +116,9 @@ class RuleWriter:
             await self._change_vips(wanted, remove=False)
             change = self._book.update({owner: self._state.build(owner) for owner in owners})
             if whole:
-                await nft.apply(render_table(self._book.merged()))
+                await self._nft.apply(render_table(self._book.merged()))
             elif commands := change.commands(FAMILY_TABLE):
-                await nft.apply("\n".join(commands) + "\n")
+                await self._nft.apply("\n".join(commands) + "\n")
             await self._change_vips(wanted, remove=True)
             await self._resolvers.publish(resolvers)
         except BaseException:
