@@ -1,0 +1,91 @@
+"""This node: the network plane, the engine, the swarm it may belong to, and the API in front of them.
+
+The only place where the parts are wired together. Started from below (network, engine, swarm, API) and stopped from
+above, so that no part ever calls one that is not there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import AsyncExitStack
+from typing import cast
+
+import structlog
+
+from hivelet.agent.exec.adapter import NodeExecutor, NodeParts
+from hivelet.api.app import build_app, serve
+from hivelet.api.backend import EngineBackend, SwarmBackend
+from hivelet.daemon.config import DaemonConfig
+from hivelet.daemon.swarm import SwarmMember
+from hivelet.engine.engine import Engine, EngineConfig
+from hivelet.errors import Unavailable
+from hivelet.kit.clock import SystemClock
+from hivelet.network.plane import NetworkPlane
+from hivelet.runtime.oci import probe_runtime
+
+log = structlog.get_logger(__name__)
+
+
+class LocalNode:
+    """Everything that one hiveletd runs."""
+
+    def __init__(self, config: DaemonConfig) -> None:
+        self._config = config
+        self._clock = SystemClock()
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start all parts; what was started is stopped again where a later one fails.
+
+        Raises:
+            HiveletError: a part can't start; the message says why and what to do.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+
+    async def stop(self) -> None:
+        """Stop all parts. Containers, rules and resolvers stay."""
+        await self._stack.aclose()
+
+    async def _start(self) -> None:
+        config = self._config
+        config.run.mkdir(parents=True, exist_ok=True)
+        names = (config.runtime,) if config.runtime else ("crun", "runc")
+        runtime = await probe_runtime(config.run, cgroup_parent=config.cgroup_parent, names=names)
+        log.info("OCI runtime chosen", runtime=runtime.name, version=runtime.version, reason=runtime.reason)
+        conmon = shutil.which("conmon")
+        if conmon is None:
+            raise Unavailable("conmon is missing; install it: apt-get install conmon")
+
+        plane = NetworkPlane(run=config.run, root=config.root, clock=self._clock)
+        await plane.start()
+        self._stack.push_async_callback(plane.stop)
+
+        engine = Engine(
+            EngineConfig(
+                root=config.root,
+                run=config.run,
+                cgroup_parent=config.cgroup_parent,
+                runtime=runtime,
+                conmon=conmon,
+                labels={},
+            ),
+            plane,
+            self._clock,
+        )
+        self._stack.push_async_callback(engine.stop)
+        await engine.start()
+
+        executor = NodeExecutor(NodeParts(engine=engine, plane=plane, clock=self._clock))
+        swarm = SwarmMember(
+            config.root / "swarm", engine=engine, plane=plane, executor=executor, clock=self._clock
+        )
+        self._stack.push_async_callback(swarm.stop)
+        await swarm.start()
+
+        app = build_app(cast("SwarmBackend", swarm), cast("EngineBackend", engine))
+        server = await serve(app, config.host)
+        self._stack.push_async_callback(server.close)
