@@ -79,14 +79,14 @@ def sync_filesystem(path: Path) -> None:
 
 
 def _options(lower: Sequence[str], upper: Path, work: Path) -> bytes:
-    names = ":".join(name.replace("\\", "\\\\").replace(":", "\\:") for name in lower)
+    names = ":".join(_escape(name).replace(":", "\\:") for name in lower)
     # Without redirect_dir, a moved directory is a copy and `diff` stays true; index would refuse a second mount.
-    text = f"lowerdir={names},upperdir={_escape(upper)},workdir={_escape(work)}"
+    text = f"lowerdir={names},upperdir={_escape(str(upper))},workdir={_escape(str(work))}"
     return os.fsencode(f"{text},index=off,redirect_dir=off")
 
 
-def _escape(path: Path) -> str:
-    return str(path).replace("\\", "\\\\").replace(",", "\\,")
+def _escape(name: str) -> str:
+    return name.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def _mount_overlay(target: Path, options: bytes) -> None:

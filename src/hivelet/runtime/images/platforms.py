@@ -24,6 +24,7 @@ _MACHINES = {
     "loongarch64": ("loong64", ""),
     "mips64": ("mips64le", ""),
 }
+_FOREIGN = {"windows", "darwin", "freebsd"}
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
 
 
@@ -68,7 +69,7 @@ def parse_platform(text: str, default: Platform) -> Platform:
     if len(parts) == 1:
         if parts[0] == "linux":
             return default
-        parts = ["linux", *parts]
+        parts = ["linux", *parts] if parts[0] not in _FOREIGN else parts
     if parts[0] != "linux":
         raise InvalidParameter(f"operating system {parts[0]!r} is not supported on linux")
     architecture = _ALIASES.get(parts[1], parts[1])

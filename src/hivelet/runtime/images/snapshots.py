@@ -54,6 +54,7 @@ class Snapshots:
         """
         directory = self._directory(container_id)
         if not (directory / "lower").exists():
+            self._paths_of(container_id, layers)
             for name in ("upper", "work", "merged"):
                 (directory / name).mkdir(parents=True, exist_ok=True)
             # What a directory on top says of the root counts; the image's root may be closed or sticky.
@@ -71,10 +72,7 @@ class Snapshots:
         target = directory / "merged"
         if is_mounted(target):
             return target
-        lower = [self._layers / name / "diff" for name in self._lower(container_id)][::-1]
-        for path in lower:
-            if not path.is_dir():
-                raise System(f"container {container_id} can't be mounted: layer {path} is gone")
+        lower = self._paths_of(container_id, self._lower(container_id))[::-1]
         mount_overlay(target, lower or [self._empty()], directory / "upper", directory / "work")
         return target
 
@@ -124,6 +122,13 @@ class Snapshots:
         if not container_id or container_id.startswith(".") or "/" in container_id:
             raise InvalidParameter(f"{container_id!r} is not a container id")
         return self._root / container_id
+
+    def _paths_of(self, container_id: str, layers: Sequence[str]) -> list[Path]:
+        paths = [self._layers / name / "diff" for name in layers]
+        for path in paths:
+            if not path.is_dir():
+                raise System(f"container {container_id} can't be mounted: layer {path} is gone")
+        return paths
 
     def _lower(self, container_id: str) -> list[str]:
         try:
