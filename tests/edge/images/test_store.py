@@ -14,12 +14,14 @@ from tests.edge.images.tars import (
     directory,
     docker_archive,
     entry,
+    hard_link,
     image_config,
     oci_archive,
+    symlink,
     tar,
 )
 
-from hivelet.errors import Conflict, InvalidParameter, NotFound
+from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.process import run_command
 from hivelet.runtime.images.pull import Pull, fetch_image
 from hivelet.runtime.images.removal import ImageUse
@@ -367,3 +369,89 @@ async def test_a_failed_fetch_leaves_nothing(store, tmp_path):
     with pytest.raises(Exception, match="pulling mine:latest failed"):
         await fetch_image(store, request, lambda _: None)
     assert rubbish(tmp_path) == ([], [])
+
+
+ODD = tar(
+    directory("./", 0o1777),
+    directory("d"),
+    entry("d/empty"),
+    entry("d/big", b"0123456789" * 100_000),
+    symlink("l", "d"),
+    entry("l/through", b"a link"),
+    hard_link("h", "d/big"),
+    entry("d/.wh.gone"),
+    entry("d/.wh..wh..opq"),
+    entry("d/.wh.back"),
+    entry("d/back", b"again"),
+    entry("n" * 200, b"long"),
+)
+
+
+async def collect(pieces):
+    return b"".join([piece async for piece in pieces])
+
+
+async def test_what_is_saved_is_what_was_loaded(store, tmp_path):
+    original = docker_archive([ODD, TOP], tags=["web:1", "acme/web:2"])
+    await store.load(stream(original))
+    saved = await collect(store.save(["web:1"]))
+    assert saved == await collect(store.save(["web:1"]))
+    other = ImageStore(tmp_path / "other")
+    await other.start()
+    assert await other.load(stream(saved)) == ["web:1"]
+    image = await other.resolve("web:1")
+    assert image.raw == (await store.resolve("web:1")).raw
+    assert image.diff_ids == (digest(ODD), digest(TOP))
+    await other.close()
+
+
+@pytest.mark.parametrize("form", ["docker-archive", "oci-archive"])
+async def test_skopeo_reads_what_we_save(store, tmp_path, form):
+    await store.load(stream(docker_archive([ODD, TOP], tags=["acme/web:2"])))
+    path = tmp_path / "saved.tar"
+    path.write_bytes(await collect(store.save(["acme/web:2"])))
+    target = tmp_path / "dir"
+    await run_command(
+        ["skopeo", "--insecure-policy", "copy", "-q", f"{form}:{path}", f"dir:{target}"]
+    )
+    manifest = json.loads((target / "manifest.json").read_bytes())
+    assert len(manifest["layers"]) == 2
+
+
+async def test_a_repository_is_saved_with_all_its_tags_and_an_id_with_none(store):
+    await store.load(stream(docker_archive([BASE], tags=["web:1", "web:latest", "acme/web:1"])))
+    await store.load(stream(docker_archive([TOP], tags=["web:2"])))
+    with tarfile.open(fileobj=io.BytesIO(await collect(store.save(["web"])))) as archive:
+        items = json.load(archive.extractfile("manifest.json"))
+    assert sorted(tag for item in items for tag in item["RepoTags"]) == [
+        *("web:1", "web:2", "web:latest"),
+    ]
+    image = await store.resolve("web:2")
+    with tarfile.open(fileobj=io.BytesIO(await collect(store.save([image.id])))) as archive:
+        assert json.load(archive.extractfile("manifest.json"))[0]["RepoTags"] is None
+    with pytest.raises(NotFound):
+        await collect(store.save(["web:1", "nope"]))
+
+
+async def test_a_layer_that_was_changed_on_disk_is_not_saved(store):
+    await store.load(stream(docker_archive([BASE])))
+    (path,) = store.layer_paths(await store.resolve("web"))
+    (path / "etc/base").write_text("evil")
+    with pytest.raises(System, match="its files have changed"):
+        await collect(store.save(["web"]))
+
+
+async def test_a_tar_that_holds_a_name_twice_is_loaded_but_not_saved(store):
+    await store.load(stream(docker_archive([tar(entry("f", b"1"), entry("f", b"2"))])))
+    with pytest.raises(System, match="held a name twice"):
+        await collect(store.save(["web"]))
+
+
+async def test_a_reader_that_goes_away_frees_the_layers(store):
+    await store.load(stream(docker_archive([ODD])))
+    pieces = store.save(["web"])
+    await anext(pieces)
+    await pieces.aclose()
+    await store.remove("web")
+    assert await store.list_images() == []
+    assert (await store.disk_usage()).layers_size == 0

@@ -22,6 +22,7 @@ Public face (all `async` methods are safe for concurrent use; everything else is
                           options: ImportOptions(changes=(), message="", platform="") | None) -> ImageRecord
       async load(source: Path | AsyncIterable[bytes]) -> list[str]      # familiar names, or ids
       async take_in(blobs, image: ArchivedImage, names) -> ImageRecord
+      save(names) -> AsyncIterator[bytes]                    # a `docker save` archive that is an OCI layout, too
       async tag(source, target) -> None
       async remove(name, *, force=False, uses: Iterable[ImageUse(image_id, container_id, running)]) -> list[ImageRemoval]
       async collect_layers() -> list[str]                    # after a container is gone whose image went before

@@ -32,6 +32,7 @@ from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.changes import apply_changes
 from hivelet.runtime.images.database import ImageDatabase
 from hivelet.runtime.images.descriptions import build_description, build_history
+from hivelet.runtime.images.export import SavedImage, select_saved, write_archive
 from hivelet.runtime.images.filters import Filters, select_images
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.platforms import host_platform, parse_platform
@@ -267,6 +268,26 @@ class ImageStore:
     async def new_scratch(self, prefix: str) -> Path:
         """A new empty directory beside the store; who asked for it deletes it, or the next start does."""
         return await _in_thread(self._layers.new_scratch, prefix)
+
+    async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
+        """Write images as one archive, which `load`, Docker and skopeo read; a name without a tag means all its tags.
+
+        Raises:
+            ImageUnknown, RecipeMissing: before the first piece.
+        """
+        chosen = select_saved(self._catalog, names)
+        async with self._holding() as hold:
+            images = []
+            for image, tags in chosen:
+                hold(image.diff_ids)
+                directories = tuple(path.parent for path in self.layer_paths(image))
+                images.append(SavedImage(record=image, tags=tags, directories=directories))
+            pieces = write_archive(images)
+            try:
+                while (piece := await _in_thread(next, pieces, None)) is not None:
+                    yield piece
+            finally:
+                pieces.close()
 
     async def tag(self, source: str, target: str) -> None:
         """Give image `source` the name `target`; another image that has it loses it."""

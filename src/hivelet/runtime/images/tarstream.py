@@ -10,7 +10,7 @@ an error, never a shorter archive.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -65,11 +65,15 @@ class Entry:
 
 
 class TarStream:
-    """Iterates over the entries of a tar; `copy` or `read` takes the content of the present one."""
+    """Iterates over the entries of a tar; `content` takes that of the present one.
 
-    def __init__(self, source: Reader) -> None:
+    All bytes that are not taken as content are given to `record`, where there is one.
+    """
+
+    def __init__(self, source: Reader, record: Callable[[bytes], None] | None = None) -> None:
         self._source = source
-        self._skipping = source if isinstance(source, Skippable) else None
+        self._record = record
+        self._skipping = source if isinstance(source, Skippable) and record is None else None
         self._at = 0
         self._left = 0
         self._padding = 0
@@ -95,7 +99,7 @@ class TarStream:
 
     def drain(self) -> None:
         """Read what follows the archive's end, as it counts for the digest."""
-        while self._source.read(_CHUNK):
+        while self._take(_CHUNK):
             pass
 
     def _next(self) -> Entry | None:
@@ -124,32 +128,37 @@ class TarStream:
                 own["path" if kind == b"L" else "linkpath"] = data.split(b"\0", 1)[0]
 
     def _block(self) -> bytes | None:
-        first = self._source.read(BLOCK)
+        first = self._take(BLOCK)
         if not first:
             return None
-        self._at += len(first)
         return first if len(first) == BLOCK else first + self._exactly(BLOCK - len(first))
 
     def _exactly(self, size: int) -> bytes:
         pieces = []
         while size:
-            piece = self._source.read(size)
+            piece = self._take(size)
             if not piece:
                 raise BrokenArchive("unexpected EOF: the tar archive ends within a header")
-            self._at += len(piece)
             size -= len(piece)
             pieces.append(piece)
         return b"".join(pieces)
+
+    def _take(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self._at += len(data)
+        if self._record is not None:
+            self._record(data)
+        return data
 
     def _skip(self, size: int) -> None:
         while size:
             if self._skipping is not None:
                 step = self._skipping.skip(size)
+                self._at += step
             else:
-                step = len(self._source.read(min(size, _CHUNK)))
+                step = len(self._take(min(size, _CHUNK)))
             if not step:
                 raise BrokenArchive("unexpected EOF: the tar archive ends within a file")
-            self._at += step
             size -= step
 
 

@@ -22,6 +22,7 @@ from types import TracebackType
 from hivelet.errors import System
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader
 from hivelet.runtime.images.inroot import Cursor, InRoot
+from hivelet.runtime.images.recipes import RecipeWriter
 from hivelet.runtime.images.tarstream import BrokenArchive, Entry, Reader, TarStream
 from hivelet.runtime.images.whiteouts import Meaning, parse_place, split_path
 
@@ -42,25 +43,33 @@ class Unpacked:
 
 
 def unpack_layer(source: Reader, target: Path) -> Unpacked:
-    """Unpack the uncompressed tar `source` into the empty directory `target`.
+    """Unpack the uncompressed tar `source` into the empty directory `target`, and its recipe beside it.
 
     Raises:
         BrokenArchive: an entry is refused, or the tar is damaged.
         System: the machine could not write it.
     """
     hashed = HashedReader(source)
-    tar = TarStream(BufferedBytes(hashed))
-    with _Unpacker(target) as unpacker:
-        for entry in tar:
-            unpacker.add(entry, tar)
-        unpacker.set_directory_times()
-    tar.drain()
+    recipe = RecipeWriter(target.parent / "recipe")
+    try:
+        tar = TarStream(BufferedBytes(hashed), recipe.literal)
+        with _Unpacker(target, recipe) as unpacker:
+            for entry in tar:
+                unpacker.add(entry, tar)
+            unpacker.set_directory_times()
+        tar.drain()
+        recipe.finish()
+    except OSError as error:
+        raise System(f"unpacking a layer: {error.strerror}") from error
+    finally:
+        recipe.close()
     return Unpacked(hashed.digest, unpacker.size)
 
 
 class _Unpacker:
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path, recipe: RecipeWriter) -> None:
         self.size = 0
+        self._recipe = recipe
         self._root = InRoot(target)
         self._directory_times: dict[str, int] = {}
         self._cursor = Cursor(self._root)
@@ -178,6 +187,7 @@ class _Unpacker:
             os.utime(descriptor, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(descriptor)
+        self._recipe.content(f"{self._parent_path}/{name}", entry.size)
         self.size += entry.size
 
     def _make_hard_link(self, entry: Entry, name: str) -> None:
@@ -217,6 +227,8 @@ class _Unpacker:
         found = self._lstat(name)
         if found is None:
             return
+        if not _is_whiteout(found):
+            self._recipe.abandon()
         if stat.S_ISDIR(found.st_mode):
             shutil.rmtree(name, dir_fd=self._parent)
         else:
