@@ -20,7 +20,8 @@ def reap_slot(tasks: Sequence[Task], limit: int, *, service_exists: bool = True)
     for task in tasks:
         gone = is_reapable(task) and (not service_exists or _is_no_history(task))
         (doomed if gone else kept).append(task)
-    surplus = len(kept) - max(limit, 1)
+    # A limit below zero means that everything is remembered (SwarmKit).
+    surplus = len(kept) - max(limit, 1) if limit >= 0 else 0
     for task in kept:
         if surplus <= 0:
             break

@@ -1,0 +1,178 @@
+"""The Dispatcher: keeps sessions, routes what changes to the session it concerns, and listens for silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+import structlog
+
+from hivelet.errors import NotFound
+from hivelet.kit.ids import new_id
+from hivelet.manager.dispatcher.heartbeat import mark_ready, mark_silent
+from hivelet.manager.dispatcher.sessions import EntryCache, Session
+from hivelet.objects.assignment import Assignments, SessionInfo, StatusUpdate
+from hivelet.objects.cluster import Cluster
+from hivelet.objects.common import SECOND, NodeId
+from hivelet.objects.network import Network
+from hivelet.objects.node import Node, NodeDescription
+from hivelet.objects.plan import Write
+from hivelet.objects.secret import Config, Secret
+from hivelet.objects.service import Service
+from hivelet.objects.task import Task, TaskState
+from hivelet.objects.transitions import Actor, may_move
+from hivelet.store import Store
+from hivelet.store.events import Action, Event
+from hivelet.store.view import View
+
+log = structlog.get_logger(__name__)
+
+
+class SessionInvalid(NotFound):
+    """The session is not, or no longer, known; the agent registers anew."""
+
+
+class Dispatcher:
+    """What agents talk to (structurally `hivelet.agent.session.Dispatcher`)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._sessions: dict[str, Session] = {}
+        self._by_node: dict[NodeId, Session] = {}
+        self._heard: dict[NodeId, datetime] = {}
+        self._entries = EntryCache()
+        self._listening = asyncio.Event()
+
+    async def register(self, node_id: NodeId, description: NodeDescription) -> SessionInfo:
+        """Begin a session; an older one of the same node ends.
+
+        Raises:
+            NotFound: the cluster has no such node.
+        """
+        await self._listening.wait()
+        node = self._store.view(lambda view: view.node(node_id))
+        if node is None:
+            raise NotFound(f"node {node_id} is not a member of this swarm")
+        ready = mark_ready(node, description)
+        if ready is not node:
+            self._store.commit([Write(update=(ready,), why="registered")], Actor.DISPATCHER)
+        if (older := self._by_node.get(node_id)) is not None:
+            self._forget(older)
+        session = Session(new_id(), node_id, self._entries)
+        session.begin(self._store.view(lambda view: view.tasks_on_node(node_id)))
+        self._sessions[session.id] = self._by_node[node_id] = session
+        self._heard[node_id] = self._store.clock.now()
+        log.info("agent registered", **{"node.id": node_id})
+        return SessionInfo(session_id=session.id, period=self._period())
+
+    async def assignments(self, session_id: str) -> AsyncIterator[Assignments]:
+        """First everything, then every change; only what is durable."""
+        session = self._session(session_id)
+        while True:
+            await session.wait()
+            if session.ended:
+                return
+            found = self._store.view(session.next)
+            if found is not None:
+                await self._store.durable(self._store.version)
+                yield found
+
+    async def heartbeat(self, session_id: str) -> float:
+        """Note that the agent lives."""
+        session = self._session(session_id)
+        self._heard[session.node_id] = self._store.clock.now()
+        return self._period()
+
+    async def update_task_status(self, session_id: str, updates: Sequence[StatusUpdate]) -> None:
+        """Write statuses; what the store knows better is ignored."""
+        session = self._session(session_id)
+        writes = self._store.view(lambda view: list(_status_writes(view, session.node_id, updates)))
+        self._store.commit(writes, Actor.AGENT)
+
+    async def run(self) -> None:
+        """Route changes and listen for silence, until cancelled; then all sessions end."""
+        kinds = (Task, Node, Network, Service, Secret, Config)
+        try:
+            with self._store.watch(kinds) as watcher:
+                self._expect_everyone()
+                self._listening.set()
+                while True:
+                    limit = self._call_silent_nodes_down()
+                    try:
+                        async with asyncio.timeout(limit):
+                            await watcher.wait()
+                    except TimeoutError:
+                        continue
+                    for event in watcher.drain().events:
+                        self._route(event)
+        finally:
+            self._listening.clear()
+            for session in tuple(self._sessions.values()):
+                self._forget(session)
+
+    def _expect_everyone(self) -> None:
+        """A new manager gives every node that was there the usual time to come back."""
+        now = self._store.clock.now()
+        for node in self._store.view(lambda view: list(view.all(Node))):
+            self._heard.setdefault(node.id, now)
+
+    def _call_silent_nodes_down(self) -> float:
+        now = self._store.clock.now()
+        nodes = self._store.view(lambda view: list(view.all(Node)))
+        writes, next_look = mark_silent(nodes, self._heard, self._period(), now)
+        self._store.commit(writes, Actor.DISPATCHER)
+        for write in writes:
+            for node in write.update:
+                if isinstance(node, Node) and (session := self._by_node.get(node.id)) is not None:
+                    self._forget(session)
+        away = (next_look - now).total_seconds() if next_look else self._period()
+        return max(away, 0.001)
+
+    def _route(self, event: Event) -> None:
+        removed = event.action is Action.REMOVE
+        if isinstance(event.obj, Task):
+            session = self._by_node.get(event.obj.node_id)
+            if session is not None:
+                session.observe_task(event.obj, removed=removed)
+            return
+        if removed and isinstance(event.obj, Service):
+            self._entries.forget(event.obj.id)
+        if removed and isinstance(event.obj, Node):
+            self._heard.pop(event.obj.id, None)
+            if (gone := self._by_node.get(event.obj.id)) is not None:
+                self._forget(gone)
+        for session in self._sessions.values():
+            session.observe_surroundings()
+
+    def _forget(self, session: Session) -> None:
+        session.end()
+        self._sessions.pop(session.id, None)
+        if self._by_node.get(session.node_id) is session:
+            del self._by_node[session.node_id]
+
+    def _session(self, session_id: str) -> Session:
+        session = self._sessions.get(session_id)
+        if session is None:
+            raise SessionInvalid("session invalid")
+        return session
+
+    def _period(self) -> float:
+        cluster: Cluster | None = self._store.view(lambda view: view.cluster())
+        period = cluster.spec.dispatcher.heartbeat_period if cluster else 5 * SECOND
+        return period / SECOND
+
+
+def _status_writes(view: View, node_id: NodeId, updates: Sequence[StatusUpdate]) -> list[Write]:
+    writes: list[Write] = []
+    for update in updates:
+        task = view.task(update.task_id)
+        if task is None or task.node_id != node_id or task.status == update.status:
+            continue
+        if not may_move(Actor.AGENT, task.status.state, update.status.state) or (
+            task.status.state.terminal or task.status.state.order < TaskState.ASSIGNED.order
+        ):
+            log.debug("stale status ignored", **{"task.id": task.id, "state": update.status.state})
+            continue
+        writes.append(Write(update=(task.replaced(status=update.status),), why="reported"))
+    return writes
