@@ -6,11 +6,12 @@ A *value* option sets one field; a *list* option is `--NAME` on create, `--NAME-
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+Option: TypeAlias = Callable[[Any], Any]
 
 _COUNT = click.IntRange(min=0)
 _CONDITIONS = click.Choice(["none", "on-failure", "any"])
@@ -161,18 +162,18 @@ def update_options(command: F) -> F:
     return _decorate(command, options)
 
 
-def _value_options() -> list[Callable[[F], F]]:
+def _value_options() -> list[Option]:
     return [click.option(*names, **settings) for names, settings in _VALUES]
 
 
-def _capability_options() -> list[Callable[[F], F]]:
+def _capability_options() -> list[Option]:
     return [
         click.option("--cap-add", multiple=True, help="Linux capability to add."),
         click.option("--cap-drop", multiple=True, help="Linux capability to drop."),
     ]
 
 
-def _behaviour_options() -> list[Callable[[F], F]]:
+def _behaviour_options() -> list[Option]:
     return [
         click.option(
             "-d/ ",
@@ -195,11 +196,11 @@ def _behaviour_options() -> list[Callable[[F], F]]:
     ]
 
 
-def _repeated(names: tuple[str, ...], parameter: str, text: str) -> Callable[[F], F]:
+def _repeated(names: tuple[str, ...], parameter: str, text: str) -> Option:
     return click.option(*names, parameter.replace("-", "_"), multiple=True, help=text)
 
 
-def _decorate(command: F, options: list[Callable[[F], F]]) -> F:
+def _decorate(command: F, options: list[Option]) -> F:
     for option in reversed(options):
         command = option(command)
     return command

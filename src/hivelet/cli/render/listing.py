@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.template import Template
+from hivelet.cli.render.template import ShownRow, Template
 
 Row: TypeAlias = Mapping[str, Any]
 """What a template sees of one object."""
@@ -73,5 +73,5 @@ def _unescaped(template: str) -> str:
 
 
 def _sorted(row: Row) -> Row:
-    """The row with its fields in the order of the alphabet, as `{{json .}}` prints them."""
-    return {field: row[field] for field in sorted(row)}
+    """The row as `{{json .}}` prints it: fields in the order of the alphabet, without those of the default table alone."""
+    return ShownRow({field: row[field] for field in sorted(row) if not field.startswith("_")})

@@ -15,7 +15,7 @@ Json: TypeAlias = dict[str, Any]
 NODES = View(
     headers={
         "ID": "ID",
-        "MarkedID": "ID",
+        "_MarkedID": "ID",
         "Self": "",
         "Hostname": "HOSTNAME",
         "Status": "STATUS",
@@ -24,7 +24,7 @@ NODES = View(
         "EngineVersion": "ENGINE VERSION",
         "TLSStatus": "TLS STATUS",
     },
-    table=("MarkedID", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"),
+    table=("_MarkedID", "Hostname", "Status", "Availability", "ManagerStatus", "EngineVersion"),
 )
 NETWORKS = View(
     headers={
@@ -97,22 +97,20 @@ def _hostname(node: Json) -> str:
 
 
 def _node_row(node: Json, own: bool) -> Row:
-    manager = node.get("ManagerStatus") or {}
+    manager, description = node.get("ManagerStatus") or {}, node.get("Description") or {}
     standing = (
         "Leader" if manager.get("Leader") else str(manager.get("Reachability", "")).capitalize()
     )
     return {
         "ID": node["ID"],
-        "MarkedID": f"{node['ID']} {'*' if own else ' '}",
+        "_MarkedID": f"{node['ID']} {'*' if own else ' '}",
         "Self": own,
         "Hostname": _hostname(node),
         "Status": str((node.get("Status") or {}).get("State", "")).capitalize(),
         "Availability": str(node["Spec"].get("Availability", "")).capitalize(),
         "ManagerStatus": standing,
-        "EngineVersion": ((node.get("Description") or {}).get("Engine") or {}).get(
-            "EngineVersion", ""
-        ),
-        "TLSStatus": "Ready",
+        "EngineVersion": (description.get("Engine") or {}).get("EngineVersion", ""),
+        "TLSStatus": "Ready" if (description.get("TLSInfo") or {}).get("TrustRoot") else "Unknown",
     }
 
 

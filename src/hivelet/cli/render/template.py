@@ -256,9 +256,17 @@ def _call(name: str, function: Callable[..., Any], arguments: list[Any]) -> Any:
         raise TemplateError(f"{name} in the template fails: {error}") from error
 
 
+class ShownRow(dict[str, Any]):
+    """A row of a list as a template sees it; as a whole it is JSON with `<`, `>` and `&` escaped, as in Docker."""
+
+
 def go_json(value: Any) -> str:
-    """JSON as Go writes it: compact, keys of what is shown as a row in the order of the alphabet."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """JSON as Go writes it: compact."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, ShownRow):
+        for character in "<>&":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def go_text(value: Any) -> str:

@@ -1,0 +1,183 @@
+"""Whether a service has become what its spec asks for. Pure: a decision about what was read, with its reason.
+
+A service has converged when as many up-to-date tasks run as are wanted and have done so for its monitor period; a job when it
+has completed. An update that was paused, or a rollback, ends the wait with the daemon's reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+Outcome = Literal["waiting", "converged", "failed"]
+
+STATES = (
+    "new",
+    "allocated",
+    "pending",
+    "assigned",
+    "accepted",
+    "preparing",
+    "ready",
+    "starting",
+    "running",
+)
+"""The states of a task on its way, in their order: what a progress bar counts."""
+
+_ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
+_ORDER = {state: place for place, state in enumerate((*STATES, *_ENDED))}
+_MONITOR = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotProgress:
+    """How far one task of the service is; `error` is its reason where it has one."""
+
+    label: str
+    state: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One look at a service. `why` is what a person should read next."""
+
+    outcome: Outcome = "waiting"
+    running: int = 0
+    wanted: int = 0
+    slots: tuple[SlotProgress, ...] = ()
+    rolling_back: bool = False
+    verifying: float = 0.0
+    why: str = ""
+
+    @property
+    def overall(self) -> str:
+        """The first line of docker's progress."""
+        counts = f"{self.running} out of {self.wanted} tasks"
+        return f"rolling back update: {counts}" if self.rolling_back else counts
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is remembered between looks: since when the tasks have been running, and whether a rollback was seen."""
+
+    service_name: str = ""
+    running_since: float | None = None
+    rolled_back: str = ""
+    history: list[str] = field(default_factory=list)
+
+
+def assess(
+    watch: Watch, service: Json, tasks: Iterable[Json], nodes: Collection[str], now: float
+) -> Progress:
+    """The progress of a service, from its up-to-date tasks and the nodes that are not down; `now` in seconds."""
+    watch.service_name = service["Spec"]["Name"]
+    status = service.get("UpdateStatus") or {}
+    state, message = status.get("State", ""), status.get("Message", "")
+    if state in {"paused", "rollback_paused"}:
+        kind = "update" if state == "paused" else "rollback"
+        return Progress(outcome="failed", why=f"service {kind} paused: {message}")
+    if state.startswith("rollback"):
+        watch.rolled_back = message or "the update was rolled back"
+    slots = _slots(tasks, nodes)
+    wanted = wanted_tasks(service, slots)
+    running = sum(
+        task["Status"]["State"] == "running" and not _ended(task["DesiredState"])
+        for task in slots.values()
+    )
+    lines = tuple(
+        _line(task, place, wanted) for place, task in enumerate(_in_order(slots), start=1)
+    )
+    progress = {
+        "running": running,
+        "wanted": wanted,
+        "slots": lines,
+        "rolling_back": state.startswith("rollback"),
+    }
+    if service.get("JobStatus") is not None:
+        return _assess_job(service, progress)
+    if running < wanted or state in {"updating", "rollback_started"}:
+        watch.running_since = watch.running_since if running >= wanted else None
+        return Progress(**progress)
+    return _verify(watch, service, progress, state, now)
+
+
+def wanted_tasks(service: Json, slots: Collection[Any]) -> int:
+    """How many tasks should run; a global service wants as many as it has been given."""
+    mode = service["Spec"].get("Mode") or {}
+    if mode.get("Replicated") is not None:
+        return int(mode["Replicated"].get("Replicas", 1))
+    if mode.get("ReplicatedJob") is not None:
+        return int(mode["ReplicatedJob"].get("TotalCompletions", 1))
+    return max(1, len(slots))
+
+
+def latest_failure(tasks: Iterable[Json]) -> Json | None:
+    """The newest task that did not come up or ended badly, or waits for a reason that it gives."""
+    failed = [
+        task
+        for task in tasks
+        if task["Status"].get("Err") or task["Status"].get("State") in {"failed", "rejected"}
+    ]
+    return max(failed, key=lambda task: str(task.get("CreatedAt", "")), default=None)
+
+
+def _assess_job(service: Json, progress: Json) -> Progress:
+    counts = service.get("ServiceStatus") or {}
+    done = counts.get("CompletedTasks", 0)
+    if done >= progress["wanted"] and done:
+        return Progress(**progress, outcome="converged", why="job complete")
+    return Progress(**progress)
+
+
+def _verify(watch: Watch, service: Json, progress: Json, state: str, now: float) -> Progress:
+    if watch.running_since is None:
+        watch.running_since = now
+    monitor = (
+        (service["Spec"].get("UpdateConfig") or {}).get("Monitor") or _MONITOR
+    ) / 1_000_000_000
+    remaining = monitor - (now - watch.running_since)
+    finished = state in {"completed", "rollback_completed"}
+    if remaining > 0 and not finished:
+        why = f"Waiting {int(remaining) + 1} seconds to verify that tasks are stable..."
+        return Progress(**progress, verifying=remaining, why=why)
+    if watch.rolled_back:
+        return Progress(
+            **progress, outcome="failed", why=f"service rolled back: {watch.rolled_back}"
+        )
+    return Progress(**progress, outcome="converged", why=f"Service {watch.service_name} converged")
+
+
+def _slots(tasks: Iterable[Json], nodes: Collection[str]) -> dict[Any, Json]:
+    """For each slot (or node of a global service) the task that matters: the one that shall live, then the latest."""
+    slots: dict[Any, Json] = {}
+    for task in tasks:
+        if task.get("NodeID") and task["NodeID"] not in nodes:
+            continue
+        key = task.get("Slot") or task.get("NodeID")
+        if key not in slots or _rank(task) < _rank(slots[key]):
+            slots[key] = task
+    return slots
+
+
+def _rank(task: Json) -> tuple[int, int]:
+    return (_ORDER.get(task["DesiredState"], 0), _ORDER.get(task["Status"]["State"], 0))
+
+
+def _in_order(slots: dict[Any, Json]) -> list[Json]:
+    return [
+        slots[key]
+        for key in sorted(slots, key=str if any(isinstance(k, str) for k in slots) else int)
+    ]
+
+
+def _line(task: Json, place: int, wanted: int) -> SlotProgress:
+    label = f"{place}/{wanted}" if task.get("Slot") else str(task.get("NodeID", ""))[:12]
+    error = " ".join(str(task["Status"].get("Err", "")).split())
+    return SlotProgress(label=label, state=task["Status"]["State"], error=error)
+
+
+def _ended(state: str) -> bool:
+    return state in _ENDED

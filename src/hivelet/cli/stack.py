@@ -1,0 +1,218 @@
+"""`hivelet stack …`: deploy, list, inspect and remove stacks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from hivelet.cli.options import (
+    filter_option,
+    format_option,
+    list_options,
+    no_trunc_option,
+    quiet_option,
+)
+from hivelet.cli.render.listing import render_list
+from hivelet.cli.render.services import SERVICES, STACKS, service_rows, stack_rows
+from hivelet.cli.session import Session, complain, pass_session, warn
+from hivelet.errors import InvalidParameter
+from hivelet.objects.service import STACK_LABEL
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
+
+
+def compose_file_option(command: Any) -> Any:
+    """`-c FILE`, repeatable."""
+    text = "Compose file; several are laid over each other; - is the standard input. [default: docker-compose.yml]"
+    return click.option("-c", "--compose-file", "files", multiple=True, metavar="FILE", help=text)(
+        command
+    )
+
+
+@click.group()
+def stack() -> None:
+    """Deploy and manage stacks: the services, networks, secrets and configs of a compose file."""
+
+
+@stack.command()
+@compose_file_option
+@click.option(
+    "-d/ ",
+    "--detach/--no-detach",
+    default=False,
+    help="Return at once instead of waiting for convergence.",
+)
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Remove what the stack owns, the file no longer has and nothing uses.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option(
+    "--timeout", default="5m", show_default=True, help="Longest time to wait for convergence."
+)
+@click.option(
+    "--resolve-image",
+    type=click.Choice(["always", "changed", "never"]),
+    default="changed",
+    show_default=True,
+    help="Whether an image that the file has not changed is looked up again.",
+)
+@click.option("--with-registry-auth", is_flag=True, help="Send registry credentials along.")
+@click.argument("name", metavar="STACK")
+@pass_session
+def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: Any) -> None:
+    """Deploy a stack, or bring it up to date with its file.
+
+    \b
+    Waits until all services run as asked, and fails with the reason where they do not.
+
+    Example:
+      hivelet stack deploy -c docker-compose.yml myapp
+    """
+    from hivelet.cli.progress import make_reporter, wait_for_services
+    from hivelet.cli.registry import registry_auth
+    from hivelet.cli.stack_deploy import Deployment
+    from hivelet.compose.load import load_stack
+
+    seconds = _seconds(options["timeout"])
+    loaded = load_stack(_files(files), session.environment)
+    check_stack_name(name)
+    for warning in loaded.warnings:
+        warn(warning)
+    images = (
+        {service.image for service in loaded.file.services.values()}
+        if options["with_registry_auth"]
+        else set()
+    )
+    deployed = Deployment(session, name, loaded).run(
+        prune=options["prune"],
+        resolve_image=options["resolve_image"],
+        registry_auth={image: registry_auth(session.environment, image) for image in images},
+    )
+    if not options["detach"]:
+        reporter = make_reporter(session, quiet=options["quiet"], several=True)
+        wait_for_services(session, deployed, reporter, timeout=seconds)
+
+
+stack.add_command(deploy, "up")
+
+
+@stack.command()
+@compose_file_option
+@click.option("--skip-interpolation", is_flag=True, help="Leave variables as they are.")
+@pass_session
+def config(session: Session, files: tuple[str, ...], skip_interpolation: bool) -> None:
+    """Print the file as it is understood: merged, with variables filled in, in long form."""
+    from hivelet.compose.load import load_stack
+    from hivelet.compose.render import render_config
+
+    loaded = load_stack(
+        _files(files),
+        session.environment,
+        skip_interpolation=skip_interpolation,
+        with_contents=False,
+    )
+    for warning in loaded.warnings:
+        warn(warning)
+    click.echo(render_config(loaded.long_form), nl=False)
+
+
+@stack.command("ls")
+@format_option
+@pass_session
+def list_stacks(session: Session, template: str) -> None:
+    """List stacks."""
+    services = session.engine.services({"label": [STACK_LABEL]})
+    click.echo(render_list(STACKS, stack_rows(services), template=template), nl=False)
+
+
+@stack.command()
+@list_options
+@click.argument("name", metavar="STACK")
+@pass_session
+def services(
+    session: Session, name: str, template: str, quiet: bool, filters: dict[str, list[str]]
+) -> int:
+    """List the services of a stack."""
+    check_stack_name(name)
+    found = session.engine.services(_with_stack(filters, name), status=not quiet)
+    if not found:
+        complain(f"Nothing found in stack: {name}")
+        return 0 if filters else 1
+    click.echo(render_list(SERVICES, service_rows(found), template=template, quiet=quiet), nl=False)
+    return 0
+
+
+@stack.command()
+@no_trunc_option
+@quiet_option
+@format_option
+@filter_option
+@click.option("--no-resolve", is_flag=True, help="Show ids instead of names.")
+@click.argument("name", metavar="STACK")
+@pass_session
+def ps(
+    session: Session, /, name: str, filters: dict[str, list[str]], no_resolve: bool, **show: Any
+) -> int:
+    """List the tasks of a stack."""
+    from hivelet.cli.service import print_tasks
+
+    check_stack_name(name)
+    tasks = session.engine.tasks(_with_stack(filters, name))
+    if not tasks:
+        complain(f"nothing found in stack: {name}")
+        return 1
+    print_tasks(session, tasks, resolve=not no_resolve, **show)
+    return 0
+
+
+@stack.command("rm")
+@click.option(
+    "-d/ ", "--detach/--no-detach", default=False, help="Do not wait until the tasks are gone."
+)
+@click.option("--timeout", default="5m", show_default=True, help="Longest time to wait.")
+@click.argument("names", nargs=-1, required=True, metavar="STACK...")
+@pass_session
+def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str) -> int:
+    """Remove stacks: their services, secrets, configs and networks."""
+    from hivelet.cli.stack_deploy import remove_stack
+
+    seconds = _seconds(timeout)
+    for name in names:
+        check_stack_name(name)
+    removed = [remove_stack(session, name, detach=detach, timeout=seconds) for name in names]
+    return 0 if all(removed) else 1
+
+
+for _alias in ("down", "remove"):
+    stack.add_command(remove, _alias)
+
+
+def check_stack_name(name: str) -> None:
+    """Refuse what cannot be part of a service's name.
+
+    Raises:
+        InvalidParameter: `name` has other characters than letters, digits, `_`, `.` and `-`.
+    """
+    if not _NAME.match(name):
+        raise InvalidParameter(
+            f'invalid stack name "{name}": letters, digits, "_", "." and "-" are allowed'
+        )
+
+
+def _files(given: tuple[str, ...]) -> list[str]:
+    return list(given) or ["docker-compose.yml"]
+
+
+def _with_stack(filters: dict[str, list[str]], name: str) -> dict[str, list[str]]:
+    return {**filters, "label": [*filters.get("label", []), f"{STACK_LABEL}={name}"]}
+
+
+def _seconds(text: str) -> float:
+    from hivelet.cli.service import parse_seconds
+
+    seconds = parse_seconds(text)
+    return 0.0 if seconds is None else seconds
