@@ -165,6 +165,14 @@ def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -
     return sorted(chosen, key=_moment, reverse=True)
 
 
+def prune_selection(filters: Filters) -> Filters:
+    """The filters of a prune as those of a list: only images without a name, unless `dangling=false` was given."""
+    kept = {key: filters.get(key) for key in PRUNE_FILTERS if key != "dangling" and key in filters}
+    return Filters(
+        kept if filters.boolean("dangling") is False else {**kept, "dangling": ("true",)}
+    )
+
+
 def _moment(image: Image) -> datetime:
     return image.created or _EPOCH
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, convert_json, empty_to_none, encode, encode_meta, rfc3339
@@ -10,6 +10,8 @@ from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
+from hivelet.objects.service import Service
+from hivelet.objects.task import Task, TaskState
 
 FILTERS = ("driver", "type", "name", "id", "label", "scope", "dangling")
 """What `GET /networks` filters by."""
@@ -197,3 +199,36 @@ def _ipam_options(ipam: _Ipam) -> IpamOptions | None:
         return None
     driver = Driver(name=ipam.driver or "default", options=ipam.options)
     return IpamOptions(driver=driver, configs=ipam.config)
+
+
+def encode_services(network: NetworkId, services: Iterable[Service], tasks: Sequence[Task]) -> Json:
+    """The services in a network with their running tasks, as `network inspect --verbose` shows them."""
+    answer: Json = {}
+    for service in services:
+        endpoint = service.endpoint
+        vips = (
+            [vip.addr for vip in endpoint.virtual_ips if vip.network_id == network]
+            if endpoint
+            else []
+        )
+        members = [
+            {
+                "Name": task.name,
+                "EndpointID": "",
+                "EndpointIP": address.partition("/")[0],
+                "Info": None,
+            }
+            for task in tasks
+            if task.service_id == service.id and task.status.state == TaskState.RUNNING
+            for attachment in task.networks
+            if attachment.network_id == network
+            for address in attachment.addresses
+        ]
+        if vips or members:
+            answer[service.spec.name] = {
+                "VIP": vips[0].partition("/")[0] if vips else "",
+                "Ports": [],
+                "LocalLBIndex": 0,
+                "Tasks": members,
+            }
+    return answer

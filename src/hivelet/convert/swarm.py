@@ -8,7 +8,6 @@ from hivelet.convert.query import flag
 from hivelet.convert.shape import Json, convert_json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.cluster import CaConfig, Cluster, ClusterSpec, DispatcherConfig, RaftConfig
-from hivelet.objects.node import TlsInfo
 from hivelet.objects.swarm import SwarmInit, SwarmJoin, SwarmRotation, SwarmStatus
 
 
@@ -40,11 +39,11 @@ def parse_rotation(query: Mapping[str, str]) -> SwarmRotation:
     )
 
 
-def encode_cluster(cluster: Cluster, tls: TlsInfo, *, tokens: bool) -> Json:
+def encode_cluster(cluster: Cluster, *, tokens: bool) -> Json:
     """The cluster as `GET /swarm` answers it; `docker info` shows it without its join tokens."""
     answer = encode_meta(cluster.id, cluster.meta)
     answer["Spec"] = encode(cluster.spec) | {"TaskDefaults": {}}
-    answer["TLSInfo"] = encode(tls)
+    answer["TLSInfo"] = {"TrustRoot": cluster.trust_root} if cluster.trust_root else {}
     answer["RootRotationInProgress"] = False
     answer["DefaultAddrPool"] = list(cluster.default_addr_pool)
     answer["SubnetSize"] = cluster.subnet_size
@@ -57,7 +56,7 @@ def encode_cluster(cluster: Cluster, tls: TlsInfo, *, tokens: bool) -> Json:
     return answer
 
 
-def encode_status(status: SwarmStatus, tls: TlsInfo) -> Json:
+def encode_status(status: SwarmStatus) -> Json:
     """This node's standing, as `docker info` shows it."""
     answer: Json = {
         "NodeID": status.node_id,
@@ -72,7 +71,7 @@ def encode_status(status: SwarmStatus, tls: TlsInfo) -> Json:
     if status.managers:
         answer["Managers"] = status.managers
     if status.cluster is not None:
-        answer["Cluster"] = encode_cluster(status.cluster, tls, tokens=False)
+        answer["Cluster"] = encode_cluster(status.cluster, tokens=False)
     if status.warnings:
         answer["Warnings"] = status.warnings
     return answer

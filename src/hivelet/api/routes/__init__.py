@@ -1,1 +1,36 @@
 """The routes of the API, one file for each of Docker's nouns; each ends in its own flat table `ROUTES`."""
+
+from __future__ import annotations
+
+from hivelet.api.routes import (
+    auth,
+    configs,
+    containers,
+    distribution,
+    images,
+    networks,
+    nodes,
+    secrets,
+    services,
+    swarm,
+    system,
+    tasks,
+    volumes,
+)
+
+ALL_ROUTES = (
+    *system.ROUTES,
+    *auth.ROUTES,
+    *swarm.ROUTES,
+    *nodes.ROUTES,
+    *services.ROUTES,
+    *tasks.ROUTES,
+    *secrets.ROUTES,
+    *configs.ROUTES,
+    *networks.ROUTES,
+    *containers.ROUTES,
+    *images.ROUTES,
+    *distribution.ROUTES,
+    *volumes.ROUTES,
+)
+"""Every route there is."""

@@ -1,0 +1,136 @@
+"""The API as one aiohttp application, and the sockets it is served on.
+
+Every request runs through `_Dispatcher`: find the route, run it, turn errors into Docker's answers. What a request
+changes is finished even if its client leaves in the middle; what it merely streams ends with its client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from ssl import SSLContext
+
+from aiohttp import web
+
+import hivelet
+from hivelet.api.backend import EngineBackend, SwarmBackend
+from hivelet.api.call import BODY_LIMIT, Call, refuse
+from hivelet.api.listeners import open_listeners
+from hivelet.api.router import Route, Router
+from hivelet.api.routes import ALL_ROUTES
+from hivelet.convert.versions import MAXIMUM
+from hivelet.errors import HiveletError, System
+from hivelet.kit.clock import Clock, SystemClock
+from hivelet.kit.supervise import Supervisor
+
+_HEADERS = {
+    "Api-Version": str(MAXIMUM),
+    "Docker-Experimental": "false",
+    "Ostype": "linux",
+    "Server": f"hivelet/{hivelet.__version__} (linux)",
+}
+"""What Docker's clients read of every answer."""
+
+_GRACE = 2.0
+"""Seconds that open requests get when the server closes; streams are cut after it."""
+
+
+class _Dispatcher:
+    """Answers requests by the route table."""
+
+    def __init__(self, swarm: SwarmBackend, engine: EngineBackend, clock: Clock) -> None:
+        self._swarm = swarm
+        self._engine = engine
+        self._clock = clock
+        self._router = Router(ALL_ROUTES)
+        self._supervisor = Supervisor("api")
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """The answer to any request."""
+        try:
+            row, version, params = self._router.find(request.method, request.path)
+        except HiveletError as error:
+            return refuse(error)
+        call = Call(
+            request=request,
+            version=version,
+            params=params,
+            swarm=self._swarm,
+            engine=self._engine,
+            clock=self._clock,
+        )
+        if row.streaming:
+            return await self._run(row, call)
+        # Under the supervisor, because the server cancels this coroutine when the client leaves: a service that was
+        # half created would be worse than an answer that nobody reads.
+        work = self._supervisor.spawn(f"{row.method} {row.path}", self._run(row, call))
+        found: web.StreamResponse | None = await asyncio.shield(work)
+        if found is None:
+            return refuse(System(f"hivelet failed at {row.method} {row.path}; its log says why"))
+        return found
+
+    async def stop(self, _: web.Application) -> None:
+        """Cancel what is still being answered."""
+        await self._supervisor.stop()
+
+    @staticmethod
+    async def _run(row: Route, call: Call) -> web.StreamResponse:
+        try:
+            return await row.answer(call)
+        except HiveletError as error:
+            return refuse(error)
+
+
+def build_app(
+    swarm: SwarmBackend, engine: EngineBackend, *, clock: Clock | None = None
+) -> web.Application:
+    """The API in front of these backends."""
+    dispatcher = _Dispatcher(swarm, engine, clock or SystemClock())
+    app = web.Application(client_max_size=BODY_LIMIT)
+    app.router.add_route("*", "/{path:.*}", dispatcher.answer)
+    app.on_response_prepare.append(_add_headers)
+    app.on_cleanup.append(dispatcher.stop)
+    return app
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_HEADERS)
+
+
+class ApiServer:
+    """A served application."""
+
+    def __init__(self, runner: web.AppRunner, hosts: tuple[str, ...]) -> None:
+        self._runner = runner
+        self.hosts = hosts
+
+    async def close(self) -> None:
+        """Stop listening, and end what is still being answered."""
+        await self._runner.cleanup()
+
+
+async def serve(
+    app: web.Application,
+    hosts: Sequence[str],
+    *,
+    group: str | None = None,
+    tls: SSLContext | None = None,
+) -> ApiServer:
+    """Serve the application on these hosts (`unix:///path`, `tcp://address:port`).
+
+    Args:
+        app: the application.
+        hosts: where to listen.
+        group: whose members may use unix sockets; "hivelet" or "docker", where one of them exists, if none is given.
+        tls: certificates of both sides; without it TCP is refused.
+
+    Raises:
+        HiveletError: a host has no valid form, or its address or path cannot be used.
+    """
+    listeners = open_listeners(hosts, group=group, secured=tls is not None)
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_GRACE, access_log=None)
+    await runner.setup()
+    for listener in listeners:
+        ssl = tls if listener.secured else None
+        await web.SockSite(runner, listener.socket, ssl_context=ssl).start()
+    return ApiServer(runner, tuple(hosts))

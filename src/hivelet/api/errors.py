@@ -1,0 +1,42 @@
+"""Error categories as HTTP answers; the only place that knows Docker's status codes."""
+
+from __future__ import annotations
+
+from hivelet import errors
+from hivelet.errors import HiveletError
+
+_STATUSES: tuple[tuple[type[HiveletError], int], ...] = (
+    # The first that fits counts, so that OutOfSequence, which is a Conflict, gets Docker's own answer for it.
+    (errors.OutOfSequence, 500),
+    (errors.InvalidParameter, 400),
+    (errors.Unauthorized, 401),
+    (errors.Forbidden, 403),
+    (errors.NotFound, 404),
+    (errors.Conflict, 409),
+    (errors.Unavailable, 503),
+    (errors.NotImplemented, 501),
+    (errors.System, 500),
+)
+
+
+class PageNotFound(errors.NotFound):
+    """No route has this path, method and version."""
+
+    def __init__(self) -> None:
+        super().__init__("page not found")
+
+
+class ClientGone(errors.InvalidParameter):
+    """The client closed the connection in the middle of its request; nobody will read the answer."""
+
+
+def status_of(error: HiveletError) -> int:
+    """The status code of an error's category."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def message_of(error: HiveletError) -> str:
+    """The message as clients see it; that of a stale version in the form that they match on."""
+    if isinstance(error, errors.OutOfSequence):
+        return f"rpc error: code = Unknown desc = {error.message}"
+    return error.message

@@ -1,0 +1,205 @@
+"""Containers of this node: look at them, end them, read what they write."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from hivelet.api.call import Call, done, reply
+from hivelet.api.router import missing, route
+from hivelet.api.routes.tasks import log_content_type, tell_in_log
+from hivelet.api.streams import closing, json_line, send_stream
+from hivelet.convert import container as convert
+from hivelet.convert import log
+from hivelet.convert.container_filters import FILTERS, PRUNE_FILTERS, select_containers
+from hivelet.convert.image import until_moment
+from hivelet.convert.query import integer, log_options
+from hivelet.convert.shape import Json
+from hivelet.convert.stats import encode_processes, encode_stats
+from hivelet.errors import InvalidParameter
+from hivelet.objects.engine import Container, ContainerStats
+from hivelet.objects.log import LogOptions
+
+_CONDITIONS = ("not-running", "next-exit", "removed")
+
+
+async def list_containers(call: Call) -> web.Response:
+    """`GET /containers/json`."""
+    filters = call.filters(FILTERS)
+    chosen = select_containers(
+        await call.engine.list_containers(size=call.flag("size")),
+        filters,
+        everything=call.flag("all"),
+        limit=integer(call.query, "limit") or 0,
+    )
+    return reply([convert.encode_summary(container, call.now) for container in chosen])
+
+
+async def inspect_container(call: Call) -> web.Response:
+    """`GET /containers/{id}/json`."""
+    container = await call.engine.get_container(call.ref, size=call.flag("size"))
+    return reply(convert.encode_container(container))
+
+
+async def start_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/start`."""
+    return done(204 if await call.engine.start_container(call.ref) else 304)
+
+
+async def stop_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/stop`."""
+    stopped = await call.engine.stop_container(
+        call.ref, timeout=integer(call.query, "t"), signal=call.query.get("signal", "")
+    )
+    return done(204 if stopped else 304)
+
+
+async def restart_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/restart`."""
+    await call.engine.restart_container(
+        call.ref, timeout=integer(call.query, "t"), signal=call.query.get("signal", "")
+    )
+    return done(204)
+
+
+async def kill_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/kill`."""
+    await call.engine.kill_container(call.ref, call.query.get("signal") or "SIGKILL")
+    return done(204)
+
+
+async def remove_container(call: Call) -> web.Response:
+    """`DELETE /containers/{id}`."""
+    await call.engine.remove_container(call.ref, force=call.flag("force"), volumes=call.flag("v"))
+    return done(204)
+
+
+async def wait_container(call: Call) -> web.StreamResponse:
+    """`POST /containers/{id}/wait`; the headers are sent as soon as the wait is in place."""
+    condition = call.query.get("condition") or "not-running"
+    if condition not in _CONDITIONS:
+        raise InvalidParameter(f'invalid condition: "{condition}"')
+    return await send_stream(
+        call, _wait(call, condition), content_type="application/json", wait=True
+    )
+
+
+async def prune_containers(call: Call) -> web.Response:
+    """`POST /containers/prune`."""
+    filters = call.filters(PRUNE_FILTERS)
+    limits = [until_moment(value, call.now) for value in filters.get("until")]
+    refs = [
+        container.id
+        for container in await call.engine.list_containers()
+        if not container.state.running
+        and all(container.created < limit for limit in limits)
+        and filters.labels("label", container.config.labels)
+        and filters.without_labels("label!", container.config.labels)
+    ]
+    removed, space = await call.engine.prune_containers(refs)
+    return reply({"ContainersDeleted": list(removed) or None, "SpaceReclaimed": space})
+
+
+async def show_processes(call: Call) -> web.Response:
+    """`GET /containers/{id}/top`."""
+    table = await call.engine.container_top(call.ref, call.query.get("ps_args") or "-ef")
+    return reply(encode_processes(table))
+
+
+async def show_stats(call: Call) -> web.StreamResponse:
+    """`GET /containers/{id}/stats`: every second, or one reading with the one before it for rates."""
+    container = await call.engine.get_container(call.ref)
+    if call.flag("stream", default=True):
+        return await send_stream(
+            call, _stats(call, container), content_type="application/json", wait=False
+        )
+    if call.flag("one-shot") and call.version >= (1, 41):
+        async with closing(call.engine.container_stats(container.id, stream=False)) as readings:
+            return reply(encode_stats(container, await anext(readings), None))
+    async with closing(_readings(call, container)) as encoded:
+        return reply(await anext(encoded))
+
+
+async def stream_logs(call: Call) -> web.StreamResponse:
+    """`GET /containers/{id}/logs`."""
+    options = log_options(call.query)
+    container = await call.engine.get_container(call.ref)
+    raw = container.config.tty
+    form = log.LogFormat(timestamps=call.flag("timestamps"), details=call.flag("details"), raw=raw)
+    return await send_stream(
+        call,
+        _log(call, container, options, form),
+        content_type=log_content_type(call, raw=raw),
+        tell=lambda error: tell_in_log(error, raw=raw),
+    )
+
+
+async def _log(
+    call: Call, container: Container, options: LogOptions, form: log.LogFormat
+) -> AsyncIterator[bytes]:
+    async with closing(call.engine.container_logs(container.id, options)) as records:
+        async for record in records:
+            yield log.encode_record(record, form, {})
+
+
+async def _wait(call: Call, condition: str) -> AsyncIterator[bytes]:
+    async with closing(call.engine.wait_container(call.ref, condition)) as steps:
+        async for result in steps:
+            if result is None:
+                yield b""  # the wait is in place: the headers may go
+                continue
+            answer: Json = {"StatusCode": result.status_code}
+            if result.error:
+                answer["Error"] = {"Message": result.error}
+            yield json_line(answer)
+
+
+async def _stats(call: Call, container: Container) -> AsyncIterator[bytes]:
+    async with closing(_readings(call, container)) as encoded:
+        async for reading in encoded:
+            yield json_line(reading)
+
+
+async def _readings(call: Call, container: Container) -> AsyncIterator[Json]:
+    """Readings with the one before each: from the second on."""
+    before: ContainerStats | None = None
+    async with closing(call.engine.container_stats(container.id, stream=True)) as readings:
+        async for reading in readings:
+            if before is not None:
+                yield encode_stats(container, reading, before)
+            before = reading
+
+
+ROUTES = (
+    route("GET", "/containers/json", list_containers),
+    missing("POST", "/containers/create", "creating plain containers; deploy a service instead"),
+    route("POST", "/containers/prune", prune_containers, since="1.25"),
+    route("GET", "/containers/{ref}/json", inspect_container),
+    route("GET", "/containers/{ref}/logs", stream_logs, streaming=True),
+    route("GET", "/containers/{ref}/top", show_processes),
+    route("GET", "/containers/{ref}/stats", show_stats, streaming=True),
+    route("POST", "/containers/{ref}/start", start_container),
+    route("POST", "/containers/{ref}/stop", stop_container),
+    route("POST", "/containers/{ref}/restart", restart_container),
+    route("POST", "/containers/{ref}/kill", kill_container),
+    route("POST", "/containers/{ref}/wait", wait_container, streaming=True),
+    route("DELETE", "/containers/{ref}", remove_container),
+    missing("POST", "/containers/{ref}/pause", "pausing containers"),
+    missing("POST", "/containers/{ref}/unpause", "pausing containers"),
+    missing("POST", "/containers/{ref}/rename", "renaming containers"),
+    missing("POST", "/containers/{ref}/update", "updating containers"),
+    missing("POST", "/containers/{ref}/attach", "attaching to containers"),
+    missing("GET", "/containers/{ref}/attach/ws", "attaching to containers"),
+    missing("POST", "/containers/{ref}/resize", "resizing terminals"),
+    missing("POST", "/containers/{ref}/exec", "running commands in containers"),
+    missing("POST", "/exec/{ref}/start", "running commands in containers"),
+    missing("POST", "/exec/{ref}/resize", "running commands in containers"),
+    missing("GET", "/exec/{ref}/json", "running commands in containers"),
+    missing("GET", "/containers/{ref}/changes", "listing changed files"),
+    missing("GET", "/containers/{ref}/export", "exporting containers"),
+    missing("HEAD", "/containers/{ref}/archive", "copying files"),
+    missing("GET", "/containers/{ref}/archive", "copying files"),
+    missing("PUT", "/containers/{ref}/archive", "copying files"),
+    missing("POST", "/commit", "committing containers"),
+)

@@ -1,0 +1,141 @@
+"""Networks of both scopes: those of the swarm and those of this node, told apart only where one is changed."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hivelet.api.call import Call, done, reply
+from hivelet.api.router import route
+from hivelet.convert import network as convert
+from hivelet.convert.image import until_moment
+from hivelet.convert.lookup import find
+from hivelet.convert.shape import Json
+from hivelet.errors import Conflict, Forbidden, HiveletError, NotASwarmManager
+from hivelet.objects.common import NetworkId
+from hivelet.objects.network import Network
+
+
+async def list_networks(call: Call) -> web.Response:
+    """`GET /networks`."""
+    filters = call.filters(convert.FILTERS)
+    networks = convert.select_networks(await _all(call), filters, await _used(call))
+    return reply(networks)
+
+
+async def inspect_network(call: Call) -> web.Response:
+    """`GET /networks/{id}`, with this node's containers in it."""
+    network = await _find(call, scope=call.query.get("scope", ""))
+    if network["Scope"] == "swarm":
+        containers = await call.engine.network_containers(NetworkId(network["Id"]))
+        network = convert.with_containers(network, containers)
+    if call.flag("verbose") and network["Scope"] == "swarm":
+        network["Services"] = await _services(call, NetworkId(network["Id"]))
+    return reply(network)
+
+
+async def create_network(call: Call) -> web.Response:
+    """`POST /networks/create`."""
+    spec = convert.parse_network_spec(await call.json())
+    if any(network["Name"] == spec.name for network in await _all(call)):
+        raise Conflict(f"network with name {spec.name} already exists")
+    if spec.scope == "swarm":
+        identity = await call.swarm.create_network(spec)
+    else:
+        identity = await call.engine.create_node_network(spec)
+    return reply({"Id": identity, "Warning": ""}, status=201)
+
+
+async def remove_network(call: Call) -> web.Response:
+    """`DELETE /networks/{id}`."""
+    network = await _find(call)
+    if network["Scope"] == "swarm":
+        await call.swarm.remove_network(network["Id"])
+        return done(204)
+    if network["Name"] in convert.PREDEFINED:
+        raise Forbidden(f"{network['Name']} is a pre-defined network and cannot be removed")
+    await call.engine.remove_node_network(network["Id"])
+    return done(204)
+
+
+async def prune_networks(call: Call) -> web.Response:
+    """`POST /networks/prune`; what is in use after all when its turn comes stays."""
+    filters = call.filters(convert.PRUNE_FILTERS)
+    limits = [until_moment(value, call.now) for value in filters.get("until")]
+    used, removed = await _used(call), []
+    for network in await _all(call):
+        labels = network["Labels"] or {}
+        old = all(until_moment(network["Created"], call.now) < limit for limit in limits)
+        fits = filters.labels("label", labels) and filters.without_labels("label!", labels)
+        if not (old and fits and convert.is_dangling(network, used)):
+            continue
+        try:
+            if network["Scope"] == "swarm":
+                await call.swarm.remove_network(network["Id"])
+            else:
+                await call.engine.remove_node_network(network["Id"])
+        except HiveletError:
+            continue  # somebody began to use it between the look and the removal
+        removed.append(network["Name"])
+    return reply({"NetworksDeleted": removed or None})
+
+
+async def connect_network(call: Call) -> web.Response:
+    """`POST /networks/{id}/connect`."""
+    container, settings, _ = convert.parse_connection(await call.json())
+    network = await _find(call)
+    await call.engine.connect_network(network["Id"], container, settings)
+    return done()
+
+
+async def disconnect_network(call: Call) -> web.Response:
+    """`POST /networks/{id}/disconnect`."""
+    container, _, force = convert.parse_connection(await call.json())
+    network = await _find(call)
+    await call.engine.disconnect_network(network["Id"], container, force=force)
+    return done()
+
+
+async def _all(call: Call) -> list[Json]:
+    local = [convert.encode_node_network(n) for n in await call.engine.list_node_networks()]
+    return [convert.encode_network(n) for n in await _cluster_networks(call)] + local
+
+
+async def _cluster_networks(call: Call) -> list[Network]:
+    try:
+        return list(await call.swarm.list_networks())
+    except NotASwarmManager:
+        return []  # networks of this node are shown in a swarm or not
+
+
+async def _find(call: Call, *, scope: str = "") -> Json:
+    networks = [n for n in await _all(call) if scope in {"", n["Scope"]}]
+    return find(call.ref, networks, convert.key_of, noun="network")
+
+
+async def _used(call: Call) -> frozenset[str]:
+    """Ids of networks with a container, or with a service that asks for them."""
+    containers = await call.engine.list_containers()
+    used = {e.network_id for container in containers for e in container.networks.values()}
+    try:
+        services = await call.swarm.list_services()
+    except NotASwarmManager:
+        services = []
+    wanted = {network.target for service in services for network in service.networks}
+    return frozenset(str(one) for one in used | wanted)
+
+
+async def _services(call: Call, network: NetworkId) -> Json:
+    services = await call.swarm.list_services()
+    tasks = await call.swarm.list_tasks()
+    return convert.encode_services(network, services, tasks)
+
+
+ROUTES = (
+    route("GET", "/networks", list_networks),
+    route("POST", "/networks/create", create_network),
+    route("POST", "/networks/prune", prune_networks, since="1.25"),
+    route("GET", "/networks/{ref}", inspect_network),
+    route("DELETE", "/networks/{ref}", remove_network),
+    route("POST", "/networks/{ref}/connect", connect_network),
+    route("POST", "/networks/{ref}/disconnect", disconnect_network),
+)

@@ -1,0 +1,82 @@
+"""Services of the swarm, and their logs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from hivelet.api.call import Call, done, reply
+from hivelet.api.logs import follow_service, merge_task_logs
+from hivelet.api.router import route
+from hivelet.api.routes.tasks import has_terminal, send_task_log
+from hivelet.convert import service as convert
+from hivelet.convert.query import log_options, object_version
+from hivelet.objects.log import TaskLogRecord
+from hivelet.objects.swarm import ServiceUpdate
+
+
+async def list_services(call: Call) -> web.Response:
+    """`GET /services`; `status=true` (API 1.41) adds the task counts."""
+    filters = call.filters(convert.FILTERS)
+    services = convert.select_services(await call.swarm.list_services(), filters)
+    if not (call.flag("status") and call.version >= (1, 41)):
+        return reply([convert.encode_service(service) for service in services])
+    tasks = await call.swarm.list_tasks({service.id for service in services})
+    counts = convert.count_tasks(services, tasks)
+    return reply([convert.encode_service(s, counts=counts[s.id]) for s in services])
+
+
+async def inspect_service(call: Call) -> web.Response:
+    """`GET /services/{id}`; `insertDefaults` spells out what the spec leaves open."""
+    service = await call.swarm.get_service(call.ref)
+    return reply(convert.encode_service(service, defaults=call.flag("insertDefaults")))
+
+
+async def create_service(call: Call) -> web.Response:
+    """`POST /services/create`."""
+    spec = convert.parse_service_spec(await call.json())
+    auth = call.request.headers.get("X-Registry-Auth", "")
+    created = await call.swarm.create_service(spec, registry_auth=auth)
+    return reply({"ID": created.id, "Warnings": created.warnings or None}, status=201)
+
+
+async def update_service(call: Call) -> web.Response:
+    """`POST /services/{id}/update`."""
+    version = object_version(call.query, "service")
+    spec = convert.parse_service_spec(await call.json())
+    update = ServiceUpdate(
+        rollback=call.query.get("rollback", ""),
+        registry_auth=call.request.headers.get("X-Registry-Auth", ""),
+        registry_auth_from=call.query.get("registryAuthFrom", ""),
+    )
+    warnings = await call.swarm.update_service(call.ref, version, spec, update)
+    return reply({"Warnings": list(warnings) or None})
+
+
+async def remove_service(call: Call) -> web.Response:
+    """`DELETE /services/{id}`."""
+    await call.swarm.remove_service(call.ref)
+    return done()
+
+
+async def stream_logs(call: Call) -> web.StreamResponse:
+    """`GET /services/{id}/logs`."""
+    options = log_options(call.query)
+    service = await call.swarm.get_service(call.ref)
+    entries: AsyncIterator[TaskLogRecord]
+    if options.follow:
+        entries = follow_service(call.swarm, call.engine, service.id, options)
+    else:
+        entries = merge_task_logs(call.engine, await call.swarm.list_tasks({service.id}), options)
+    return await send_task_log(call, entries, raw=has_terminal(service.spec.task_template))
+
+
+ROUTES = (
+    route("GET", "/services", list_services),
+    route("POST", "/services/create", create_service),
+    route("GET", "/services/{ref}", inspect_service),
+    route("POST", "/services/{ref}/update", update_service),
+    route("DELETE", "/services/{ref}", remove_service),
+    route("GET", "/services/{ref}/logs", stream_logs, since="1.29", streaming=True),
+)

@@ -1,0 +1,108 @@
+"""The engine as a whole: ping, version, info, events, disk usage."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from hivelet.api.call import Call, reply
+from hivelet.api.router import missing, route
+from hivelet.api.streams import FanIn, closing, json_line, send_stream
+from hivelet.convert import event as convert
+from hivelet.convert.filters import Filters
+from hivelet.convert.swarm import encode_status, ping_word
+from hivelet.convert.system import encode_disk_usage, encode_info, encode_version
+from hivelet.objects.event import Event
+
+_TICK = timedelta(microseconds=1)
+
+
+async def ping(call: Call) -> web.Response:
+    """`GET|HEAD /_ping`: that the API answers, which versions, and how this node stands to a swarm."""
+    status = await call.swarm.status()
+    return web.Response(
+        text="OK",
+        headers={
+            "Cache-Control": "no-cache, no-store, must-revalidate",
+            "Pragma": "no-cache",
+            "Swarm": ping_word(status),
+            "Builder-Version": "1",
+        },
+    )
+
+
+async def show_version(call: Call) -> web.Response:
+    """`GET /version`."""
+    return reply(encode_version(await call.engine.version()))
+
+
+async def show_info(call: Call) -> web.Response:
+    """`GET /info`."""
+    status = await call.swarm.status()
+    return reply(encode_info(await call.engine.info(), encode_status(status), call.now))
+
+
+async def show_disk_usage(call: Call) -> web.Response:
+    """`GET /system/df`."""
+    usage = await call.engine.disk_usage()
+    return reply(encode_disk_usage(usage, call.now, virtual_size=call.version < (1, 44)))
+
+
+async def stream_events(call: Call) -> web.StreamResponse:
+    """`GET /events`."""
+    since, until = convert.parse_span(call.query.get("since", ""), call.query.get("until", ""))
+    filters = call.filters(convert.FILTERS)
+    return await send_stream(
+        call, _events(call, since, until, filters), content_type="application/json"
+    )
+
+
+async def list_plugins(_: Call) -> web.Response:
+    """`GET /plugins`: there are none."""
+    return reply([])
+
+
+async def _events(
+    call: Call, since: datetime | None, until: datetime | None, filters: Filters
+) -> AsyncIterator[bytes]:
+    """Events of both backends: those of the past in the order of time, then new ones as they come."""
+    now = call.now
+    if since is not None:
+        past = [e async for e in _both(call, since, min(now, until) if until else now)]
+        for event in sorted(past, key=lambda event: event.at):
+            if convert.matches(event, filters):
+                yield json_line(convert.encode_event(event))
+        if until is not None and until <= now:
+            return
+    async with closing(_both(call, None if since is None else now + _TICK, until)) as events:
+        async for event in events:
+            if convert.matches(event, filters):
+                yield json_line(convert.encode_event(event))
+
+
+async def _both(call: Call, since: datetime | None, until: datetime | None) -> AsyncIterator[Event]:
+    async with FanIn[Event]("events") as fan:
+        fan.add(call.swarm.swarm_events(since, until))
+        fan.add(call.engine.engine_events(since, until))
+        async for event in fan.items():
+            yield event
+
+
+ROUTES = (
+    route("GET", "/_ping", ping),
+    route("HEAD", "/_ping", ping),
+    route("GET", "/version", show_version),
+    route("GET", "/info", show_info),
+    route("GET", "/events", stream_events, streaming=True),
+    route("GET", "/system/df", show_disk_usage, since="1.25"),
+    route("GET", "/plugins", list_plugins, since="1.25"),
+    missing("GET", "/plugins/{ref:path}", "plugins"),
+    missing("POST", "/plugins/{ref:path}", "plugins"),
+    missing("DELETE", "/plugins/{ref:path}", "plugins"),
+    missing("POST", "/build", "image builds; build with another tool and load the result"),
+    missing("POST", "/build/{ref:path}", "image builds"),
+    missing("POST", "/session", "BuildKit sessions"),
+    missing("POST", "/grpc", "BuildKit"),
+)
