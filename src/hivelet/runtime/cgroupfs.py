@@ -50,11 +50,21 @@ class CgroupTree:
             return root is not None and (root / "memory.memsw.limit_in_bytes").exists()
         return self.unified is not None and any(self.unified.glob("*/memory.swap.max"))
 
-    def leftover_controllers(self) -> tuple[str, ...]:
-        """Controllers that, on a v1 machine, no hierarchy of v1 has claimed."""
+    def leftover_controllers(self, proc_cgroups: str) -> tuple[str, ...]:
+        """Controllers of a v1 machine that are not mounted beside its v2 hierarchy, where all programs look.
+
+        Either none of v1 has them, and v2 does; or somebody has mounted them elsewhere, which may end at any time.
+
+        Args:
+            proc_cgroups: the text of `/proc/cgroups`.
+        """
         if self.version == 2 or self.unified is None:
             return ()
-        return tuple(_read(self.unified / "cgroup.controllers").split())
+        beside = {
+            name for name, root in self.roots.items() if root.parent == self.unified.parent and name
+        }
+        elsewhere = parse_claimed_controllers(proc_cgroups) - beside
+        return tuple(sorted(elsewhere.union(_read(self.unified / "cgroup.controllers").split())))
 
     def processes(self, path: str) -> frozenset[int]:
         """The pids in cgroup `path` itself, in any hierarchy."""
@@ -78,6 +88,12 @@ def parse_oom_kills(text: str) -> int:
         if name == "oom_kill" and value.isdigit():
             return int(value)
     return 0
+
+
+def parse_claimed_controllers(proc_cgroups: str) -> frozenset[str]:
+    """The controllers that belong to a v1 hierarchy, from `/proc/cgroups`."""
+    rows = [line.split() for line in proc_cgroups.splitlines() if not line.startswith("#")]
+    return frozenset(row[0] for row in rows if len(row) == 4 and row[1] != "0" and row[3] == "1")
 
 
 def parse_cgroup_mounts(mountinfo: Iterable[str]) -> CgroupTree | None:
@@ -113,6 +129,11 @@ def read_cgroup_tree() -> CgroupTree:
             "or install the package cgroupfs-mount"
         )
     return tree
+
+
+def read_proc_cgroups() -> str:
+    """The kernel's table of controllers."""
+    return _read(Path("/proc/cgroups"))
 
 
 def _read(path: Path) -> str:

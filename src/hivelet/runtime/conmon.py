@@ -16,6 +16,7 @@ import asyncio
 import json
 import os
 import signal
+import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -34,7 +35,8 @@ from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.commands import BundlePaths, CreateOptions, OciRuntime
 from hivelet.runtime.failures import CreateFailed, explain_create_failure
 from hivelet.runtime.host import SEARCH_PATH
-from hivelet.runtime.oci import RuntimeCallFailed, call_runtime
+from hivelet.runtime.oci import ENVIRONMENT, RuntimeCallFailed, call_runtime
+from hivelet.runtime.oci_spec import ExecInput, build_exec_process
 from hivelet.runtime.processes import (
     ProcessRecord,
     boot_id,
@@ -44,54 +46,32 @@ from hivelet.runtime.processes import (
     write_record,
 )
 from hivelet.runtime.seccomp_filter import FilterCompiler
-from hivelet.runtime.spawn import readable, reap, spawn
+from hivelet.runtime.spawn import Ended, readable, reap, run_quick, spawn
+from hivelet.runtime.status import (
+    Adopted,
+    CreatedContainer,
+    ExecResult,
+    Exited,
+    ExitStatus,
+    Gone,
+    Running,
+)
 from hivelet.runtime.watch import Watch
 
+__all__ = [
+    "Adopted",
+    "ConmonRuntime",
+    "CreatedContainer",
+    "ExecResult",
+    "ExitStatus",
+    "Exited",
+    "Gone",
+    "Running",
+]
+
 KILLED = 128 + signal.SIGKILL
+EXEC_OUTPUT = 4096
 _MESSAGE_LIMIT = 65536
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatedContainer:
-    """A container whose first process waits for `start`."""
-
-    id: ContainerId
-    pid: int
-    conmon_pid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitStatus:
-    """How a container ended. `error` is empty unless something went wrong beside the program itself."""
-
-    code: int
-    oom_killed: bool
-    finished_at: datetime
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
-    """Adopted: it lives. `started` is False where the daemon died between create and start."""
-
-    pid: int
-    started: bool
-    paused: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exited:
-    """Adopted: it ended while nobody looked."""
-
-    status: ExitStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """Nothing of it is left, as after a reboot; whatever was half made has been removed."""
-
-
-Adopted = Running | Exited | Gone
 
 
 @dataclass(slots=True, kw_only=True)
@@ -225,6 +205,40 @@ class ConmonRuntime:
         order = commands.runtime_update(runtime, container)
         await call_runtime(runtime, order, stdin=msgspec.json.encode(resources))
 
+    async def exec_(
+        self,
+        container: ContainerId,
+        given: ExecInput,
+        *,
+        timeout: float | None = None,
+        output_limit: int = EXEC_OUTPUT,
+    ) -> ExecResult:
+        """Run another process in the container and wait for its end; past `timeout` seconds it is killed.
+
+        Raises:
+            Conflict: the container is not running.
+        """
+        self._alive(container)
+        found = self._get(container)
+        process = build_exec_process(_read_spec(found.paths.config)["process"], given)
+        with tempfile.TemporaryDirectory(prefix="exec-", dir=found.paths.bundle) as directory:
+            description, pid_file = Path(directory, "process.json"), Path(directory, "pid")
+            write_atomic(description, msgspec.json.encode(process))
+            order = commands.runtime_exec(
+                found.runtime, container, process=description, pid_file=pid_file
+            )
+            ended: Ended | None = None
+            try:
+                async with asyncio.timeout(timeout):
+                    ended = await run_quick(order, env=ENVIRONMENT, output_limit=output_limit)
+            except TimeoutError:
+                return ExecResult(code=-1, output=b"", timed_out=True)
+            finally:
+                if ended is None:
+                    # Only the runtime, which waits for the process, has been killed yet.
+                    self._kill_left(found, pid_file)
+        return ExecResult(code=ended.status, output=ended.output)
+
     async def delete(self, container: ContainerId, *, force: bool = False) -> None:
         """Remove all that the container leaves: runtime state, control groups, and its files in the bundle.
 
@@ -235,7 +249,7 @@ class ConmonRuntime:
         """
         found = self._containers.get(container)
         if found is None:
-            if (Path(self.runtime.root) / container).exists():  # noqa: ASYNC240 - in memory
+            if (Path(self.runtime.root) / container).exists():
                 await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
             return
         if not found.ended.done():
@@ -332,6 +346,16 @@ class ConmonRuntime:
         order = commands.runtime_state(found.runtime, found.id)
         state = json.loads(await call_runtime(found.runtime, order))
         return str(state.get("status")) != "created"
+
+    def _kill_left(self, found: _Container, pid_file: Path) -> None:
+        try:
+            pid = int(pid_file.read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):
+            return
+        if pid not in self._cgroups.processes(found.cgroup):
+            return
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
     def _runtime_of(self, record: ProcessRecord) -> OciRuntime:
         if record.runtime_root == self.runtime.root:

@@ -16,6 +16,7 @@ _STAMP = re.compile(r"^\S*\d{4}-\d\d-\d\dT[\d:.]+Z?:? ?")
 _CRUN_MISSING = re.compile(
     r"executable file [`'\"](?P<name>.*?)[`'\"] not found(?P<path> in \$PATH)?"
 )
+_REFUSALS = ("permission denied", "operation not permitted", "is a directory")
 _RUNC_PREFIX = "runc create failed: unable to start container process: "
 
 
@@ -66,6 +67,6 @@ def _code(cause: str) -> int:
     if "exec:" in lowered or "executable" in lowered:
         if "not found" in lowered or "no such file or directory" in lowered:
             return NOT_FOUND
-        if "permission denied" in lowered or "is a directory" in lowered:
+        if any(word in lowered for word in _REFUSALS):
             return NOT_EXECUTABLE
     return OTHER

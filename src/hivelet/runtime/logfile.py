@@ -14,6 +14,9 @@ from functools import lru_cache
 from hivelet.objects.log import STDERR, STDOUT, LogOptions, LogRecord
 
 _STREAMS = {b"stdout": STDOUT, b"stderr": STDERR}
+PART_LIMIT = 16 * 1024
+"""Bytes after which a line is shown in parts (Docker's)."""
+
 _BILLION = 1_000_000_000
 _FRACTION_DIGITS = 9
 
@@ -59,21 +62,43 @@ def _whole_seconds(seconds: bytes, offset: bytes) -> int | None:
     return None if moment.tzinfo is None else int(moment.timestamp())
 
 
-class LineSplitter:
-    """Cuts a growing file into records, however its bytes come in; keeps the half of a line until the rest comes."""
+class LogParser:
+    """Cuts a growing file into lines, however its bytes come in.
+
+    Conmon writes what one read of its pipe gave, so a line may be in parts; they are joined here, as Docker joins them, up
+    to `PART_LIMIT` bytes. The unfinished is kept until the rest comes, or until `flush`.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
+        self._parts: dict[int, LogRecord] = {}
 
     def feed(self, data: bytes) -> list[LogRecord]:
-        """The records that `data` completes."""
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        return [record for record in map(parse_log_line, lines) if record is not None]
+        """The lines that `data` completes."""
+        raw_lines = (self._rest + data).split(b"\n")
+        self._rest = raw_lines.pop()
+        found: list[LogRecord] = []
+        for raw in raw_lines:
+            record = parse_log_line(raw)
+            if record is not None:
+                self._join(record, found)
+        return found
 
-    def reset(self) -> None:
-        """Forget half a line: the file has been cut or replaced."""
+    def flush(self) -> list[LogRecord]:
+        """The lines that have not ended, as they are; half a raw line is dropped."""
         self._rest = b""
+        unfinished = sorted(self._parts.values(), key=lambda record: record.time_ns)
+        self._parts.clear()
+        return unfinished
+
+    def _join(self, record: LogRecord, found: list[LogRecord]) -> None:
+        before = self._parts.pop(record.stream, None)
+        if before is not None:
+            record = before.replaced(line=before.line + record.line)
+        if record.line.endswith(b"\n") or len(record.line) >= PART_LIMIT:
+            found.append(record)
+        else:
+            self._parts[record.stream] = record
 
 
 def is_complete(raw: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from hivelet.objects.log import LogOptions, LogRecord
 from hivelet.runtime.inotify import shared_inotify
-from hivelet.runtime.logfile import LineSplitter, is_past, is_wanted, tail_start
+from hivelet.runtime.logfile import LogParser, is_past, is_wanted, tail_start
 
 _BLOCK = 64 * 1024
 
@@ -65,6 +65,7 @@ async def _batches(
         if log.reopened():
             continue
         if last or ended is None or changed is None:
+            yield log.rest()
             return
         await _either(changed, ended)
 
@@ -83,7 +84,7 @@ class _OpenLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._splitter = LineSplitter()
+        self._parser = LogParser()
         self._offset = 0
         self._watch = ExitStack()
         self._changed: asyncio.Event | None = None
@@ -114,10 +115,9 @@ class _OpenLog:
             if os.fstat(self._descriptor).st_size >= self._offset:
                 return None
             self._offset = 0  # it has been cut
-            self._splitter.reset()
-            return []
+            return self._parser.flush()
         self._offset += len(data)
-        return self._splitter.feed(data)
+        return self._parser.feed(data)
 
     def reopened(self) -> bool:
         """Whether another file has the name now; then that is the one to read on in."""
@@ -131,8 +131,11 @@ class _OpenLog:
         self.close()
         self._watch, self._changed = ExitStack(), None
         self._descriptor, self._offset = descriptor, 0
-        self._splitter.reset()
         return True
+
+    def rest(self) -> list[LogRecord]:
+        """What the log ends with that is no whole line."""
+        return self._parser.flush()
 
     def _backward(self) -> Iterator[tuple[int, bytes]]:
         end = os.fstat(self._descriptor).st_size

@@ -25,14 +25,13 @@ from hivelet.errors import System, Unavailable
 from hivelet.kit.process import CommandFailed, run_command
 from hivelet.objects.common import ContainerId
 from hivelet.runtime import commands
-from hivelet.runtime.cgroupfs import CgroupTree, read_cgroup_tree
+from hivelet.runtime.cgroupfs import CgroupTree, read_cgroup_tree, read_proc_cgroups
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.host import SEARCH_PATH
 from hivelet.runtime.seccomp_filter import ANNOTATION, compile_profile
 from hivelet.runtime.spawn import Ended, run_quick
 
-_ENVIRONMENT = {"PATH": SEARCH_PATH}
-_HYBRID = "hybrid mode not supported"
+ENVIRONMENT = {"PATH": SEARCH_PATH}
 _LAST_WORDS = 2000
 _NO_UNAME = {
     "defaultAction": "SCMP_ACT_ALLOW",
@@ -50,7 +49,7 @@ async def call_runtime(runtime: OciRuntime, argv: Sequence[str], *, stdin: bytes
     Raises:
         RuntimeCallFailed: it ended with an error.
     """
-    ended = await run_quick(argv, env=_ENVIRONMENT, stdin=stdin)
+    ended = await run_quick(argv, env=ENVIRONMENT, stdin=stdin)
     if ended.status != 0:
         raise RuntimeCallFailed(f"{runtime.name} {_verb(argv)} failed: {_last_words(ended)}")
     return ended.output
@@ -87,15 +86,10 @@ async def probe_runtime(
             refusals.append(f"{name} is not installed")
             continue
         runtime = await _described(name, path, run / name)
-        refusal = await _refusal(runtime, run, cgroup_parent)
         reason = f"{name} runs containers here"
-        if (
-            refusal
-            and _HYBRID in refusal
-            and await claim_leftover_controllers(run, read_cgroup_tree())
-        ):
-            refusal = await _refusal(runtime, run, cgroup_parent)
+        if name == "crun" and await claim_leftover_controllers(run, read_cgroup_tree()):
             reason += ", with the unclaimed cgroup controllers mounted for it"
+        refusal = await _refusal(runtime, run, cgroup_parent)
         if not refusal:
             if name == "crun":
                 runtime = await _hastened(runtime, run, cgroup_parent)
@@ -109,11 +103,16 @@ async def probe_runtime(
 
 
 async def claim_leftover_controllers(run: Path, tree: CgroupTree) -> bool:
-    """Mount the controllers that no v1 hierarchy has as one more; False where there are none or the kernel refuses."""
-    leftovers = tree.leftover_controllers()
+    """Mount the controllers that no v1 hierarchy has as one more; False where there are none or the kernel refuses.
+
+    Also where another program has mounted them, as another daemon of ours may: a hierarchy stays while anyone mounts it.
+    """
+    place = run / "cgroup"
+    if place.is_mount():
+        return True
+    leftovers = tree.leftover_controllers(read_proc_cgroups())
     if not leftovers:
         return False
-    place = run / "cgroup"
     place.mkdir(parents=True, exist_ok=True)
     try:
         await run_command(
@@ -135,7 +134,7 @@ async def release_leftover_controllers(run: Path) -> None:
 
 
 async def _described(name: str, path: str, root: Path) -> OciRuntime:
-    ended = await run_quick([path, "--version"], env=_ENVIRONMENT)
+    ended = await run_quick([path, "--version"], env=ENVIRONMENT)
     match = re.search(rb"version\s+(\S+)", ended.output)
     version = match[1].decode() if match else "unknown"
     return OciRuntime(name=name, path=path, root=str(root), version=version)
@@ -189,10 +188,10 @@ async def _trial(runtime: OciRuntime, run: Path, spec: dict[str, Any]) -> str:
         (bundle / "rootfs").mkdir()
         (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
         container = ContainerId(bundle.name)
-        ended = await run_quick(commands.runtime_run(runtime, container, bundle), env=_ENVIRONMENT)
+        ended = await run_quick(commands.runtime_run(runtime, container, bundle), env=ENVIRONMENT)
         if ended.status == 0:
             return ""
-        await run_quick(commands.runtime_delete(runtime, container), env=_ENVIRONMENT)
+        await run_quick(commands.runtime_delete(runtime, container), env=ENVIRONMENT)
         return _last_words(ended)
 
 

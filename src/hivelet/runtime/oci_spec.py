@@ -147,10 +147,9 @@ def _with_init(args: list[str], facts: HostFacts) -> tuple[list[str], str]:
 def _process(given: OciInput, args: list[str], capabilities: tuple[str, ...]) -> dict[str, Any]:
     user = given.user
     names = list(capabilities)
-    gids = dict.fromkeys((user.gid, *user.additional_gids))
     return {
         "terminal": given.config.tty,
-        "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(gids)},
+        "user": _user(user),
         "args": args,
         "env": build_environment(given.config, hostname=given.hostname, home=user.home),
         "cwd": given.config.working_dir or "/",
@@ -160,6 +159,40 @@ def _process(given: OciInput, args: list[str], capabilities: tuple[str, ...]) ->
         "noNewPrivileges": _security(given.host).no_new_privileges,
         "oomScoreAdj": given.host.oom_score_adj,
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecInput:
+    """Another process for a container: what differs from its first one. None and "" take over what that has."""
+
+    args: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    user: ProcessUser | None = None
+    cwd: str = ""
+    terminal: bool = False
+
+
+def build_exec_process(first: Mapping[str, Any], given: ExecInput) -> dict[str, Any]:
+    """The OCI process object of an exec, from that of the container's first process."""
+    if not given.args:
+        raise InvalidParameter("No exec command specified")
+    names = {entry.partition("=")[0] for entry in given.env}
+    kept = [entry for entry in first["env"] if entry.partition("=")[0] not in names]
+    process = {
+        **first,
+        "args": list(given.args),
+        "env": [*kept, *given.env],
+        "cwd": given.cwd or first["cwd"],
+        "terminal": given.terminal,
+    }
+    if given.user is not None:
+        process["user"] = _user(given.user)
+    return process
+
+
+def _user(user: ProcessUser) -> dict[str, Any]:
+    gids = dict.fromkeys((user.gid, *user.additional_gids))
+    return {"uid": user.uid, "gid": user.gid, "additionalGids": list(gids)}
 
 
 def build_environment(config: ContainerConfig, *, hostname: str, home: str) -> list[str]:
