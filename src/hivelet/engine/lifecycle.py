@@ -287,9 +287,16 @@ class Lifecycle:
         """Directory, file system, volumes and sandbox; the record names them afterwards."""
         paths = self.paths(record.id)
         paths.bundle.mkdir(parents=True, exist_ok=True)
+        # Both are waited for, also where one fails: what comes to be too late would have no owner.
         storage, sandbox = await asyncio.gather(
-            self._parts.storage.prepare(record), self._ensure_sandbox(record)
+            self._parts.storage.prepare(record),
+            self._ensure_sandbox(record),
+            return_exceptions=True,
         )
+        if isinstance(storage, BaseException):
+            raise storage
+        if isinstance(sandbox, BaseException):
+            raise sandbox
         record = with_sandbox(record, sandbox, storage)
         write_atomic(paths.hostname, record.container.config.hostname + "\n")
         write_atomic(paths.hosts, sandbox.hosts)

@@ -27,7 +27,10 @@ class Supervisor:
 
     def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run `work` once; an exception is logged and ends only this piece of work."""
-        return self._start(name, self._once(name, work))
+        background = self._start(name, self._once(name, work))
+        # Cancelled before its first step, the work would never have been awaited.
+        background.add_done_callback(lambda _: work.close())
+        return background
 
     def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[Any]:
         """Run `work()` again and again until `stop`; a crash is logged and waits a growing moment."""
