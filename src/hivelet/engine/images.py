@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from hivelet.engine.events import EventBus
 from hivelet.engine.registry import Registry
-from hivelet.errors import HiveletError, NotFound, NotImplemented
+from hivelet.errors import HiveletError, NotFound
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -18,7 +18,12 @@ from hivelet.objects.image import (
     RegistryAuth,
     RegistryImage,
 )
-from hivelet.runtime.images.pull import Pull, inspect_registry, pull_image
+from hivelet.runtime.images.pull import (
+    Pull,
+    check_credentials,
+    inspect_registry,
+    pull_image,
+)
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.removal import ImageUse
 from hivelet.runtime.images.store import ImageStore, ImportOptions
@@ -127,10 +132,9 @@ class ImageActions:
         return await inspect_registry(reference, auth)
 
     async def authenticate(self, auth: RegistryAuth) -> str:
-        """Check credentials: not yet."""
-        raise NotImplemented(
-            "checking registry credentials is not implemented: give them with the pull, or in the host's auth file"
-        )
+        """Check credentials against their registry, which gives no token of its own."""
+        await check_credentials(self._store, auth)
+        return ""
 
     def _uses(self) -> list[ImageUse]:
         return [

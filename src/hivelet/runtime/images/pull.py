@@ -25,7 +25,7 @@ from hivelet.runtime.images.archive import read_images
 from hivelet.runtime.images.blobs import DirectoryBlobs
 from hivelet.runtime.images.platforms import Platform, host_platform, parse_platform
 from hivelet.runtime.images.records import ImageRecord
-from hivelet.runtime.images.references import Reference, parse_reference
+from hivelet.runtime.images.references import Reference, parse_reference, parse_registry
 from hivelet.runtime.images.store import ImageStore
 
 _TICK = 0.5
@@ -81,11 +81,13 @@ async def fetch_image(store: ImageStore, request: Pull, emit: Emit) -> ImageReco
         await asyncio.to_thread(shutil.rmtree, scratch)
 
 
-async def inspect_registry(reference: str, auth: RegistryAuth | None = None) -> RegistryImage:
+async def inspect_registry(
+    reference: str, auth: RegistryAuth | None = None, *, insecure: bool = False
+) -> RegistryImage:
     """What the registry says of an image, without fetching it."""
     parsed = parse_reference(reference).with_default_tag()
     async with _AuthFile(parsed, auth) as authfile:
-        flags = skopeo.build_flags(parsed, authfile=authfile)
+        flags = skopeo.build_flags(parsed, authfile=authfile, insecure=insecure)
         raw = await _inspect_raw(parsed, flags, with_credentials=auth is not None)
     manifest = _decode_manifest(raw)
     media_type = str(manifest.get("mediaType") or "")
@@ -100,6 +102,27 @@ async def inspect_registry(reference: str, auth: RegistryAuth | None = None) -> 
     return RegistryImage(
         media_type=media_type, digest=_digest_of(raw), size=len(raw), platforms=platforms
     )
+
+
+async def check_credentials(store: ImageStore, auth: RegistryAuth) -> None:
+    """Ask a registry whether it accepts a user's credentials.
+
+    Raises:
+        Unauthorized: it does not.
+        Unavailable: it can't be reached.
+    """
+    registry = parse_registry(auth.serveraddress)
+    scratch = await store.new_scratch("login")
+    try:
+        argv = skopeo.build_login(registry, auth.username, str(scratch / "auth.json"))
+        await run_command(argv, stdin=auth.password.encode())
+    except CommandFailed as error:
+        reference = Reference(domain=registry, path="")
+        raise skopeo.explain_failure(
+            reference, error.status, error.stderr, with_credentials=True
+        ) from error
+    finally:
+        await asyncio.to_thread(shutil.rmtree, scratch)
 
 
 class _Fetch:

@@ -146,6 +146,16 @@ def parse_any(text: str) -> Lookup:
     return Lookup(text=text, reference=reference, id_prefix=short[1] if short else "")
 
 
+def parse_registry(address: str) -> str:
+    """The registry that an address names: "" and Docker Hub's old addresses are `docker.io`."""
+    host = address.removeprefix("https://").removeprefix("http://").split("/")[0]
+    if host in {"", _LEGACY_DOMAIN, "registry-1.docker.io"}:
+        return DEFAULT_DOMAIN
+    if not _DOMAIN.fullmatch(host):
+        raise InvalidParameter(f"{address!r} is not a registry's address")
+    return host
+
+
 def parse_digest(text: str, *, within: str = "") -> tuple[str, str]:
     """Split a digest into algorithm and hexadecimal value, and check both."""
     algorithm, colon, value = text.partition(":")

@@ -19,6 +19,7 @@ from hivelet.runtime.images.references import Reference
 
 _LOCAL_REGISTRY = re.compile(r"(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d+)?")
 _LAST_WORDS = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
+_PREFIX = re.compile(r'^(?:Error parsing image name "[^"]*"|initializing source \S+): ')
 _DENIED = (
     "requested access to the resource is denied",
     "denied:",
@@ -87,6 +88,13 @@ def build_copy(
     return ["skopeo", *_policy(policy), *choice, "copy", *flags, source, f"dir:{target}"]
 
 
+def build_login(registry: str, username: str, authfile: str) -> list[str]:
+    """Check a user's password, which goes in on standard input, against a registry; `authfile` is written."""
+    reference = Reference(domain=registry, path="")
+    flags = build_flags(reference, authfile=authfile)
+    return ["skopeo", "login", *flags, "--username", username, "--password-stdin", registry]
+
+
 def build_auth(reference: Reference, auth: RegistryAuth) -> bytes:
     """A containers-auth.json(5) file with these credentials for the registry of `reference`.
 
@@ -110,7 +118,7 @@ def explain_failure(
 ) -> HiveletError:
     """The error that the user gets for skopeo's, in Docker's words where Docker has some."""
     found = _LAST_WORDS.findall(stderr)
-    words = found[-1].replace('\\"', '"') if found else stderr.strip()
+    words = _PREFIX.sub("", found[-1].replace('\\"', '"')) if found else stderr.strip()
     lower = words.lower()
     familiar = reference.familiar
     if status == 127:
