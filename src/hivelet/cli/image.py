@@ -51,10 +51,9 @@ def list_images(
     if options["digests"]:
         table = ("Repository", "Tag", "Digest", "ID", "CreatedSince", "Size")
         view = View(headers=IMAGES.headers, table=table)
-    quiet = options["quiet"]
-    if quiet:
-        rows = list({row["ID"]: row for row in rows}.values())
-    click.echo(render_list(view, rows, template=options["template"], quiet=quiet), nl=False)
+    click.echo(
+        render_list(view, rows, template=options["template"], quiet=options["quiet"]), nl=False
+    )
 
 
 @image.command("import")

@@ -169,6 +169,7 @@ def ps(
     known = [entry["ID"] for entry in found if entry is not None]
     if known:
         tasks = session.engine.tasks({**filters, "service": known})
+        show["no_trunc"] = show["no_trunc"] or show["quiet"]
         print_tasks(session, tasks, resolve=not no_resolve, **show)
     for ref, entry in zip(refs, found, strict=True):
         if entry is None:
@@ -189,9 +190,9 @@ def print_tasks(
     rows = task_rows(
         tasks,
         now=session.now(),
-        services={} if quiet else service_names(session, resolve=resolve),
+        services=service_names(session, resolve=resolve),
         nodes={} if quiet else node_names(session, resolve=resolve),
-        trunc=not (no_trunc or quiet),
+        trunc=not no_trunc,
         indent=template in {"", "table"} or template.startswith("table "),
     )
     click.echo(render_list(TASKS, rows, template=template, quiet=quiet), nl=False)

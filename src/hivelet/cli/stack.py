@@ -140,8 +140,8 @@ def services(
     check_stack_name(name)
     found = session.engine.services(_with_stack(filters, name), status=not quiet)
     if not found:
-        complain(f"Nothing found in stack: {name}")
-        return 0 if filters else 1
+        click.echo(f"Nothing found in stack: {name}", err=True)
+        return 0
     click.echo(render_list(SERVICES, service_rows(found), template=template, quiet=quiet), nl=False)
     return 0
 

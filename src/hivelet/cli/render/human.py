@@ -35,13 +35,13 @@ def _below_two_minutes(whole: int) -> str:
 
 
 def human_size(size: float) -> str:
-    """A size in powers of 1000 with four figures: `7.67MB`, `0B`."""
-    return _size(size, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"))
+    """A size in powers of 1000 with three figures: `7.67MB`, `0B`."""
+    return _size(size, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"), 3)
 
 
 def binary_size(size: float) -> str:
     """A size in powers of 1024 with four figures: `50MiB`."""
-    return _size(size, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"))
+    return _size(size, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 4)
 
 
 def parse_time(text: str) -> datetime | None:
@@ -77,9 +77,9 @@ def ellipsis(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _size(size: float, base: float, units: tuple[str, ...]) -> str:
+def _size(size: float, base: float, units: tuple[str, ...], figures: int) -> str:
     index = 0
     while size >= base and index < len(units) - 1:
         size /= base
         index += 1
-    return f"{float(f'{size:.4g}'):g}{units[index]}"
+    return f"{float(f'{size:.{figures}g}'):g}{units[index]}"

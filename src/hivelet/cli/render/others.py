@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.human import ago, ellipsis, human_duration, human_size, truncate_id
+from hivelet.cli.render.human import (
+    ago,
+    ellipsis,
+    go_time,
+    human_duration,
+    human_size,
+    parse_time,
+    truncate_id,
+)
 from hivelet.cli.render.listing import Row, View
 from hivelet.cli.render.services import natural_key
 
@@ -32,6 +40,7 @@ NETWORKS = View(
         "Name": "NAME",
         "Driver": "DRIVER",
         "Scope": "SCOPE",
+        "IPv4": "IPV4",
         "IPv6": "IPV6",
         "Internal": "INTERNAL",
         "Labels": "LABELS",
@@ -122,13 +131,19 @@ def network_rows(networks: Iterable[Json], *, trunc: bool) -> list[Row]:
             "Name": network["Name"],
             "Driver": network.get("Driver", ""),
             "Scope": network.get("Scope", ""),
+            "IPv4": str(network.get("EnableIPv4", True)).lower(),
             "IPv6": str(network.get("EnableIPv6", False)).lower(),
             "Internal": str(network.get("Internal", False)).lower(),
             "Labels": label_text(network.get("Labels")),
-            "CreatedAt": network.get("Created", ""),
+            "CreatedAt": _created(network.get("Created", "")),
         }
         for network in sorted(networks, key=lambda network: natural_key(network["Name"]))
     ]
+
+
+def _created(text: str) -> str:
+    moment = parse_time(text)
+    return go_time(moment) if moment else "0001-01-01 00:00:00 +0000 UTC"
 
 
 def file_object_rows(entries: Iterable[Json], *, now: datetime) -> list[Row]:
@@ -225,24 +240,35 @@ def _container_image(container: Json, *, trunc: bool) -> str:
 
 
 def container_ports(ports: Iterable[Json]) -> str:
-    """Ports of one container as `docker ps` words them; ranges are not joined."""
-    ordered = sorted(
+    """Ports of one container as `docker ps` words them: neighbours joined, ports with another number outside last."""
+    groups: dict[tuple[str, str], list[list[int]]] = {}
+    mapped: list[str] = []
+    for port in sorted(
         ports,
-        key=lambda port: (
-            port.get("PrivatePort", 0),
-            port.get("IP", ""),
-            port.get("PublicPort", 0),
-        ),
-    )
-    texts: list[str] = []
-    for port in ordered:
-        inner = f"{port.get('PrivatePort', 0)}/{port.get('Type', 'tcp')}"
-        if port.get("PublicPort"):
-            host = port.get("IP", "")
-            host = f"[{host}]" if ":" in host else host
-            inner = f"{host}:{port['PublicPort']}->{inner}"
-        texts.append(inner)
-    return ", ".join(texts)
+        key=lambda port: (port.get("PrivatePort", 0), port.get("IP", ""), port.get("Type", "")),
+    ):
+        inner, outer = port.get("PrivatePort", 0), port.get("PublicPort", 0)
+        host, protocol = port.get("IP", ""), port.get("Type", "tcp")
+        if host and outer != inner:
+            mapped.append(f"{_host_port(host, str(outer))}->{inner}/{protocol}")
+            continue
+        spans = groups.setdefault((host, protocol), [])
+        if spans and inner - spans[-1][1] <= 1:
+            spans[-1][1] = inner
+        else:
+            spans.append([inner, inner])
+    joined = [_span_text(key, span) for key, spans in groups.items() for span in spans]
+    return ", ".join([*joined, *mapped])
+
+
+def _span_text(key: tuple[str, str], span: list[int]) -> str:
+    host, protocol = key
+    text = str(span[0]) if span[0] == span[1] else f"{span[0]}-{span[1]}"
+    return f"{_host_port(host, text)}->{text}/{protocol}" if host else f"{text}/{protocol}"
+
+
+def _host_port(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def label_text(labels: dict[str, str] | None) -> str:
