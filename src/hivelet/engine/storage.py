@@ -43,7 +43,9 @@ class Storage:
     async def prepare(self, record: Record) -> list[MountPoint]:
         """Mount the root file system and make the volumes; idempotent. The answer is what is mounted where."""
         rootfs = self._snapshots.path(record.id)
-        if not self._snapshots.mounted(record.id):
+        if self._snapshots.prepared(record.id):
+            self._snapshots.mount(record.id)  # after a reboot; its image may be gone by now
+        else:
             image = await self._images.resolve(record.container.image_id)
             rootfs = self._snapshots.prepare(record.id, self._images.layers_of(image))
         if record.container.mounts:
@@ -83,7 +85,8 @@ class Storage:
     async def release(self, container_id: str) -> None:
         """Unmount; what the container wrote stays."""
         if container_id in self._snapshots.known():
-            self._snapshots.unmount(container_id)
+            # The kernel writes the disk's unwritten data before it lets go.
+            await asyncio.to_thread(self._snapshots.unmount, container_id)
 
     async def remove(self, record: Record, *, volumes: bool) -> None:
         """Delete what the container wrote and, with `volumes`, the volumes that were made for it alone."""

@@ -36,7 +36,7 @@ Public face (all `async` methods are safe for concurrent use; everything else is
     snapshots.Snapshots(root: Path, layers: Path)            # layers is <image root>/layers; all methods block
       prepare(container_id, layers: Sequence[str]) -> Path   # make and mount; idempotent; about a millisecond
       mount(container_id) -> Path                            # mount again what was prepared, no image needed
-      path(id) / upper(id) -> Path;  mounted(id) -> bool;  known() -> set[str];  layers_in_use() -> set[str]
+      path(id) / upper(id) -> Path;  prepared(id) / mounted(id) -> bool;  known() -> set[str];  layers_in_use() -> set[str]
       unmount(id);  remove(id);  adopt(known_ids) -> set[str]           # sweeps the unknown, returns the mounted
 
     users.find_user(rootfs: Path, spec: str, group_add=()) -> ResolvedUser(uid, gid, additional_gids, name, home)

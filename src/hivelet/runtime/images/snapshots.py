@@ -3,8 +3,9 @@
 Under `<root>/<container id>/` are `upper` (what the container wrote), `work` (overlayfs's), `merged` (the mount) and `lower`
 (which layers, so that a mount can be made again after a reboot without asking the image store).
 
-What always holds: a mount outlives this process; `remove` and `sweep` are the only ones that delete what a container wrote.
-All methods are quick and block for less than a millisecond or two, except `remove` and `sweep`, which delete files.
+What always holds: a mount outlives this process; `remove` and `adopt` alone delete what a container wrote.
+`prepare` and `mount` take about a millisecond. `unmount`, `remove` and `adopt` belong in a thread: the kernel writes all unwritten
+data of the disk below before it lets go of an overlay, and files take time to delete.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Snapshots:
             layers: directory names from `ImageStore.layers_of`, the base first.
         """
         directory = self._directory(container_id)
-        if not (directory / "lower").exists():
+        if not self.prepared(container_id):
             self._paths_of(container_id, layers)
             for name in ("upper", "work", "merged"):
                 (directory / name).mkdir(parents=True, exist_ok=True)
@@ -75,6 +76,10 @@ class Snapshots:
         lower = self._paths_of(container_id, self._lower(container_id))[::-1]
         mount_overlay(target, lower or [self._empty()], directory / "upper", directory / "work")
         return target
+
+    def prepared(self, container_id: str) -> bool:
+        """Whether `mount` can mount a container's file system without asking for its image."""
+        return (self._directory(container_id) / "lower").exists()
 
     def mounted(self, container_id: str) -> bool:
         """Whether a container's file system is mounted."""
