@@ -1,6 +1,6 @@
 #!/bin/bash
-# Starts RabbitMQ as its own user, whatever the image's user is, and passes SIGTERM on by `exec`.
-# Understands RABBITMQ_DEFAULT_USER, _PASS and _VHOST, as the official image does.
+# Starts RabbitMQ as its own user, with a data folder it may write to and no more open files than it can use.
+# RABBITMQ_DEFAULT_USER, _PASS and _VHOST are read by the server itself.
 set -euo pipefail
 
 if [[ "${1:-}" == rabbitmq* && "$(id -u)" == 0 ]]; then
@@ -18,15 +18,6 @@ if [[ "${1:-}" == rabbitmq-server ]]; then
     if [[ "$open_files" == unlimited || "$open_files" -gt 65536 ]]; then
         ulimit -n 65536
     fi
-    # The node's own settings come last: they win over those in conf.d.
-    settings=/var/lib/rabbitmq/.from-environment.conf
-    : > "$settings"
-    for name in user pass vhost; do
-        variable="RABBITMQ_DEFAULT_${name^^}"
-        if [[ -n "${!variable:-}" ]]; then
-            printf 'default_%s = %s\n' "$name" "${!variable}" >> "$settings"
-        fi
-    done
 fi
 
 exec "$@"

@@ -41,8 +41,13 @@ def ask_worker(text: str, *, seconds: float, patience: float) -> dict[str, Any]:
         NoWorkerAnswered: it was, but `patience` seconds brought no result.
     """
     try:
-        # An expired task is dropped by the worker that meets it: nobody waits for it any more.
-        pending = label.apply_async((text, seconds), expires=patience * 2)
+        # Not from Celery's pool: on a pooled connection whose broker has died since, declaring the reply queue is
+        # retried without end.
+        with app.connection_for_write() as connection:
+            # An expired task is dropped by the worker that meets it: nobody waits for it any more.
+            pending = label.apply_async(
+                (text, seconds), expires=patience * 2, connection=connection
+            )
         answer = _collect(pending, patience)
     except BROKER_ERRORS as error:
         raise BrokerUnreachable(_story(error)) from error

@@ -7,6 +7,7 @@ connection that is between two requests is closed; one that is in a request is t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import socket
@@ -19,6 +20,9 @@ from django.core.servers.basehttp import WSGIRequestHandler, WSGIServer
 
 # Docker sends SIGKILL 10 s after SIGTERM; the answers must be out before.
 DRAIN_SECONDS = 8.0
+# How long a new connection may take to send its first request while draining; a client whose connection was
+# completed has long sent it, while browsers open spare ones that never will.
+FIRST_REQUEST_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ class DrainingRequestHandler(WSGIRequestHandler):
 
     def parse_request(self) -> bool:
         """A request line came in: the connection is busy from here on."""
-        self.server.idle.discard(self.connection)
+        self.server.forget_quiet(self.connection)
         return super().parse_request()
 
     def handle_one_request(self) -> None:
@@ -52,7 +56,9 @@ class DrainingServer(WSGIServer):
 
     def __init__(self, address: tuple[str, int], _handler: type, **options: Any) -> None:
         self.draining = False
+        # Connections between two requests, and those before their first.
         self.idle: set[socket.socket] = set()
+        self.fresh: set[socket.socket] = set()
         self._connections = 0
         self._all_closed = threading.Condition()
         super().__init__(address, DrainingRequestHandler, **options)
@@ -89,15 +95,22 @@ class DrainingServer(WSGIServer):
         finally:
             signal.signal(signal.SIGTERM, previous)
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Count the connection from its acceptance on, before its thread runs."""
+    def get_request(self) -> Any:
+        """Accept a connection, and count it from here on; its end is always `close_request`."""
+        accepted = super().get_request()
         with self._all_closed:
             self._connections += 1
-        super().process_request(request, client_address)
+        self.fresh.add(accepted[0])
+        return accepted
+
+    def forget_quiet(self, connection: socket.socket) -> None:
+        """Something came in on `connection`, or it is closed."""
+        self.idle.discard(connection)
+        self.fresh.discard(connection)
 
     def close_request(self, request: Any) -> None:
         """The connection's end, whatever became of it."""
-        self.idle.discard(request)
+        self.forget_quiet(request)
         super().close_request(request)
         with self._all_closed:
             self._connections -= 1
@@ -118,12 +131,22 @@ class DrainingServer(WSGIServer):
         while not self._backlog_empty:
             self.handle_request()
         self.socket.close()
-        for connection in tuple(self.idle):
-            try:
-                connection.shutdown(socket.SHUT_RD)
-            except OSError:  # closed by its client or its thread meanwhile
-                self.idle.discard(connection)
-        with self._all_closed:
-            finished = self._all_closed.wait_for(lambda: self._connections == 0, DRAIN_SECONDS)
+        _end_input(self.idle)
+        finished = self._closed_within(FIRST_REQUEST_SECONDS)
+        if not finished:
+            _end_input(self.idle | self.fresh)
+            finished = self._closed_within(DRAIN_SECONDS - FIRST_REQUEST_SECONDS)
         if not finished:
             logger.warning("left with %d connections still open", self._connections)
+
+    def _closed_within(self, seconds: float) -> bool:
+        with self._all_closed:
+            return self._all_closed.wait_for(lambda: self._connections == 0, seconds)
+
+
+def _end_input(connections: set[socket.socket]) -> None:
+    """Wake the threads that wait for a request: they read the end of the stream, and close."""
+    for connection in tuple(connections):
+        # An OSError: closed by its client or its thread meanwhile.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)

@@ -32,6 +32,8 @@ CELERY_RESULT_EXPIRES = 60
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# RabbitMQ hands out again what a worker was on when their connection broke; it must not be done twice at once.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 
 # A caller learns that the broker took the task, instead of writing into a connection that is gone.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
