@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import docker
@@ -24,6 +25,23 @@ POLL = 0.02
 PATIENCE = 180.0
 # `sleep` as process 1 ignores SIGTERM; SIGKILL spares both engines the ten seconds of grace when a run is cleaned up.
 QUICK_END = ("--stop-signal", "SIGKILL")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Memory of so many processes, in MiB."""
+
+    processes: int = 0
+    pss: float = 0.0
+    rss: float = 0.0
+
+    def plus(self, rollup: str) -> Usage:
+        """With one more, from its smaps_rollup."""
+        kib = {
+            key: int(value.split()[0])
+            for key, _, value in (line.partition(":") for line in rollup.splitlines()[1:])
+        }
+        return Usage(self.processes + 1, self.pss + kib["Pss"] / 1024, self.rss + kib["Rss"] / 1024)
 
 
 class Engine:
@@ -140,20 +158,14 @@ class Engine:
             ),
         )
 
-    def overhead(self) -> dict[str, tuple[int, float]]:
-        """Number and MiB of memory (PSS) by program, of all that runs on the machine and is not in a container."""
+    def overhead(self) -> dict[str, Usage]:
+        """By program: what runs on the machine and is not in a container."""
         outer = os.readlink(self.machine.proc / "1/ns/pid")
-        found: dict[str, tuple[int, float]] = {}
+        found: dict[str, Usage] = {}
         for _, folder in self.machine.processes():
-            if os.readlink(folder / "ns/pid") != outer:
-                continue
-            rollup = (folder / "smaps_rollup").read_text()
-            kib = next(
-                int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")
-            )
-            name = (folder / "comm").read_text().strip()
-            number, mib = found.get(name, (0, 0.0))
-            found[name] = (number + 1, mib + kib / 1024)
+            if os.readlink(folder / "ns/pid") == outer:
+                name = (folder / "comm").read_text().strip()
+                found[name] = found.get(name, Usage()).plus((folder / "smaps_rollup").read_text())
         return found
 
 

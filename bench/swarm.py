@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import engines, table
-from bench.engines import Engine
+from bench.engines import Engine, Usage
 from bench.table import Goal, Row
 
 HEADINGS = {"docker": "Docker Swarm 20.10", "hivelet": "hivelet"}
@@ -32,7 +32,10 @@ ROWS = {
     "scale": Row("scale 30 → 60", "s", TENFOLD),
     "kill": Row("SIGKILL → replacement running, defaults", "s", PROMPT),
     "kill0": Row("the same with restart delay 0", "s", PROMPT),
-    "memory": Row("memory of all but the application, 70 tasks", "MiB", Goal("a fifth", factor=5)),
+    "memory": Row(
+        "memory (PSS) of all but the application, 70 tasks", "MiB", Goal("a fifth", factor=5)
+    ),
+    "rss": Row("the same as RSS", "MiB", Goal("a fifth", factor=5)),
 }
 
 
@@ -42,7 +45,7 @@ class Bench:
     def __init__(self, rows: dict[str, Row], say: Callable[[str], None]) -> None:
         self.rows = rows
         self.say = say
-        self.programs: dict[str, dict[str, tuple[int, float]]] = {}
+        self.programs: dict[str, dict[str, Usage]] = {}
 
     def note(self, key: str, engine: Engine, value: float) -> None:
         """Keep a figure, and show it while the rest is still running."""
@@ -68,7 +71,9 @@ class Bench:
         if "memory" in wanted:
             engine.create("more", 10)
             self.programs[engine.name] = engine.overhead()
-            self.note("memory", engine, sum(mib for _, mib in self.programs[engine.name].values()))
+            usages = self.programs[engine.name].values()
+            self.note("memory", engine, sum(usage.pss for usage in usages))
+            self.note("rss", engine, sum(usage.rss for usage in usages))
             engine.remove("more")
         engine.remove("many")
 
@@ -126,15 +131,19 @@ def main() -> None:
     options = arguments()
     only = set(options.only or ())
     names = [name for name in MAKERS if not only & MAKERS.keys() or name in only]
-    keys = [key for key in ROWS if not only & ROWS.keys() or key in only]
+    keys = [
+        key
+        for key in ROWS
+        if not only & ROWS.keys() or key in only or (key == "rss" and "memory" in only)
+    ]
     bench = measure(names, keys, options.runs)
     print(table.render(list(bench.rows.values()), HEADINGS))
     for name, programs in bench.programs.items():
-        parts = sorted(programs.items(), key=lambda item: -item[1][1])
-        print(
-            f"\nmemory on {HEADINGS[name]}: "
-            + ", ".join(f"{n} × {comm} {mib:.0f} MiB" for comm, (n, mib) in parts)
+        parts = sorted(programs.items(), key=lambda item: -item[1].pss)
+        words = ", ".join(
+            f"{usage.processes} × {comm} {usage.pss:.0f} MiB" for comm, usage in parts
         )
+        print(f"\nPSS on {HEADINGS[name]}: {words}")
     if options.json:
         samples = {key: row.samples for key, row in bench.rows.items()}
         options.json.write_text(

@@ -47,7 +47,7 @@ def machine() -> Iterator[Machine]:
 
 
 @pytest.fixture
-def hiveletd(machine: Machine) -> Iterator[Hiveletd]:
+def hiveletd(machine: Machine) -> Iterator[Daemon]:
     """A running daemon; a test may stop, kill and restart it."""
     daemon = ENGINE(machine)
     daemon.start()
@@ -57,19 +57,19 @@ def hiveletd(machine: Machine) -> Iterator[Hiveletd]:
 
 
 @pytest.fixture
-def docker(machine: Machine, hiveletd: Hiveletd) -> Cli:
+def docker(machine: Machine, hiveletd: Daemon) -> Cli:
     """Debian's docker command line: the unmodified one that is always there."""
     return make_cli("docker-20", hiveletd.host, machine.dir)
 
 
 @pytest.fixture
-def hivelet_cli(machine: Machine, hiveletd: Hiveletd) -> Cli:
+def hivelet_cli(machine: Machine, hiveletd: Daemon) -> Cli:
     """The hivelet command line."""
     return make_cli("hivelet", hiveletd.host, machine.dir)
 
 
 @pytest.fixture
-def swarm(machine: Machine, hiveletd: Hiveletd, docker: Cli) -> Swarm:
+def swarm(machine: Machine, hiveletd: Daemon, docker: Cli) -> Swarm:
     """A swarm of one node with the images bb:latest and web:latest."""
     import_busybox(docker, machine.dir)
     docker("swarm", "init")

@@ -49,7 +49,8 @@ def label(swarm: Swarm, text: str, seconds: float = 0) -> dict[str, object]:
 def received(swarm: Swarm, container: str) -> int:
     """How many tasks a worker has taken on, from its log."""
     with swarm.api() as api:
-        return api.logs(container).decode(errors="replace").count("received")
+        said: bytes = api.logs(container)
+    return said.count(b"received")
 
 
 def test_the_page_is_balanced_and_sees_its_clients(myapp: Swarm) -> None:

@@ -41,7 +41,8 @@ def test_the_seeds_commands(name: str, reference: Swarm, tmp_path: Path) -> None
     machine = reference.machine
     cli = make_cli(name, reference.daemon.host, machine.dir)
     swarm = Swarm(machine, reference.daemon, cli)
-    compose = shutil.copy(COMPOSE, tmp_path / "docker-compose.yml")
+    compose = tmp_path / "docker-compose.yml"
+    shutil.copy(COMPOSE, compose)
     before = machine.traces()
     begin(cli)
     deploy(cli, swarm, tmp_path)
@@ -113,13 +114,13 @@ def look(cli: Cli, swarm: Swarm) -> None:
     assert {id_[:12] for id_ in swarm.container_ids("myapp_web")} == set(answered)
 
 
-def scale(cli: Cli, swarm: Swarm, compose: str) -> None:
+def scale(cli: Cli, swarm: Swarm, compose: Path) -> None:
     """Replicas 3 → 5 in the file, deployed again: the old tasks stay."""
     old = swarm.task_ids("myapp_web")
     others = {name: swarm.task_ids(name) for name in ("myapp_rabbit", "myapp_celery-worker")}
-    text = Path(compose).read_text()
-    Path(compose).write_text(text.replace("replicas: 3", "replicas: 5"))
-    cli("stack", "deploy", "-c", compose, "myapp", timeout=120)
+    text = compose.read_text()
+    compose.write_text(text.replace("replicas: 3", "replicas: 5"))
+    cli("stack", "deploy", "-c", str(compose), "myapp", timeout=120)
     swarm.until_running("myapp_web", 5)
     assert old < swarm.task_ids("myapp_web")
     assert {name: swarm.task_ids(name) for name in others} == others

@@ -77,14 +77,18 @@ class Daemon:
 
     def _await_ready(self, channel: socket.socket) -> None:
         assert self.process is not None
-        ended = os.pidfd_open(self.process.popen.pid)
+        ended: int = os.pidfd_open(self.process.popen.pid)
         limit = time.monotonic() + self.patience
         try:
             while time.monotonic() < limit:
-                ready, _, _ = select.select([channel, ended], [], [], limit - time.monotonic())
-                if channel in ready and "READY=1" in channel.recv(4096).decode().split("\n"):
+                ready, _, _ = select.select(
+                    [channel.fileno(), ended], [], [], limit - time.monotonic()
+                )
+                if channel.fileno() in ready and "READY=1" in channel.recv(4096).decode().split(
+                    "\n"
+                ):
                     return
-                if ended in ready and channel not in ready:
+                if ended in ready and channel.fileno() not in ready:
                     raise AssertionError(
                         f"{self.name} ended before it was ready\n{self.log_tail()}"
                     )

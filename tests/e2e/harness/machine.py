@@ -251,7 +251,7 @@ class Machine:
         raise ProcessLookupError(inner)
 
     def cgroups(self) -> list[Path]:
-        """What exists under the machine's cgroup parent in any hierarchy, deepest first."""
+        """The machine's cgroup parent, and all below it, in every hierarchy; deepest first."""
         roots = [CGROUPS, *(path for path in CGROUPS.iterdir() if path.is_dir())]
         found: list[Path] = []
         for root in roots:

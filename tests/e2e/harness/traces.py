@@ -76,7 +76,10 @@ def take_traces(machine: Machine) -> Traces:
         links=frozenset(link["ifname"] for link in links),
         rules=_rules(machine),
         mounts=frozenset(line.split()[4] for line in mounts if " - nsfs " not in line),
-        cgroups=frozenset(str(path) for path in machine.cgroups()),
+        # A daemon may keep its own parent for as long as it lives.
+        cgroups=frozenset(
+            str(path) for path in machine.cgroups() if path.name != machine.cgroup_parent
+        ),
         processes=frozenset(processes),
         namespaces=_namespaces(machine),
     )
