@@ -67,6 +67,11 @@ class Store:
         return self._version
 
     @property
+    def oldest_version(self) -> int:
+        """The version that a watch can still be resumed from."""
+        return self._watchers.oldest
+
+    @property
     def clock(self) -> Clock:
         """The clock that stamps what is written."""
         return self._clock
@@ -84,6 +89,20 @@ class Store:
             self._tables[type(obj)].put(obj)
         self._version = saved.version
         self._watchers.reset(saved.version)
+
+    async def wipe(self) -> None:
+        """Forget everything, for good: the swarm is left. Watchers hear of it; the version goes on."""
+        events = tuple(
+            Event(Action.REMOVE, obj, obj) for kind in reversed(KINDS) for obj in self._tables[kind]
+        )
+        if not events:
+            return
+        for event in events:
+            self._tables[type(event.obj)].drop(event.obj.id)
+        self._version += 1
+        self._watchers.publish(Commit(self._version, events))
+        self._keep(self._version, events)
+        await self.durable(self._version)
 
     async def close(self) -> None:
         """Write out what is left, and let go of the journal."""

@@ -150,6 +150,11 @@ class Watchers:
         self._history: deque[Commit] = deque(maxlen=HISTORY)
         self._oldest = 0
 
+    @property
+    def oldest(self) -> int:
+        """The version that a new watcher can be resumed from."""
+        return self._oldest
+
     def reset(self, version: int) -> None:
         """Start from a freshly loaded state: nothing before `version` can be resumed from."""
         self._history.clear()

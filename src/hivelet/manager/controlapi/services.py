@@ -1,0 +1,181 @@
+"""Services and their tasks, as users write and read them.
+
+Writes: a service's `spec`, `previous_spec`, their versions, `pending_delete`; `update_status` is reset by every update, and set by
+a manual rollback. What is being removed is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+
+from hivelet.manager.controlapi.conflicts import (
+    check_ingress,
+    check_ports,
+    check_references,
+    resolve_networks,
+)
+from hivelet.manager.controlapi.door import Door, at_version, require_swarm
+from hivelet.manager.controlapi.rpc import failed_precondition, unimplemented
+from hivelet.manager.controlapi.validate import mode_name, validate_service
+from hivelet.objects.common import ServiceId, Version
+from hivelet.objects.dirty import is_task_dirty
+from hivelet.objects.service import Service, ServiceSpec, UpdateStatus
+from hivelet.objects.swarm import ServiceCreated, ServiceUpdate
+from hivelet.objects.task import Task
+from hivelet.store.events import Action
+from hivelet.store.query import find_one
+from hivelet.store.tx import Tx
+from hivelet.store.view import View
+
+
+class ServicesApi(Door):
+    """Behind the API's `ServicesBackend`."""
+
+    async def list_services(self) -> Sequence[Service]:
+        """All services that are not being removed."""
+        return self._read(_shown)
+
+    async def get_service(self, ref: str) -> Service:
+        """One service."""
+        return self._read(lambda view: find_service(view, ref))
+
+    async def create_service(
+        self,
+        spec: ServiceSpec,
+        *,
+        registry_auth: str = "",
+    ) -> ServiceCreated:
+        """Validate and store a new service."""
+        validate_service(spec)
+
+        def change(tx: Tx) -> Service:
+            resolved = resolve_networks(tx, spec)
+            _check_against_cluster(tx, resolved)
+            return tx.create(Service(id=ServiceId(""), spec=resolved))
+
+        made = await self._write(change)
+        return ServiceCreated(id=made.id)
+
+    async def update_service(
+        self, ref: str, version: int, spec: ServiceSpec, update: ServiceUpdate
+    ) -> Sequence[str]:
+        """Write a service's spec, or put the previous one back; the answer is the warnings."""
+        if update.rollback != "previous":
+            validate_service(spec)
+
+        def change(tx: Tx) -> None:
+            service = find_service(tx, ref)
+            held = service.replaced(meta=at_version(service, version))
+            if update.rollback == "previous":
+                tx.update(_rolled_back(held, tx))
+            else:
+                tx.update(_updated(held, resolve_networks(tx, spec), tx))
+
+        await self._write(change)
+        return ()
+
+    async def remove_service(self, ref: str) -> None:
+        """Mark a service for removal; it is gone for every reader from now on."""
+
+        def change(tx: Tx) -> None:
+            tx.update(find_service(tx, ref).replaced(pending_delete=True))
+
+        await self._write(change)
+
+    async def list_tasks(self, services: Collection[ServiceId] | None = None) -> Sequence[Task]:
+        """All tasks, or those of some services."""
+        if services is None:
+            return self._read(lambda view: list(view.all(Task)))
+        return self._read(
+            lambda view: [task for id_ in services for task in view.tasks_of_service(id_)]
+        )
+
+    async def get_task(self, ref: str) -> Task:
+        """One task."""
+        return self._read(lambda view: find_one("task", ref, view.all(Task), lambda t: t.id))
+
+    async def up_to_date(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """Those that match their service's present spec."""
+
+        def read(view: View) -> list[Task]:
+            return [
+                task
+                for task in tasks
+                if (service := view.service(task.service_id)) is not None
+                and not is_task_dirty(service, task)
+            ]
+
+        return self._read(read)
+
+    async def watch_tasks(self, services: Collection[ServiceId]) -> AsyncIterator[Task]:
+        """Each task of these services as it is now, then again whenever its status changes."""
+        wanted = set(services)
+        with self._store.watch((Task,)) as watcher:
+            for task in await self.list_tasks(services):
+                yield task
+            async for batch in watcher:
+                for event in batch.events:
+                    changed = event.obj
+                    if (
+                        isinstance(changed, Task)
+                        and changed.service_id in wanted
+                        and event.action is not Action.REMOVE
+                    ):
+                        yield changed
+
+
+def find_service(view: View, ref: str) -> Service:
+    """The service that `ref` means.
+
+    Raises:
+        NotFound, InvalidParameter: in dockerd's words.
+    """
+    require_swarm(view)
+    return find_one("service", ref, _shown(view), lambda service: service.spec.name)
+
+
+def _shown(view: View) -> list[Service]:
+    return [service for service in view.all(Service) if not service.pending_delete]
+
+
+def _check_against_cluster(view: View, spec: ServiceSpec, own_id: str = "") -> None:
+    check_ports(view, spec, own_id)
+    check_references(view, spec)
+    check_ingress(view, spec)
+
+
+def _updated(service: Service, spec: ServiceSpec, tx: Tx) -> Service:
+    before = service.spec
+    if mode_name(before.mode) != mode_name(spec.mode):
+        raise unimplemented("service mode change is not allowed")
+    if before.name != spec.name:
+        raise unimplemented("renaming services is not supported")
+    if (
+        (spec.networks or before.networks)
+        and spec.networks != before.networks
+        and spec.task_template.networks == before.task_template.networks
+    ):
+        raise unimplemented("networks must be migrated to TaskSpec before being changed")
+    _check_against_cluster(tx, spec, service.id)
+    return service.replaced(
+        spec=spec,
+        spec_version=Version(index=tx.version),
+        previous_spec=before,
+        previous_spec_version=service.spec_version,
+        update_status=None,
+    )
+
+
+def _rolled_back(service: Service, tx: Tx) -> Service:
+    if service.previous_spec is None:
+        raise failed_precondition(f"service {service.id} does not have a previous spec")
+    check_ports(tx, service.previous_spec, service.id)
+    return service.replaced(
+        spec=service.previous_spec,
+        spec_version=service.previous_spec_version or Version(index=tx.version),
+        previous_spec=service.spec,
+        previous_spec_version=service.spec_version,
+        update_status=UpdateStatus(
+            state="rollback_started", started_at=tx.now, message="manually requested rollback"
+        ),
+    )
