@@ -1,0 +1,331 @@
+"""A node's engine in memory behind the API: what a test puts in is what it has; nothing runs.
+
+For tests of the API and of clients.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from hivelet.convert.lookup import find
+from hivelet.errors import Conflict, NotFound, System, Unauthorized
+from hivelet.kit.ids import new_hex_id
+from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.engine import (
+    Container,
+    ContainerStats,
+    DiskUsage,
+    EndpointSettings,
+    EngineInfo,
+    EngineVersion,
+    ExitResult,
+    NetworkContainer,
+    NodeNetwork,
+    ProcessTable,
+)
+from hivelet.objects.event import Event
+from hivelet.objects.image import (
+    Image,
+    ImageHistory,
+    ImageImport,
+    ImageProgress,
+    ImagePrune,
+    ImageRemoval,
+    RegistryAuth,
+    RegistryImage,
+)
+from hivelet.objects.log import LogOptions, LogRecord
+from hivelet.objects.network import NetworkSpec
+from hivelet.objects.volume import Volume, VolumeRequest
+
+
+class FakeEngine:
+    """An `EngineBackend` in memory. `calls` remembers what was done to containers; `registry` what it would answer."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+        self.containers: dict[str, Container] = {}
+        self.images: dict[str, Image] = {}
+        self.networks: dict[str, NodeNetwork] = {}
+        self.attached: dict[str, dict[str, NetworkContainer]] = {}
+        self.volumes: dict[str, Volume] = {}
+        self.logs: dict[str, list[LogRecord]] = {}
+        self.registry: dict[str, RegistryImage] = {}
+        self.credentials: dict[str, str] = {}
+        self.history: list[Event] = []
+        self.received: list[bytes] = []
+        self.calls: list[tuple[object, ...]] = []
+        self.exits: dict[str, ExitResult] = {}
+        self.follow_forever = asyncio.Event()
+        self.closed_streams = 0
+
+    # -- containers
+
+    async def list_containers(self, *, size: bool = False) -> Sequence[Container]:
+        """All containers."""
+        return [self._sized(container, size) for container in self.containers.values()]
+
+    async def get_container(self, ref: str, *, size: bool = False) -> Container:
+        """One container."""
+        try:
+            found = find(ref, self.containers.values(), lambda c: (c.id, c.name), noun="container")
+        except NotFound as error:
+            raise NotFound(f"No such container: {ref}") from error
+        return self._sized(found, size)
+
+    async def start_container(self, ref: str) -> bool:
+        """True unless it runs."""
+        self.calls.append(("start", ref))
+        return not (await self.get_container(ref)).state.running
+
+    async def stop_container(self, ref: str, *, timeout: int | None, signal: str = "") -> bool:
+        """True where it runs."""
+        self.calls.append(("stop", ref, timeout, signal))
+        return (await self.get_container(ref)).state.running
+
+    async def restart_container(self, ref: str, *, timeout: int | None, signal: str = "") -> None:
+        """Only remembered."""
+        self.calls.append(("restart", (await self.get_container(ref)).id, timeout, signal))
+
+    async def kill_container(self, ref: str, signal: str) -> None:
+        """Only remembered."""
+        self.calls.append(("kill", (await self.get_container(ref)).id, signal))
+
+    async def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
+        """Forget it, a running one only by force."""
+        container = await self.get_container(ref)
+        if container.state.running and not force:
+            raise Conflict(f"You cannot remove a running container {container.id}.")
+        self.calls.append(("remove", container.id, force, volumes))
+        del self.containers[container.id]
+
+    async def wait_container(self, ref: str, condition: str) -> AsyncIterator[ExitResult | None]:
+        """What `exits` has for it."""
+        container = await self.get_container(ref)
+        yield None
+        yield self.exits.get(container.id, ExitResult())
+
+    async def container_logs(self, ref: str, options: LogOptions) -> AsyncIterator[LogRecord]:
+        """What `logs` has for it; a follower then waits for `follow_forever`."""
+        container = await self.get_container(ref)
+        try:
+            for record in self.logs.get(container.id, []):
+                yield record
+            if options.follow:
+                await self.follow_forever.wait()
+        finally:
+            self.closed_streams += 1
+
+    async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
+        """One process."""
+        await self.get_container(ref)
+        return ProcessTable(titles=["PID", "CMD"], processes=[["1", ps_args]])
+
+    async def container_stats(self, ref: str, *, stream: bool) -> AsyncIterator[ContainerStats]:
+        """Readings a second apart, three at most."""
+        await self.get_container(ref)
+        for number in range(3 if stream else 1):
+            yield ContainerStats(
+                read=self.moment + timedelta(seconds=number), cpu_total=number * 10**9
+            )
+
+    async def prune_containers(self, refs: Sequence[str]) -> tuple[Sequence[ContainerId], int]:
+        """Forget them."""
+        gone = [self.containers.pop(ref).id for ref in refs]
+        return gone, 0
+
+    # -- images
+
+    async def list_images(self) -> Sequence[Image]:
+        """All images."""
+        return list(self.images.values())
+
+    async def get_image(self, ref: str) -> Image:
+        """By id or tag."""
+        for image in self.images.values():
+            if image.id == ref or ref in image.repo_tags or f"{ref}:latest" in image.repo_tags:
+                return image
+        raise NotFound(f"No such image: {ref}")
+
+    async def image_history(self, ref: str) -> Sequence[ImageHistory]:
+        """One step."""
+        image = await self.get_image(ref)
+        return [ImageHistory(id=image.id, created=image.created, size=image.size)]
+
+    async def pull_image(
+        self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None
+    ) -> AsyncIterator[ImageProgress]:
+        """Two words where the registry has it; the error comes first or, for "broken…", in the middle."""
+        self.calls.append(("pull", reference, platform, auth))
+        if reference.startswith("broken"):
+            yield ImageProgress(status="Pulling fs layer", id="abc")
+            raise System("the connection to the registry broke")
+        if reference not in self.registry:
+            raise NotFound(f"pull access denied for {reference}")
+        yield ImageProgress(status="Downloading", id="abc", current=1, total=2)
+        yield ImageProgress(status=f"Status: Downloaded newer image for {reference}")
+
+    async def import_image(self, archive: AsyncIterator[bytes], request: ImageImport) -> str:
+        """Keep the bytes in `received` and an image of that name."""
+        self.received.append(b"".join([chunk async for chunk in archive]))
+        image = Image(
+            id=f"sha256:{new_hex_id()}", repo_tags=[request.reference], created=self.moment
+        )
+        self.images[image.id] = image
+        return image.id
+
+    async def load_images(self, archive: AsyncIterator[bytes]) -> AsyncIterator[str]:
+        """Keep the bytes in `received`."""
+        self.received.append(b"".join([chunk async for chunk in archive]))
+        yield "loaded:latest"
+
+    async def save_images(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
+        """Each name as a chunk."""
+        for ref in refs:
+            yield (await self.get_image(ref)).id.encode()
+
+    async def tag_image(self, ref: str, target: str) -> None:
+        """Add the tag."""
+        image = await self.get_image(ref)
+        self.images[image.id] = image.replaced(repo_tags=[*image.repo_tags, target])
+
+    async def remove_image(self, ref: str, *, force: bool, prune: bool) -> Sequence[ImageRemoval]:
+        """Forget it."""
+        image = await self.get_image(ref)
+        del self.images[image.id]
+        return [ImageRemoval(untagged=ref), ImageRemoval(deleted=image.id)]
+
+    async def prune_images(self, refs: Sequence[str]) -> ImagePrune:
+        """Forget them."""
+        gone = [self.images.pop(ref) for ref in refs]
+        return ImagePrune(removals=[ImageRemoval(deleted=image.id) for image in gone])
+
+    async def registry_image(
+        self, reference: str, auth: RegistryAuth | None = None
+    ) -> RegistryImage:
+        """What `registry` has."""
+        if reference not in self.registry:
+            raise System(f"the registry of {reference} cannot be reached")
+        return self.registry[reference]
+
+    async def authenticate(self, auth: RegistryAuth) -> str:
+        """Whoever is in `credentials`."""
+        if self.credentials.get(auth.username) != auth.password:
+            raise Unauthorized("incorrect username or password")
+        return ""
+
+    # -- networks
+
+    async def list_node_networks(self) -> Sequence[NodeNetwork]:
+        """All networks of the node."""
+        return list(self.networks.values())
+
+    async def get_node_network(self, ref: str) -> NodeNetwork:
+        """One network of the node."""
+        return find(ref, self.networks.values(), lambda n: (n.id, n.name), noun="network")
+
+    async def network_containers(self, network_id: NetworkId) -> Mapping[str, NetworkContainer]:
+        """What `attached` has."""
+        return self.attached.get(network_id, {})
+
+    async def create_node_network(self, spec: NetworkSpec) -> NetworkId:
+        """Keep a network."""
+        network = NodeNetwork(
+            id=NetworkId(new_hex_id()),
+            name=spec.name,
+            created=self.moment,
+            driver=spec.driver_configuration.name,
+            options=spec.driver_configuration.options,
+            labels=spec.annotations.labels,
+        )
+        self.networks[network.id] = network.replaced(ipam=spec.ipam or network.ipam)
+        return network.id
+
+    async def remove_node_network(self, ref: str) -> None:
+        """Forget it."""
+        del self.networks[(await self.get_node_network(ref)).id]
+
+    async def connect_network(self, ref: str, container: str, settings: EndpointSettings) -> None:
+        """Only remembered."""
+        self.calls.append(("connect", ref, container, settings))
+
+    async def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
+        """Only remembered."""
+        self.calls.append(("disconnect", ref, container, force))
+
+    # -- volumes and the rest
+
+    async def list_volumes(self) -> Sequence[Volume]:
+        """All volumes."""
+        return list(self.volumes.values())
+
+    async def get_volume(self, name: str) -> Volume:
+        """One volume."""
+        if name not in self.volumes:
+            raise NotFound(f"get {name}: no such volume")
+        return self.volumes[name]
+
+    async def create_volume(self, request: VolumeRequest) -> Volume:
+        """Keep a volume."""
+        name = request.name or new_hex_id()
+        volume = Volume(
+            name=name, created_at=self.moment, labels=request.labels, anonymous=not request.name
+        )
+        return self.volumes.setdefault(name, volume)
+
+    async def remove_volume(self, name: str, *, force: bool) -> None:
+        """Forget it."""
+        if name in self.volumes or not force:
+            del self.volumes[(await self.get_volume(name)).name]
+
+    async def prune_volumes(self, names: Sequence[str]) -> tuple[Sequence[str], int]:
+        """Forget them."""
+        for name in names:
+            del self.volumes[name]
+        return names, 0
+
+    async def version(self) -> EngineVersion:
+        """A fixed one."""
+        return EngineVersion(version="0.1.0", kernel_version="6.1", components={"runc": "1.1.5"})
+
+    async def info(self) -> EngineInfo:
+        """A fixed one with true counts."""
+        running = sum(container.state.running for container in self.containers.values())
+        return EngineInfo(
+            id="fake",
+            name="node-1",
+            server_version="0.1.0",
+            containers=len(self.containers),
+            containers_running=running,
+            containers_stopped=len(self.containers) - running,
+            images=len(self.images),
+            cpus=2,
+            memory_total=1 << 30,
+        )
+
+    async def disk_usage(self) -> DiskUsage:
+        """Everything, without sizes."""
+        return DiskUsage(
+            images=list(self.images.values()),
+            containers=list(self.containers.values()),
+            volumes=list(self.volumes.values()),
+        )
+
+    async def engine_events(
+        self, since: datetime | None, until: datetime | None
+    ) -> AsyncIterator[Event]:
+        """The history, then silence until the reader leaves (at once, if `until` was given)."""
+        try:
+            for event in self.history:
+                if since is not None and event.at >= since and (until is None or event.at <= until):
+                    yield event
+            if until is None:
+                await asyncio.Event().wait()
+        finally:
+            self.closed_streams += 1
+
+    @staticmethod
+    def _sized(container: Container, size: bool) -> Container:
+        return container.replaced(size_rw=0, size_root_fs=1000) if size else container
