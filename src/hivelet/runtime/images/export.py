@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,18 @@ def write_archive(images: Sequence[SavedImage]) -> Generator[bytes, None, None]:
     yield _file("manifest.json", msgspec.json.encode([_docker_entry(image) for image in images]))
     yield _file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     yield bytes(2 * _BLOCK)
+
+
+def in_large_pieces(pieces: Iterable[bytes], size: int = 1 << 20) -> Generator[bytes, None, None]:
+    """The same bytes in pieces of at least `size`, save the last."""
+    pending = bytearray()
+    for piece in pieces:
+        pending += piece
+        if len(pending) >= size:
+            yield bytes(pending)
+            pending.clear()
+    if pending:
+        yield bytes(pending)
 
 
 def build_manifest(image: ImageRecord, lengths: dict[str, int]) -> bytes:

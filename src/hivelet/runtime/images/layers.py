@@ -6,17 +6,20 @@ A layer is unpacked in `<root>/tmp` and moved into place whole; it counts once t
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
+from hivelet.errors import System
 from hivelet.kit.files import sync_directory
 from hivelet.runtime.images.mounts import sync_filesystem
 from hivelet.runtime.images.records import LayerRecord
 from hivelet.runtime.images.unpack import Unpacked
 
 _SHORT = 16
+_SUFFIXES = 1000
 
 
 class LayerDirectory:
@@ -85,13 +88,16 @@ class LayerDirectory:
 
     def _move(self, scratch: Path, diff_id: str) -> str:
         name = diff_id.removeprefix("sha256:")[:_SHORT]
-        for suffix in range(1000):
-            # A name that is taken belongs to a layer being deleted, or to one whose digest begins alike.
+        scratch.chmod(0o711)
+        for suffix in range(_SUFFIXES):
             candidate = f"{name}-{suffix}" if suffix else name
-            target = self.layers / candidate
-            if target.exists():
-                continue
-            scratch.chmod(0o711)
-            scratch.rename(target)
-            return candidate
-        raise AssertionError(f"a thousand layers begin with {name}")
+            try:
+                # A directory takes only the place of an empty one, so this is also the test whether the name is free. One
+                # that is taken belongs to a layer being deleted, to the same one from elsewhere, or to one that begins alike.
+                scratch.rename(self.layers / candidate)
+            except OSError as error:
+                if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                    raise System(f"can't keep layer {diff_id}: {error.strerror}") from error
+            else:
+                return candidate
+        raise System(f"can't keep layer {diff_id}: {_SUFFIXES} layers begin with {name}")

@@ -32,7 +32,7 @@ from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.changes import apply_changes
 from hivelet.runtime.images.database import ImageDatabase
 from hivelet.runtime.images.descriptions import build_description, build_history
-from hivelet.runtime.images.export import SavedImage, select_saved, write_archive
+from hivelet.runtime.images.export import SavedImage, in_large_pieces, select_saved, write_archive
 from hivelet.runtime.images.filters import Filters, select_images
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.platforms import host_platform, parse_platform
@@ -282,7 +282,7 @@ class ImageStore:
                 hold(image.diff_ids)
                 directories = tuple(path.parent for path in self.layer_paths(image))
                 images.append(SavedImage(record=image, tags=tags, directories=directories))
-            pieces = write_archive(images)
+            pieces = in_large_pieces(write_archive(images))
             try:
                 while (piece := await _in_thread(next, pieces, None)) is not None:
                     yield piece
