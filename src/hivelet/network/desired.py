@@ -134,6 +134,10 @@ class DesiredState:
         self._dirty_resolvers.add(record.name)
         self._dirty_owners.add(f"resolver:{record.name}")
 
+    def mark_resolver(self, name: str) -> None:
+        """Have a resolver's records published again."""
+        self._dirty_resolvers.add(name)
+
     def drop_resolver(self, name: str) -> None:
         """Forget a resolver."""
         if self.resolvers.pop(name, None) is not None:

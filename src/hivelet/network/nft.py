@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from hivelet.errors import System
 from hivelet.network.netlink import Kernel
-from hivelet.network.rules.base import FAMILY_TABLE
+from hivelet.network.rules.base import FAMILY_TABLE, PATIENCE_OBJECT
 
 _LIBRARY = "libnftables.so.1"
 _JSON_OUTPUT = 1 << 4
@@ -44,6 +44,17 @@ class Nft:
     async def remove_table(self) -> None:
         """Remove our table and all that is in it; no table is no error."""
         await self.apply(f"table {FAMILY_TABLE}\ndelete table {FAMILY_TABLE}\n")
+
+    async def supports_patience(self) -> bool:
+        """Whether this kernel lets a rule set a connection's timeouts."""
+        probe = f"{FAMILY_TABLE}-probe"
+        try:
+            await self.apply(
+                "\n".join([f"table {probe} {{", *PATIENCE_OBJECT, "}", f"delete table {probe}", ""])
+            )
+        except NftRefused:
+            return False
+        return True
 
     async def has_table(self) -> bool:
         """Whether our table is there: another program may have flushed the whole ruleset."""

@@ -10,32 +10,25 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 import structlog
 
 from hivelet.errors import Conflict, System
 from hivelet.kit.clock import Clock
+from hivelet.kit.process import run_command
 from hivelet.kit.supervise import Supervisor
-from hivelet.network import conntrack, joiner, netlink, ports, sysctls
-from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
-from hivelet.network.dns.files import (
-    HostResolver,
-    parse_resolv_conf,
-    render_hosts,
-    render_resolv_conf,
-)
+from hivelet.network import conntrack, joiner, ports, sysctls
+from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.ipam import AddressPool
-from hivelet.network.layout import SandboxLayout, build_layout
+from hivelet.network.findings import Finding, find_forward_drops, find_legacy_forward_drop
+from hivelet.network.guard import Guard
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
-from hivelet.network.netns import is_namespace, remove_namespace
 from hivelet.network.nft import Nft
-from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
+from hivelet.network.sandbox import Sandbox, SandboxRequest
+from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -44,8 +37,6 @@ from hivelet.objects.task import PortConfig
 log = structlog.get_logger(__name__)
 
 _PROGRAMS = {"nft": "nftables", "dnsmasq": "dnsmasq-base"}
-_LINKS_GONE_AFTER = 50
-_HOST_RESOLV_CONF = Path("/etc/resolv.conf")
 
 
 class NetworkPlane:
@@ -54,20 +45,21 @@ class NetworkPlane:
     def __init__(self, *, run: Path, root: Path, clock: Clock) -> None:
         self._clock = clock
         self._root = root
-        self._namespaces = run / "netns"
         self._home = run / "network"
         self._kernel = Kernel()
+        self._connections = Kernel("connections")
+        self._nft = Nft()
         self._state = DesiredState()
         self._ledger = Ledger(self._home)
         self._resolvers = ResolverKeeper(
             self._home / "dns", self._state, self._ledger, self._kernel
         )
-        self._connections = Kernel("connections")
-        self._nft = Nft()
+        self._sandboxes = SandboxKeeper(
+            run / "netns", self._state, self._ledger, self._kernel, self._resolvers
+        )
         self._writer = RuleWriter(self._state, self._resolvers, self._kernel, self._nft)
+        self._guard = Guard(self._state, self._writer, self._nft, self._sandboxes, self._resolvers)
         self._supervisor = Supervisor("network")
-        self._pools: dict[NetworkId, AddressPool] = {}
-        self._making: set[ContainerId] = set()
 
     async def start(self) -> None:
         """Bring the host's prerequisites about and adopt what exists; rules stay as they are until `resume`.
@@ -76,33 +68,46 @@ class NetworkPlane:
             System: a program or a kernel switch is missing; says which, and the way out.
         """
         check_programs()
-        self._namespaces.mkdir(parents=True, exist_ok=True)
         self._ledger.prepare()
         changed = await self._kernel.call(sysctls.ensure_host_sysctls)
         if changed:
             log.info("kernel switches set", switches=changed)
-        await self._adopt()
+        for network in self._ledger.networks():
+            self._state.put_network(network)
+        for resolver in self._ledger.resolvers():
+            self._state.put_resolver(resolver)
+        await self._sandboxes.adopt()
+        for network in self._state.networks.values():
+            await self._sandboxes.ensure_bridge(network)
+        await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)
+        self._supervisor.keep("guard", lambda: self._guard.run(self._clock))
 
     async def resume(self) -> None:
         """Write all rules and names in one transaction; what was admitted since `start` never left."""
         self._writer.release()
         await self._writer.settle()
+        for finding in await self.findings():
+            log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
 
-    def networks(self) -> Mapping[NetworkId, BridgeNetwork]:
-        """The networks that have a bridge here, adopted ones included."""
-        return dict(self._state.networks)
+    async def findings(self) -> tuple[Finding, ...]:
+        """What on this host may stand in the way of packets."""
+        found = find_forward_drops(await self._nft.list_base_chains())
+        if uses_legacy_filter():
+            output = await run_command(["iptables-legacy", "-S", "FORWARD"], timeout=10)
+            found += find_legacy_forward_drop(output.stdout.decode())
+        return found
 
     async def ensure_network(self, network: BridgeNetwork) -> None:
         """Make the network's bridge exist as described; idempotent, repairs what was removed by hand."""
-        self._ledger.put_network(network)
-        changed = self._state.put_network(network)
-        made = await self._kernel.call(joiner.ensure_bridge, network)
-        if made:
-            await self._reattach(network)
-        if changed or made:
-            if made and not changed:
-                self._writer.rewrite()  # its VIPs went with the old bridge
+        changed = self._state.networks.get(network.id) != network
+        if changed:
+            self._ledger.put_network(network)
+            self._state.put_network(network)
+        made = await self._sandboxes.ensure_bridge(network)
+        if made and not changed:
+            self._writer.rewrite()  # its VIPs went with the old bridge
+        if made or changed:
             await self._writer.settle()
 
     async def remove_network(self, network_id: NetworkId) -> None:
@@ -121,45 +126,30 @@ class NetworkPlane:
                 f"{', '.join(record.container_id[:12] for record in members[:5])}"
             )
         self._state.drop_network(network_id)
-        self._pools.pop(network_id, None)
+        self._sandboxes.forget_network(network_id)
         await self._writer.settle()
         await self._kernel.call(joiner.remove_links, [bridge_name(network)])
         self._ledger.drop_network(network_id)
 
     async def create_sandbox(self, request: SandboxRequest) -> Sandbox:
-        """Make the container's network namespace; its networks are ensured on the way.
+        """Make the container's network namespace, with its names and rules in effect; its networks are ensured.
 
         Raises:
             Conflict: the container has one already, or a network has no address left.
         """
-        container_id = request.container_id
-        if container_id in self._state.containers or container_id in self._making:
-            raise Conflict(f"container {container_id[:12]} already has a network sandbox")
-        self._making.add(container_id)
-        try:
-            for leg in request.legs:
-                await self.ensure_network(leg.network)
-            return await self._join(request)
-        finally:
-            self._making.discard(container_id)
+        for leg in request.legs:
+            await self.ensure_network(leg.network)
+        return await self._sandboxes.make(request, self._writer.settle)
 
     async def remove_sandbox(self, container_id: ContainerId) -> None:
         """Remove the namespace, its links and names; idempotent."""
-        record = self._state.drop_container(container_id)
-        await self._kernel.call(remove_namespace, self._namespaces / container_id)
-        if record is None:
-            return
-        self._ledger.drop_container(container_id)
-        for network_id, address in record.addresses.items():
-            if network_id in self._pools:
-                self._pools[network_id].release(address)
+        await self._sandboxes.remove(container_id)
         await self._resolvers.stop_unused()
         self._writer.poke()
 
     def sandbox(self, container_id: ContainerId) -> Sandbox | None:
         """The sandbox of a container, adopted ones included."""
-        record = self._state.containers.get(container_id)
-        return None if record is None else self._sandbox(record)
+        return self._sandboxes.get(container_id)
 
     def set_services(self, entries: Mapping[ServiceId, ServiceEntry]) -> None:
         """State all services of this node's concern; the writer applies what changed, in one transaction."""
@@ -208,10 +198,7 @@ class NetworkPlane:
 
     async def tear_down(self) -> None:
         """Remove all that is hivelet's: sandboxes, bridges, tables, resolvers, files. The plane stays usable."""
-        ports_of_all = {p for r in self._state.containers.values() for p in r.ports.values()}
-        for container_id in list(self._state.containers):
-            await self.remove_sandbox(container_id)
-        await self._await_gone(ports_of_all)
+        await self._sandboxes.remove_all()
         self._state.set_services({})
         for task_id in list(self._state.backends):
             self._state.withdraw(task_id)
@@ -219,134 +206,12 @@ class NetworkPlane:
         for network_id in list(self._state.networks):
             await self.remove_network(network_id)
         await self._writer.settle()
-        await self._nft.remove_table()
         self._writer.forget()
+        await self._nft.remove_table()
         await self._kernel.call(joiner.remove_links, [joiner.RESOLVER_BRIDGE])
         self._ledger.remove()
-        shutil.rmtree(self._home, ignore_errors=False)
+        shutil.rmtree(self._home)
         self._ledger.prepare()
-
-    async def _adopt(self) -> None:
-        for network in self._ledger.networks():
-            self._state.put_network(network)
-        for resolver in self._ledger.resolvers():
-            self._state.put_resolver(resolver)
-        for record in self._ledger.containers():
-            path = self._namespaces / record.container_id
-            if path.exists() and await self._kernel.call(is_namespace, path):
-                self._state.put_container(record)
-            else:
-                path.unlink(missing_ok=True)
-                self._ledger.drop_container(record.container_id)
-        await self._remove_leftovers()
-        for network in self._state.networks.values():
-            if await self._kernel.call(joiner.ensure_bridge, network):
-                await self._reattach(network)
-        await self._resolvers.adopt()
-
-    async def _remove_leftovers(self) -> None:
-        for path in self._namespaces.iterdir():
-            if path.name not in self._state.containers:
-                await self._kernel.call(remove_namespace, path)
-        known = {p for r in self._state.containers.values() for p in r.ports.values()}
-        stray = await self._kernel.call(joiner.list_stray_ports, known)
-        await self._kernel.call(joiner.remove_links, stray)
-
-    async def _await_gone(self, links: set[str]) -> None:
-        # The kernel removes a namespace's links by itself and many at a time; one by one each would cost it a wait of
-        # its own. Only what it keeps (a process still lives in the namespace) is removed by name.
-        for _ in range(_LINKS_GONE_AFTER):
-            present = await self._kernel.call(netlink.list_links)
-            links &= present.keys()
-            if not links:
-                return
-            await asyncio.sleep(0.02)
-        await self._kernel.call(joiner.remove_links, links)
-
-    async def _join(self, request: SandboxRequest) -> Sandbox:
-        legs = tuple(self._with_address(leg) for leg in request.legs)
-        resolver = self._resolvers.choose(request) if legs else None
-        layout = build_layout(request.container_id, legs, resolver.address if resolver else None)
-        record = self._record(request, legs, layout, resolver)
-        self._state.put_container(record)
-        try:
-            # Recorded first: a crash in between leaves a record that the next start finds without its namespace.
-            self._ledger.put_container(record)
-            path = self._namespaces / request.container_id
-            await asyncio.gather(
-                self._kernel.call(joiner.make_sandbox, path, layout), self._writer.settle()
-            )
-        except BaseException:
-            await self.remove_sandbox(request.container_id)
-            raise
-        return self._sandbox(record)
-
-    def _record(
-        self,
-        request: SandboxRequest,
-        legs: tuple[Leg, ...],
-        layout: SandboxLayout,
-        resolver: ResolverRecord | None,
-    ) -> ContainerRecord:
-        own = [link for link in layout.links if link.network_id != layout.way_out]
-        addresses = [link.address for link in own or layout.links]
-        host = read_host_resolver()
-        return ContainerRecord(
-            container_id=request.container_id,
-            task_id=request.task_id,
-            addresses={link.network_id: link.address for link in layout.links},
-            macs={link.network_id: link.mac for link in layout.links},
-            names={
-                leg.network.id: tuple(dict.fromkeys((*request.names, *leg.aliases))) for leg in legs
-            },
-            ports={link.network_id: link.port for link in layout.links},
-            gateway=layout.gateway,
-            resolver=resolver.name if resolver else None,
-            resolv_conf=(
-                render_resolv_conf(resolver.address, request.dns, host) if resolver else ""
-            ),
-            hosts=render_hosts(request.hostname, addresses, request.extra_hosts, layout.gateway),
-        )
-
-    def _with_address(self, leg: Leg) -> Leg:
-        pool = self._pool(leg.network)
-        if leg.address is not None:
-            # The allocator has chosen; a stale reservation of ours must not stand in its way.
-            pool.reserve(str(IPv4Interface(leg.address).ip))
-            return leg
-        prefix = IPv4Network(leg.network.subnet).prefixlen
-        return replace(leg, address=f"{pool.allocate()}/{prefix}")
-
-    def _pool(self, network: BridgeNetwork) -> AddressPool:
-        pool = self._pools.get(network.id)
-        if pool is None or pool.subnet != network.subnet:
-            pool = AddressPool(network.subnet)
-            pool.reserve(network.gateway)
-            for record in self._state.containers.values():
-                if network.id in record.addresses:
-                    pool.reserve(record.addresses[network.id])
-            self._pools[network.id] = pool
-        return pool
-
-    async def _reattach(self, network: BridgeNetwork) -> None:
-        attached = [
-            r.ports[network.id] for r in self._state.containers.values() if network.id in r.ports
-        ]
-        for port in attached:
-            await self._kernel.call(joiner.attach_port, port, bridge_name(network))
-        if attached:
-            log.warning("a bridge had vanished and was made anew", network=network.name)
-
-    def _sandbox(self, record: ContainerRecord) -> Sandbox:
-        return Sandbox(
-            container_id=record.container_id,
-            netns=self._namespaces / record.container_id,
-            addresses=record.addresses,
-            macs=record.macs,
-            gateway=record.gateway,
-            resolv_conf=record.resolv_conf,
-            hosts=record.hosts,
-        )
 
 
 def check_programs(programs: Iterable[str] = tuple(_PROGRAMS)) -> None:
@@ -361,9 +226,11 @@ def check_programs(programs: Iterable[str] = tuple(_PROGRAMS)) -> None:
             raise System(f"the program {program} is missing; install the package {package}")
 
 
-def read_host_resolver() -> HostResolver:
-    """The host's resolv.conf; none at all counts as an empty one."""
-    try:
-        return parse_resolv_conf(_HOST_RESOLV_CONF.read_text())
-    except FileNotFoundError:
-        return HostResolver()
+def uses_legacy_filter() -> bool:
+    """Whether rules of the old iptables are in the kernel, and its program is here to read them."""
+    tables = Path("/proc/net/ip_tables_names")
+    return (
+        tables.exists()
+        and "filter" in tables.read_text().split()
+        and shutil.which("iptables-legacy") is not None
+    )

@@ -96,8 +96,7 @@ def _name_owner(inode: int) -> str:
         if not process.name.isdigit():
             continue
         with contextlib.suppress(OSError):  # a process may end while it is looked at
-            for descriptor in os.scandir(process / "fd"):
-                if os.readlink(descriptor) == target:
-                    name = (process / "comm").read_text().strip()
-                    return f"{name} (pid {process.name})"
+            if any(os.readlink(found) == target for found in (process / "fd").iterdir()):
+                name = (process / "comm").read_text().strip()
+                return f"{name} (pid {process.name})"
     return "another program"

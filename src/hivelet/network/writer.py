@@ -37,6 +37,7 @@ class RuleWriter:
         self._nft = nft
         self._book = RuleBook()
         self._whole = True
+        self._patience: bool | None = None
         self._vips: dict[str, set[str]] = {}
         self._wake = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
@@ -47,6 +48,11 @@ class RuleWriter:
     def held(self) -> bool:
         """Whether writes are held back until the node has been adopted."""
         return self._held
+
+    @property
+    def has_written(self) -> bool:
+        """Whether the kernel is supposed to have our table."""
+        return not (self._held or self._whole)
 
     def release(self) -> None:
         """Begin to write; the first transaction is the whole ruleset."""
@@ -96,6 +102,7 @@ class RuleWriter:
                 await asyncio.sleep(_RETRY.delay(self._failures))
             except BaseException:
                 self._waiting += waiting
+                self._wake.set()
                 raise
             else:
                 self._failures = 0
@@ -116,7 +123,9 @@ class RuleWriter:
             await self._change_vips(wanted, remove=False)
             change = self._book.update({owner: self._state.build(owner) for owner in owners})
             if whole:
-                await self._nft.apply(render_table(self._book.merged()))
+                if self._patience is None:
+                    self._patience = await self._nft.supports_patience()
+                await self._nft.apply(render_table(self._book.merged(), patience=self._patience))
             elif commands := change.commands(FAMILY_TABLE):
                 await self._nft.apply("\n".join(commands) + "\n")
             await self._change_vips(wanted, remove=True)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 from network_lab import (
     GATEWAY,
     HOST,
     INGRESS,
+    INSIDE,
+    OTHER,
     OUTSIDE,
     VIP,
     WEBNET,
@@ -17,6 +20,11 @@ from network_lab import (
     sh,
     web_service,
 )
+
+from hivelet.errors import Conflict
+from hivelet.network.names import bridge_name
+from hivelet.network.netns import inside
+from hivelet.objects.task import PortConfig
 
 EVEN = {"web1": 30, "web2": 30, "web3": 30}
 
@@ -151,3 +159,156 @@ async def test_tear_down_leaves_nothing(web):
     with contextlib.suppress(FileNotFoundError):
         assert not [p for p in (web.run / "network").rglob("*") if p.is_file()]
     assert sh(f"pgrep -f '[d]nsmasq -C {web.run}' || true") == ""
+
+
+async def test_host_ip_is_honoured_and_never_widened(web):
+    ports = [PortConfig(target_port=80, published_port=8001, host_ip="127.0.0.1")]
+    web.plane.set_services(web_service(ports=ports))
+    await web.plane.admit(backend(web.sandboxes["web1"], "web1"))
+    assert await web.count("host", "127.0.0.1", 8001) == EVEN
+    for where in ("host", "outside"):
+        with pytest.raises(ConnectionRefusedError):
+            await web.ask(where, HOST, 8001)
+
+
+async def test_host_mode_leads_to_the_task_that_holds_the_port(lab):
+    lab.plane.set_services(web_service(ports=[], vips={}))
+    sandbox = await lab.task("web1", (WEBNET, "10.0.1.3/24"), (GATEWAY, None))
+    port = PortConfig(target_port=80, published_port=8002, publish_mode="host")
+    udp = port.replaced(protocol="udp")
+    await lab.plane.admit(backend(sandbox, "web1", host_ports=[port, udp]))
+    for where, address, seen in (
+        ("outside", HOST, OUTSIDE),
+        ("host", "127.0.0.1", GATEWAY.gateway),
+        ("web1", HOST, GATEWAY.gateway),
+    ):
+        assert (await lab.ask(where, address, 8002))[:2] == ["web1", seen]
+        assert (await lab.ask_udp(where, address, 8002))[:2] == ["web1", seen]
+    await lab.plane.withdraw("web1")
+    with pytest.raises(ConnectionRefusedError):
+        await lab.ask("outside", HOST, 8002)
+
+
+async def test_networks_are_closed_to_each_other(web):
+    other = await web.task("other", (OTHER, "10.0.2.3/24"), (GATEWAY, None))
+    inner = await web.task("inner", (INSIDE, "10.0.3.3/24"))
+    hidden = await web.task("hidden", (INSIDE, "10.0.3.4/24"))
+    assert (await web.ask("inner", hidden.addresses[INSIDE.id], 80))[0] == "hidden"
+    closed = [
+        ("caller", other.addresses[OTHER.id], 80, "another network's task"),
+        ("caller", other.addresses[GATEWAY.id], 80, "a neighbour on docker_gwbridge"),
+        ("web1", "10.0.0.4", 80, "a neighbour on ingress"),
+        ("other", "10.0.1.3", 80, "another network's task"),
+        ("other", VIP, 80, "another network's service"),
+        ("outside", "10.0.1.3", 80, "a task without its port being published"),
+        ("outside", VIP, 80, "a service address from outside"),
+        ("caller", inner.addresses[INSIDE.id], 80, "an internal network"),
+        ("inner", OUTSIDE, 80, "the world, from an internal network"),
+    ]
+
+    async def is_closed(where, address, port, what):
+        try:
+            answer = await web.ask(where, address, port, within=0.3)
+        except (OSError, TimeoutError):
+            return None
+        return f"{where} reached {what}: {answer}"
+
+    assert [x for x in await asyncio.gather(*(is_closed(*c) for c in closed)) if x] == []
+    assert (await web.ask("other", HOST, 8000))[0] in EVEN
+    assert (await web.dig("inner", "example.org"))[0] == 5  # refused: no names from outside
+
+
+async def test_the_way_out_shows_the_hosts_address(web):
+    def listen():
+        with inside(web.outside):
+            door = socket.create_server((OUTSIDE, 9000))
+        door.setblocking(False)
+        return door
+
+    seen = asyncio.Queue()
+
+    async def answer(reader, writer):
+        seen.put_nowait(writer.get_extra_info("peername")[0])
+        writer.close()
+
+    web.servers.append(await asyncio.start_server(answer, sock=await asyncio.to_thread(listen)))
+    for where in ("web1", "caller"):  # by ingress, by docker_gwbridge
+        _, writer = await web.connect(where, OUTSIDE, 9000)
+        writer.close()
+        assert await seen.get() == HOST
+
+
+async def test_a_udp_client_is_given_to_a_living_backend(web):
+    door = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    door.setblocking(False)
+    loop = asyncio.get_running_loop()
+    with door:
+        await loop.sock_connect(door, (HOST, 8000))
+        names = []
+        for _ in range(3):
+            await loop.sock_sendall(door, b"hello")
+            async with asyncio.timeout(2):
+                names.append((await loop.sock_recv(door, 100)).decode().split()[0])
+            await web.plane.withdraw(names[-1])
+    assert sorted(names) == sorted(EVEN)
+
+
+async def test_a_bridge_flushed_rules_and_a_dead_resolver_are_restored(web):
+    sh("nft flush ruleset")
+    sh(f"ip link del {bridge_name(WEBNET)}")
+    sh("pkill -KILL -F " + " -F ".join(str(p) for p in (web.run / "network/dns").rglob("pid")))
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(OSError, TimeoutError):
+                names = await web.dig("caller", "web")
+                if names == (0, [VIP]) and await web.ask("caller", VIP, 80, within=0.5):
+                    break
+            await asyncio.sleep(0.05)
+    assert await web.count("outside", HOST, 8000) == EVEN
+    assert await web.count("caller", VIP, 80) == EVEN
+
+
+async def test_no_answer_is_lost_while_names_change(web):
+    lost, asked, done = [], 0, asyncio.Event()
+
+    async def ask():
+        nonlocal asked
+        while not done.is_set():
+            asked += 1
+            try:
+                if await web.dig("caller", "web") != (0, [VIP]):
+                    lost.append("wrong")
+            except (OSError, TimeoutError) as error:
+                lost.append(error)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(ask())
+        for _ in range(20):
+            await web.plane.withdraw("web2")
+            await web.plane.admit(backend(web.sandboxes["web2"], "web2"))
+        done.set()
+    assert asked > 40
+    assert lost == []
+
+
+async def test_a_foreign_listener_is_named(lab):
+    with socket.create_server(("0.0.0.0", 8000)), pytest.raises(Conflict, match=r"8000/tcp.*pid"):
+        await lab.plane.check_port_free(PortConfig(published_port=8000))
+    await lab.plane.check_port_free(PortConfig(published_port=8000))
+
+
+async def test_a_silent_connection_is_kept_for_weeks(web):
+    _, writer = await web.connect("caller", VIP, 80)
+    left = sh(f"conntrack -L -p tcp -d {VIP} --state ESTABLISHED").split()
+    writer.close()
+    assert int(left[2]) > 20 * 24 * 3600
+
+
+async def test_a_foreign_forward_policy_is_found(lab):
+    assert await lab.plane.findings() == ()
+    sh(
+        "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
+    )
+    (finding,) = await lab.plane.findings()
+    assert "table ip filter, chain FORWARD" in finding.meaning

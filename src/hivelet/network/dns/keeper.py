@@ -6,14 +6,14 @@ alone get no outside names: a name server that forwards would be a way out.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Collection, Iterable
-from ipaddress import IPv4Network
 from pathlib import Path
 
-from hivelet.errors import Conflict
 from hivelet.network.desired import DesiredState, ResolverRecord
 from hivelet.network.dns.server import Resolver, ResolverConfig
+from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import RESOLVER_SUBNET
@@ -31,6 +31,8 @@ class ResolverKeeper:
         self._ledger = ledger
         self._kernel = kernel
         self._running: dict[str, Resolver] = {}
+        self._changing = asyncio.Lock()
+        self._last_address = ""
 
     async def adopt(self) -> None:
         """Take over the resolvers of a former life; those that have died are started by the next `publish`."""
@@ -51,7 +53,7 @@ class ResolverKeeper:
             return known
         record = ResolverRecord(
             name=name,
-            address=_free_address(r.address for r in self._state.resolvers.values()),
+            address=self._free_address(),
             networks=own,
             upstreams=upstreams,
             forward=forward,
@@ -65,30 +67,49 @@ class ResolverKeeper:
         """Let these resolvers answer with what the desired state says; returns when all do."""
         if not names:
             return
-        await self._ensure_addresses()
-        for name in sorted(names):
-            if name in self._state.resolvers:
-                await self._running[name].publish(self._state.build_resolver_records(name))
+        async with self._changing:
+            await self._ensure_addresses()
+            for name in sorted(names):
+                if name in self._state.resolvers:
+                    await self._running[name].publish(self._state.build_resolver_records(name))
+
+    def find_dead(self) -> list[str]:
+        """Resolvers that should run and do not."""
+        return [name for name, resolver in self._running.items() if not resolver.is_running()]
 
     async def stop_unused(self) -> None:
         """End the resolvers that no container asks any more."""
-        await self._stop(self._state.resolvers_unused())
+        if self._state.resolvers_unused():
+            async with self._changing:
+                await self._stop(self._state.resolvers_unused())
 
     async def stop_all(self) -> None:
         """End all resolvers."""
-        await self._stop(list(self._state.resolvers))
+        async with self._changing:
+            await self._stop(list(self._state.resolvers))
 
     async def _stop(self, names: Iterable[str]) -> None:
-        for name in names:
-            record = self._state.resolvers[name]
-            self._running.pop(name).stop()
-            self._state.drop_resolver(name)
+        # Forgotten before the first wait: whoever needs the same one meanwhile makes a new one, which is started when
+        # this one has ended.
+        doomed = [(self._state.resolvers[name], self._running.pop(name)) for name in names]
+        for record, _ in doomed:
+            self._state.drop_resolver(record.name)
+            self._ledger.drop_resolver(record.name)
+        for record, resolver in doomed:
+            await resolver.stop()
             await self._kernel.call(remove_resolver_address, record.address)
-            self._ledger.drop_resolver(name)
 
     async def _ensure_addresses(self) -> None:
         addresses = [record.address for record in self._state.resolvers.values()]
         await self._kernel.call(ensure_resolver_bridge, addresses)
+
+    def _free_address(self) -> str:
+        # Never the one that was given back last: its daemon may be about to end.
+        pool = AddressPool(RESOLVER_SUBNET, after=self._last_address)
+        for record in self._state.resolvers.values():
+            pool.reserve(record.address)
+        self._last_address = pool.allocate()
+        return self._last_address
 
     def _make(self, record: ResolverRecord) -> Resolver:
         return Resolver(
@@ -108,11 +129,3 @@ def resolver_name(
     """A name that follows from what the resolver is for."""
     text = "\n".join((*networks, "", *upstreams, str(forward)))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def _free_address(taken: Iterable[str]) -> str:
-    used = set(taken)
-    for address in IPv4Network(RESOLVER_SUBNET).hosts():
-        if str(address) not in used:
-            return str(address)
-    raise Conflict(f"all {len(used)} resolver addresses of {RESOLVER_SUBNET} are in use")

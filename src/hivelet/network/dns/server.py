@@ -9,6 +9,7 @@ version's number.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -31,8 +32,11 @@ from hivelet.network.dns.records import (
 
 _PORT = 53
 _ANSWER_WITHIN = 5.0
+_ENDS_WITHIN = 2.0
 _RETRY_AFTER = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _USER = "nobody"
+_NOBODY = 1 << 22
+"""A process id that no process can have."""
 
 
 class ResolverFailed(System):
@@ -52,10 +56,11 @@ class ResolverConfig:
 class Resolver:
     """One dnsmasq process and its files."""
 
-    def __init__(self, home: Path, config: ResolverConfig, *, serial: int = 0) -> None:
+    def __init__(self, home: Path, config: ResolverConfig) -> None:
         self.config = config
         self._home = home
-        self._serial = serial
+        # Not from the beginning: a resolver of a former life may still answer with that number.
+        self._serial = secrets.randbits(23)
         self._published: Records | None = None
 
     async def ensure_running(self) -> bool:
@@ -81,17 +86,21 @@ class Resolver:
         if records == self._published and not started:
             return
         self._published = None
-        self._serial = (self._serial + 1) or 1
+        self._serial += 1
         write_atomic(self._home / "hosts", render_hosts_file(records, self._serial))
         write_atomic(self._home / "servers", render_servers_file(records))
         await self._reload()
         self._published = records
 
-    def stop(self) -> None:
-        """End the daemon and remove its files. Idempotent."""
+    def is_running(self) -> bool:
+        """Whether the daemon runs that was started for the records published last; nothing published counts as yes."""
+        return self._published is None or self.pid() is not None
+
+    async def stop(self) -> None:
+        """End the daemon, wait for its end and remove its files. Idempotent."""
         pid = self.pid()
         if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+            await _end_process(pid)
         for name in ("conf", "hosts", "servers", "pid"):
             (self._home / name).unlink(missing_ok=True)
         if self._home.is_dir():
@@ -108,9 +117,10 @@ class Resolver:
 
     async def _reload(self) -> None:
         pid = self.pid()
-        if pid is None:
-            raise ResolverFailed(f"the resolver at {self.config.address} has died")
-        os.kill(pid, signal.SIGHUP)
+        try:
+            os.kill(pid or _NOBODY, signal.SIGHUP)
+        except ProcessLookupError as error:
+            raise ResolverFailed(f"the resolver at {self.config.address} has died") from error
         wanted = serial_address(self._serial)
         for pause in _RETRY_AFTER:
             if await query_address(self.config.address, SERIAL_NAME, within=pause) == wanted:
@@ -201,6 +211,28 @@ def parse_address(answer: bytes) -> str | None:
             return socket.inet_ntoa(answer[place : place + 4])
         place += length
     return None
+
+
+async def _end_process(pid: int) -> None:
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(descriptor, ended.set)
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            signal.pidfd_send_signal(descriptor, number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDS_WITHIN):
+                    await ended.wait()
+                return
+    except ProcessLookupError:
+        return
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _user_for(home: Path) -> str:

@@ -138,6 +138,25 @@ BASE_CHAINS = (
     ),
 )
 
+PATIENT = "patient"
+_PATIENCE = 2_000_000
+"""Seconds for which a balanced TCP connection may be silent: 23 days, near what the kernel can count in a tick counter
+at 1000 Hz. Its default is 5 days, and hosts are tuned down to minutes; then idle pools of AMQP or database
+connections break without a word."""
+
+PATIENCE_OBJECT = (
+    f"  ct timeout {PATIENT} {{",
+    "    protocol tcp;",
+    "    l3proto ip;",
+    f"    policy = {{ established : {_PATIENCE} }};",
+    "  }",
+)
+PATIENCE_CHAIN = BaseChain(
+    "filter-postrouting",
+    "type filter hook postrouting priority 90",
+    (f'ct state new ct status dnat meta l4proto tcp ct timeout set "{PATIENT}"',),
+)
+
 TO_CONTAINER = (
     "ct state established,related accept",
     f"iifname @{INTERNAL} drop",
@@ -147,10 +166,11 @@ TO_CONTAINER = (
 """Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
 
 
-def render_table(fragment: Fragment) -> str:
+def render_table(fragment: Fragment, *, patience: bool = True) -> str:
     """The whole ruleset as one transaction that replaces our table, whatever was in it.
 
-    The table is declared before it is deleted, so that the deletion cannot fail where there was none.
+    The table is declared before it is deleted, so that the deletion cannot fail where there was none. `patience` False
+    leaves out what a kernel without connection tracking timeouts refuses.
     """
     lines = [f"table {FAMILY_TABLE}", f"delete table {FAMILY_TABLE}", f"table {FAMILY_TABLE} {{"]
     for container in CONTAINERS:
@@ -162,9 +182,10 @@ def render_table(fragment: Fragment) -> str:
             lines.append(",\n".join(f"      {item}" for item in items))
             lines.append("    }")
         lines.append("  }")
+    lines += PATIENCE_OBJECT if patience else ()
     lines += render_chains(fragment)
     lines += ["  chain to-container {", *(f"    {rule}" for rule in TO_CONTAINER), "  }"]
-    for chain in BASE_CHAINS:
+    for chain in (*BASE_CHAINS, *((PATIENCE_CHAIN,) if patience else ())):
         lines.append(f"  chain {chain.name} {{")
         lines.append(f"    {chain.hook}; policy accept;")
         lines += [f"    {rule}" for rule in chain.rules]

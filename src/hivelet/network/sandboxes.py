@@ -1,0 +1,220 @@
+"""The sandboxes of this node: made, adopted after a restart, removed. Writes the ledger's container files.
+
+What always holds: a sandbox in the kernel has a record (a crash leaves at most a record without its namespace, which
+the next start drops), and an address chosen here is not given twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from ipaddress import IPv4Interface, IPv4Network
+from pathlib import Path
+
+import structlog
+
+from hivelet.errors import Conflict
+from hivelet.network import joiner, netlink
+from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
+from hivelet.network.dns.files import (
+    HostResolver,
+    parse_resolv_conf,
+    render_hosts,
+    render_resolv_conf,
+)
+from hivelet.network.dns.keeper import ResolverKeeper
+from hivelet.network.ipam import AddressPool
+from hivelet.network.layout import SandboxLayout, build_layout
+from hivelet.network.ledger import Ledger
+from hivelet.network.names import bridge_name
+from hivelet.network.netlink import Kernel
+from hivelet.network.netns import is_namespace, remove_namespace
+from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
+from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.endpoint import BridgeNetwork
+
+log = structlog.get_logger(__name__)
+
+_HOST_RESOLV_CONF = Path("/etc/resolv.conf")
+_LOOKS_UNTIL_GONE = 50
+_LOOK_EVERY = 0.02
+
+
+class SandboxKeeper:
+    """Makes and removes sandboxes; names and rules follow by the desired state."""
+
+    def __init__(
+        self,
+        home: Path,
+        state: DesiredState,
+        ledger: Ledger,
+        kernel: Kernel,
+        resolvers: ResolverKeeper,
+    ) -> None:
+        self._home = home
+        self._state = state
+        self._ledger = ledger
+        self._kernel = kernel
+        self._resolvers = resolvers
+        self._pools: dict[NetworkId, AddressPool] = {}
+        self._making: set[ContainerId] = set()
+
+    async def adopt(self) -> None:
+        """Take over the sandboxes of a former life; remove what belongs to none of them."""
+        self._home.mkdir(parents=True, exist_ok=True)
+        for record in self._ledger.containers():
+            if await self._kernel.call(is_namespace, self._home / record.container_id):
+                self._state.put_container(record)
+            else:
+                self._ledger.drop_container(record.container_id)
+        for path in self._home.iterdir():
+            if path.name not in self._state.containers:
+                await self._kernel.call(remove_namespace, path)
+        stray = await self._kernel.call(joiner.list_stray_ports, self._ports())
+        await self._kernel.call(joiner.remove_links, stray)
+
+    async def make(self, request: SandboxRequest, settle: Callable[[], Awaitable[None]]) -> Sandbox:
+        """A new sandbox; `settle` brings its names and rules into effect meanwhile.
+
+        Raises:
+            Conflict: the container has one already, or a network has no address left.
+        """
+        container_id = request.container_id
+        if container_id in self._state.containers or container_id in self._making:
+            raise Conflict(f"container {container_id[:12]} already has a network sandbox")
+        self._making.add(container_id)
+        try:
+            legs = tuple(self._with_address(leg) for leg in request.legs)
+            resolver = self._resolvers.choose(request) if legs else None
+            layout = build_layout(container_id, legs, resolver.address if resolver else None)
+            record = _record(request, legs, layout, resolver)
+            self._ledger.put_container(record)
+            self._state.put_container(record)
+            await asyncio.gather(
+                self._kernel.call(joiner.make_sandbox, self._home / container_id, layout), settle()
+            )
+        except BaseException:
+            await self.remove(container_id)
+            raise
+        finally:
+            self._making.discard(container_id)
+        return self._describe(record)
+
+    async def remove(self, container_id: ContainerId) -> None:
+        """Remove a sandbox; the kernel removes its links once the last process in it has ended. Idempotent."""
+        record = self._state.drop_container(container_id)
+        await self._kernel.call(remove_namespace, self._home / container_id)
+        if record is None:
+            return
+        self._ledger.drop_container(container_id)
+        for network_id, address in record.addresses.items():
+            if network_id in self._pools:
+                self._pools[network_id].release(address)
+
+    async def remove_all(self) -> None:
+        """Remove all sandboxes and return when their links are gone."""
+        ports = self._ports()
+        for container_id in list(self._state.containers):
+            await self.remove(container_id)
+        # The kernel removes a namespace's links by itself, many at a time; one by one each would cost it a wait of its
+        # own. Only what it keeps (a process still lives in the namespace) is removed by name.
+        for _ in range(_LOOKS_UNTIL_GONE):
+            ports &= (await self._kernel.call(netlink.list_links)).keys()
+            if not ports:
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+        await self._kernel.call(joiner.remove_links, ports)
+
+    def get(self, container_id: ContainerId) -> Sandbox | None:
+        """The sandbox of a container, None where it has none."""
+        record = self._state.containers.get(container_id)
+        return None if record is None else self._describe(record)
+
+    async def ensure_bridge(self, network: BridgeNetwork) -> bool:
+        """The network's bridge with the ports of its members in it; True where it had to be made."""
+        made = await self._kernel.call(joiner.ensure_bridge, network)
+        if made:
+            await self._reattach(network)
+        return made
+
+    def forget_network(self, network_id: NetworkId) -> None:
+        """Forget a network's addresses."""
+        self._pools.pop(network_id, None)
+
+    async def _reattach(self, network: BridgeNetwork) -> None:
+        members = [r for r in self._state.containers.values() if network.id in r.ports]
+        if members:
+            log.warning("a bridge had vanished and was made anew", network=network.name)
+        for record in members:
+            port = record.ports[network.id]
+            await self._kernel.call(joiner.attach_port, port, bridge_name(network))
+
+    def _ports(self) -> set[str]:
+        return {p for record in self._state.containers.values() for p in record.ports.values()}
+
+    def _with_address(self, leg: Leg) -> Leg:
+        pool = self._pool(leg.network)
+        if leg.address is not None:
+            # The allocator has chosen; a stale reservation of ours must not stand in its way.
+            pool.reserve(str(IPv4Interface(leg.address).ip))
+            return leg
+        prefix = IPv4Network(leg.network.subnet).prefixlen
+        return replace(leg, address=f"{pool.allocate()}/{prefix}")
+
+    def _pool(self, network: BridgeNetwork) -> AddressPool:
+        pool = self._pools.get(network.id)
+        if pool is None or pool.subnet != network.subnet:
+            pool = AddressPool(network.subnet)
+            pool.reserve(network.gateway)
+            for record in self._state.containers.values():
+                if network.id in record.addresses:
+                    pool.reserve(record.addresses[network.id])
+            self._pools[network.id] = pool
+        return pool
+
+    def _describe(self, record: ContainerRecord) -> Sandbox:
+        return Sandbox(
+            container_id=record.container_id,
+            netns=self._home / record.container_id,
+            addresses=record.addresses,
+            macs=record.macs,
+            gateway=record.gateway,
+            resolv_conf=record.resolv_conf,
+            hosts=record.hosts,
+        )
+
+
+def read_host_resolver() -> HostResolver:
+    """The host's resolv.conf; none at all counts as an empty one."""
+    try:
+        return parse_resolv_conf(_HOST_RESOLV_CONF.read_text())
+    except FileNotFoundError:
+        return HostResolver()
+
+
+def _record(
+    request: SandboxRequest,
+    legs: tuple[Leg, ...],
+    layout: SandboxLayout,
+    resolver: ResolverRecord | None,
+) -> ContainerRecord:
+    own = [link for link in layout.links if link.network_id != layout.way_out]
+    addresses = [link.address for link in own or layout.links]
+    resolv_conf = (
+        render_resolv_conf(resolver.address, request.dns, read_host_resolver()) if resolver else ""
+    )
+    return ContainerRecord(
+        container_id=request.container_id,
+        task_id=request.task_id,
+        addresses={link.network_id: link.address for link in layout.links},
+        macs={link.network_id: link.mac for link in layout.links},
+        names={
+            leg.network.id: tuple(dict.fromkeys((*request.names, *leg.aliases))) for leg in legs
+        },
+        ports={link.network_id: link.port for link in layout.links},
+        gateway=layout.gateway,
+        resolver=resolver.name if resolver else None,
+        resolv_conf=resolv_conf,
+        hosts=render_hosts(request.hostname, addresses, request.extra_hosts, layout.gateway),
+    )
