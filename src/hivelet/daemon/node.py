@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import shutil
 from contextlib import AsyncExitStack
-from typing import cast
 
 import structlog
 
 from hivelet.agent.exec.adapter import NodeExecutor, NodeParts
 from hivelet.api.app import build_app, serve
-from hivelet.api.backend import EngineBackend, SwarmBackend
 from hivelet.daemon.config import DaemonConfig
 from hivelet.daemon.swarm import SwarmMember
 from hivelet.engine.engine import Engine, EngineConfig
@@ -55,7 +53,12 @@ class LocalNode:
         config.run.mkdir(parents=True, exist_ok=True)
         names = (config.runtime,) if config.runtime else ("crun", "runc")
         runtime = await probe_runtime(config.run, cgroup_parent=config.cgroup_parent, names=names)
-        log.info("OCI runtime chosen", runtime=runtime.name, version=runtime.version, reason=runtime.reason)
+        log.info(
+            "OCI runtime chosen",
+            runtime=runtime.name,
+            version=runtime.version,
+            reason=runtime.reason,
+        )
         conmon = shutil.which("conmon")
         if conmon is None:
             raise Unavailable("conmon is missing; install it: apt-get install conmon")
@@ -80,12 +83,11 @@ class LocalNode:
         await engine.start()
 
         executor = NodeExecutor(NodeParts(engine=engine, plane=plane, clock=self._clock))
-        swarm = SwarmMember(
-            config.root / "swarm", engine=engine, plane=plane, executor=executor, clock=self._clock
-        )
+        swarm = SwarmMember(engine, plane, executor, self._clock)
+        swarm.open(config.root / "swarm")
         self._stack.push_async_callback(swarm.stop)
         await swarm.start()
 
-        app = build_app(cast("SwarmBackend", swarm), cast("EngineBackend", engine))
+        app = build_app(swarm.api, engine, clock=self._clock)
         server = await serve(app, config.host)
         self._stack.push_async_callback(server.close)

@@ -19,7 +19,7 @@ from hivelet.engine.events import EventBus
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle, LifecycleParts
 from hivelet.engine.network_actions import NetworkActions
-from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
@@ -143,6 +143,18 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         """Have `docker_gwbridge`, as `swarm init` does."""
         network = await self._networks.ensure_gateway_bridge()
         await self._plane.ensure_network(network.bridge)
+
+    async def forget_gateway_bridge(self) -> None:
+        """The swarm is left: `docker_gwbridge` goes, unless the user made it."""
+        network = self._networks.find(GATEWAY_BRIDGE)
+        if network is not None and network.automatic:
+            self._networks.forget(network)
+
+    async def restore_networks(self) -> None:
+        """Make the bridges of this node's own networks again, after the network plane was torn down."""
+        for network in self._networks.list():
+            if network.driver == "bridge" and network.pool.subnet:
+                await self._plane.ensure_network(network.bridge)
 
     # ---- for the API
 

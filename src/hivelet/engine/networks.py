@@ -44,6 +44,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     internal: bool = False
     attachable: bool = False
+    automatic: bool = False
+    """Made by hivelet itself, so it goes when hivelet has no more use for it."""
 
     @property
     def bridge(self) -> BridgeNetwork:
@@ -99,7 +101,7 @@ class LocalNetworks:
         near = [n for n in self._networks.values() if reference and n.id.startswith(reference)]
         return near[0] if len(near) == 1 else None
 
-    async def create(self, spec: NetworkSpec) -> LocalNetwork:
+    async def create(self, spec: NetworkSpec, *, automatic: bool = False) -> LocalNetwork:
         """Make a bridge network, as `docker network create` does.
 
         Raises:
@@ -126,6 +128,7 @@ class LocalNetworks:
             labels=spec.annotations.labels,
             internal=spec.internal,
             attachable=spec.attachable,
+            automatic=automatic,
         )
         self._put(network)
         self._events.publish(
@@ -138,7 +141,7 @@ class LocalNetworks:
         existing = self._named(GATEWAY_BRIDGE)
         if existing is not None:
             return existing
-        return await self.create(_gateway_spec())
+        return await self.create(_gateway_spec(), automatic=True)
 
     def remove(self, reference: str, endpoints: tuple[str, ...] = ()) -> LocalNetwork:
         """Forget a network.

@@ -98,6 +98,10 @@ class NetworkPlane:
             found += find_legacy_forward_drop(output.stdout.decode())
         return found
 
+    def networks(self) -> Mapping[NetworkId, BridgeNetwork]:
+        """The networks that have a bridge here, adopted ones included. The executor compares them with the cluster's."""
+        return dict(self._state.networks)
+
     async def ensure_network(self, network: BridgeNetwork) -> None:
         """Make the network's bridge exist as described; idempotent, repairs what was removed by hand."""
         changed = self._state.networks.get(network.id) != network

@@ -1,0 +1,151 @@
+"""This node's membership in a swarm: begun by `swarm init`, resumed at each start, ended by `swarm leave`.
+
+The store, and the control API on it, are always there; the loops and the agent only while there is a swarm in the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from hivelet.agent.agent import Agent
+from hivelet.agent.exec.adapter import NodeExecutor
+from hivelet.daemon.address import choose_address
+from hivelet.engine.engine import Engine
+from hivelet.engine.system import read_machine
+from hivelet.errors import HiveletError
+from hivelet.kit.clock import Clock
+from hivelet.kit.supervise import Supervisor
+from hivelet.manager.controlapi import ControlApi
+from hivelet.manager.controlapi.cluster import local_node
+from hivelet.manager.manager import Manager
+from hivelet.network.plane import NetworkPlane
+from hivelet.objects.common import NodeId
+from hivelet.store import Store
+from hivelet.store.sqlite import SqliteJournal
+
+log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN = 30.0
+"""Seconds between two looks at which subnets the host uses."""
+
+
+@dataclass(slots=True)
+class _Membership:
+    """What runs while this node is in a swarm."""
+
+    manager: Manager
+    agent: Agent
+
+
+class SwarmMember:
+    """This node as a member of a swarm, or not (`hivelet.manager.controlapi.Host`)."""
+
+    def __init__(
+        self, engine: Engine, plane: NetworkPlane, executor: NodeExecutor, clock: Clock
+    ) -> None:
+        self._engine = engine
+        self._plane = plane
+        self._executor = executor
+        self._clock = clock
+        self._supervisor = Supervisor("swarm")
+        self._membership: _Membership | None = None
+        self._subnets: dict[str, str] = {}
+
+    def open(self, directory: Path) -> None:
+        """Prepare the store in `directory`, and the control API on it."""
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.store = Store(self._clock, SqliteJournal(directory / "state.db"))
+        self.api = ControlApi(self.store, self)
+        self._engine.node_id = self._node_id
+
+    async def start(self) -> None:
+        """Resume the swarm that the store holds, if any."""
+        await self.store.open()
+        await self._look_at_subnets()
+        self._supervisor.keep("subnets", self._keep_looking)
+        if self.store.view(lambda view: view.cluster()) is None:
+            await self._discard_strays()
+            return
+        await self._begin(self.store.view(local_node).id)
+
+    async def stop(self) -> None:
+        """End loops and agent, write out the store. Tasks go on running."""
+        await self._end()
+        await self._supervisor.stop()
+        await self.store.close()
+
+    # ---- what the control API asks (`Host`)
+
+    @property
+    def hostname(self) -> str:
+        """The machine's name."""
+        return read_machine().hostname
+
+    def address(self, asked: str) -> str:
+        """The address to advertise."""
+        return choose_address(asked)
+
+    async def joined(self, node_id: NodeId) -> None:
+        """The store holds a new swarm: start loops and agent."""
+        if self._membership is None:
+            await self._begin(node_id)
+
+    async def left(self) -> None:
+        """Stop all tasks, remove all that is the swarm's from this machine, and forget its state."""
+        await self._end()
+        await self._remove_tasks()
+        await self._engine.forget_gateway_bridge()
+        await self._plane.tear_down()
+        await self._engine.restore_networks()
+        await self.store.wipe()
+        log.info("left the swarm")
+
+    # ---- inside
+
+    async def _begin(self, node_id: NodeId) -> None:
+        await self._engine.ensure_gateway_bridge()
+        await self._look_at_subnets()
+        manager = Manager(self.store, host_subnets=self._used_subnets)
+        agent = Agent(self._executor, manager.dispatcher, node_id, self._clock)
+        await manager.start()
+        await agent.start()
+        self._membership = _Membership(manager, agent)
+        log.info("member of a swarm", **{"node.id": node_id})
+
+    async def _end(self) -> None:
+        membership, self._membership = self._membership, None
+        if membership is not None:
+            await membership.agent.stop()
+            await membership.manager.stop()
+
+    async def _remove_tasks(self) -> None:
+        tasks = [record.task_id for record in self._engine.registry.all() if record.task_id]
+        await asyncio.gather(*(self._executor.discard(task) for task in tasks))
+
+    async def _discard_strays(self) -> None:
+        """Without a swarm there are no tasks: what a crash in mid-leave left is removed."""
+        await self._remove_tasks()
+        await self._plane.resume()
+
+    def _node_id(self) -> str:
+        found = self.store.view(lambda view: view.cluster() and local_node(view).id)
+        return str(found or "")
+
+    def _used_subnets(self) -> Mapping[str, str]:
+        return self._subnets
+
+    async def _look_at_subnets(self) -> None:
+        self._subnets = await self._plane.used_subnets()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await self._clock.sleep(_LOOK_AGAIN)
+            try:
+                await self._look_at_subnets()
+            except HiveletError as error:
+                log.warning("cannot see which subnets the host uses", error=error.message)
