@@ -1,7 +1,7 @@
 """What a worker says about a text: which script and likely language, how many words and characters.
 
-Pure: no Django, no Celery. Rule: the script with the most letters names the label; a Latin text is given the
-language whose commonest words it holds most of, and stays "latin" on a tie or without any.
+Pure: no Django, no Celery. Rule: the script of most words names the label (a word's is that of its first letter);
+a Latin text is given the language whose commonest words it holds most of, and stays "latin" on a tie or without any.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Annotation:
 
 
 def annotate(text: str) -> Annotation:
-    """Label `text`; a text without any letter is "none"."""
+    """Label `text`; a text without a word that begins with a letter is "none"."""
     words = _UNSPACED.findall(text)
-    return Annotation(label=_label(text, words), words=len(words), characters=len(text))
+    return Annotation(label=_label(words), words=len(words), characters=len(text))
 
 
-def _label(text: str, words: list[str]) -> str:
-    scripts = Counter(_script(character) for character in text if character.isalpha())
+def _label(words: list[str]) -> str:
+    scripts = Counter(_script(word[0]) for word in words if word[0].isalpha())
     if not scripts:
         return "none"
     if scripts["japanese"]:  # kana beside any number of Chinese characters is Japanese
