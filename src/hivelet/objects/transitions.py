@@ -13,7 +13,7 @@ and slot never change, its node is set once, and a task at or past ASSIGNED has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from hivelet.errors import System
@@ -61,12 +61,21 @@ STATUS_MOVES: dict[Actor, frozenset[tuple[TaskState, TaskState]]] = {
 """The moves of `status.state` that each actor may make; whoever is not here may make none."""
 
 
+Story = Callable[[], Sequence[str]]
+"""Tells the earlier moves of the task in question; asked only when something is wrong."""
+
+
+def untold() -> Sequence[str]:
+    """No story."""
+    return ()
+
+
 class InvalidTransition(System):
     """Somebody tried a move that the table does not know: a defect of hivelet, told with the task's story."""
 
-    def __init__(self, task: Task, what: str, actor: Actor, story: Sequence[str] = ()) -> None:
+    def __init__(self, task: Task, what: str, actor: Actor, story: Story = untold) -> None:
         self.task_id = task.id
-        told = "; ".join(story) or "no earlier moves are remembered"
+        told = "; ".join(story()) or "no earlier moves are remembered"
         super().__init__(
             f"task {task.id} ({task.service_annotations.name}.{task.slot or task.node_id}): "
             f"{actor} may not {what}. Its story: {told}"
@@ -78,13 +87,13 @@ def may_move(actor: Actor, start: TaskState, finish: TaskState) -> bool:
     return start is finish or (start, finish) in STATUS_MOVES.get(actor, frozenset())
 
 
-def check_create(task: Task, actor: Actor, story: Sequence[str] = ()) -> None:
+def check_create(task: Task, actor: Actor, story: Story = untold) -> None:
     """Refuse a task that is not born by the orchestrator as NEW."""
     if actor is not Actor.ORCHESTRATOR or task.status.state is not TaskState.NEW:
         raise InvalidTransition(task, f"create it as {task.status.state}", actor, story)
 
 
-def check_update(before: Task, after: Task, actor: Actor, story: Sequence[str] = ()) -> None:
+def check_update(before: Task, after: Task, actor: Actor, story: Story = untold) -> None:
     """Refuse a change of a task that the table does not allow."""
     start, finish = before.status.state, after.status.state
     if not may_move(actor, start, finish):
@@ -102,7 +111,7 @@ def check_update(before: Task, after: Task, actor: Actor, story: Sequence[str] =
         raise InvalidTransition(after, f"have it {finish} without a node", actor, story)
 
 
-def check_delete(task: Task, actor: Actor, story: Sequence[str] = ()) -> None:
+def check_delete(task: Task, actor: Actor, story: Story = untold) -> None:
     """Refuse to forget a task that may still have a container."""
     if actor is not Actor.REAPER or not is_reapable(task):
         raise InvalidTransition(task, f"delete it while {task.status.state}", actor, story)

@@ -11,14 +11,14 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
 from hivelet.errors import NotFound, OutOfSequence, System
 from hivelet.kit.clock import Clock
 from hivelet.objects.plan import Write
-from hivelet.objects.task import Task
+from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
 from hivelet.store.events import Action, Commit, Event
 from hivelet.store.journal import Entry, Journal, in_order
@@ -47,6 +47,27 @@ class Committed:
     dropped: tuple[Write, ...] = ()
 
 
+Standing = tuple[TaskState, TaskState] | None
+"""A task's status and desired state; None before and after its life."""
+
+
+class Move(NamedTuple):
+    """One task's move, as the story remembers it."""
+
+    task_id: str
+    at: datetime
+    by: Actor
+    before: Standing
+    after: Standing
+
+    def told(self) -> str:
+        """The move in words."""
+        before, after = (
+            "/".join(each) if each else "nothing" for each in (self.before, self.after)
+        )
+        return f"{self.at:%H:%M:%S.%f} {self.by} {before}->{after}"
+
+
 class Store:
     """The cluster store. `open` before anything else; `close` writes out what is left."""
 
@@ -59,7 +80,7 @@ class Store:
         self._version = 0
         self._unsafe: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._failure: BaseException | None = None
-        self._story: deque[tuple[str, str]] = deque(maxlen=STORY_LENGTH)
+        self._story: deque[Move] = deque(maxlen=STORY_LENGTH)
 
     @property
     def version(self) -> int:
@@ -197,7 +218,7 @@ class Store:
 
     def story(self, task_id: str) -> list[str]:
         """The remembered moves of a task, oldest first."""
-        return [move for id_, move in self._story if id_ == task_id]
+        return [move.told() for move in self._story if move.task_id == task_id]
 
     def _begin(self, by: Actor) -> Tx:
         if self._failure is not None:
@@ -228,19 +249,15 @@ class Store:
         task, old = event.obj, event.old
         if not isinstance(task, Task):
             return
+        before = None
         if isinstance(old, Task) and event.action is Action.UPDATE:
-            if old.status.state is task.status.state and old.desired_state is task.desired_state:
+            before = (old.status.state, old.desired_state)
+            if before == (task.status.state, task.desired_state):
                 return
-            move = (
-                f"{old.status.state}/{old.desired_state}->{task.status.state}/{task.desired_state}"
-            )
-        else:
-            move = f"{event.action} {task.status.state}/{task.desired_state}"
-        self._story.append((task.id, f"{now:%H:%M:%S.%f} {by} {move}"))
-        log.debug(
-            "task moved",
-            **{"task.id": task.id, "service.id": task.service_id, "state.transition": move},
-        )
+        after = None
+        if event.action is not Action.REMOVE:
+            after = (task.status.state, task.desired_state)
+        self._story.append(Move(task.id, now, by, before, after))
 
     def _keep(self, version: int, events: tuple[Event, ...]) -> None:
         entry = Entry(

@@ -64,7 +64,7 @@ class Tx(View):
         if self.get(type(named), named.id) is not None:
             raise Conflict(f"{KIND_NAMES[type(named)]} {named.id} exists already")
         if isinstance(named, Task):
-            check_create(named, self.actor, self._story(named.id))
+            check_create(named, self.actor, lambda: self._story(named.id))
         self._check_name(named)
         stamp = Meta(version=Version(index=self.version), created_at=self.now, updated_at=self.now)
         return self._put(cast("O", named.replaced(meta=stamp)))
@@ -79,7 +79,7 @@ class Tx(View):
         before = self._present(obj)
         after: O = obj
         if isinstance(before, Task) and isinstance(obj, Task):
-            check_update(before, obj, self.actor, self._story(obj.id))
+            check_update(before, obj, self.actor, lambda: self._story(obj.id))
             if obj.started_at is None and obj.status.state is TaskState.RUNNING:
                 after = cast("O", obj.replaced(started_at=self.now))
         self._check_name(after)
@@ -99,7 +99,7 @@ class Tx(View):
         """
         before = self._present(obj)
         if isinstance(before, Task):
-            check_delete(before, self.actor, self._story(before.id))
+            check_delete(before, self.actor, lambda: self._story(before.id))
         self._remember(before)
         self._tables[type(obj)].drop(obj.id)
 

@@ -101,7 +101,7 @@ async def test_transitions_are_checked_at_the_write(store):
     store.commit([Write(create=(task(),))], Actor.ORCHESTRATOR)
     made = store.view(lambda view: next(view.all(Task)))
     running = made.replaced(node_id="n", status=TaskStatus(state=TaskState.RUNNING))
-    with pytest.raises(InvalidTransition, match=r"orchestrator create new/running") as caught:
+    with pytest.raises(InvalidTransition, match=r"orchestrator nothing->new/running") as caught:
         store.commit([Write(update=(running,))], Actor.AGENT)
     assert made.id in caught.value.message
     assert store.view(lambda view: next(view.all(Task))) == made

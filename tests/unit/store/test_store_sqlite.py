@@ -26,6 +26,10 @@ async def open_store(path):
     return store
 
 
+def by_id(store, kind):
+    return store.view(lambda view: {obj.id: obj for obj in view.all(kind)})
+
+
 async def test_everything_comes_back(tmp_path):
     path = tmp_path / "state" / "cluster.db"
     store = await open_store(path)
@@ -39,9 +43,7 @@ async def test_everything_comes_back(tmp_path):
     again = await open_store(path)
     assert again.version == store.version == 4
     for kind in (Service, Secret, Task, Network):
-        assert again.view(lambda v, k=kind: list(v.all(k))) == store.view(
-            lambda v, k=kind: list(v.all(k))
-        )
+        assert by_id(again, kind) == by_id(store, kind)
     assert again.view(lambda v: v.secret(secret.id)).spec.data == b"\x00\xff"
     assert path.stat().st_mode & 0o777 == 0o600
     await again.close()

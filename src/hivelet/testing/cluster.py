@@ -1,0 +1,324 @@
+"""The whole control plane in one process: real store, loops, dispatcher and agents, over fake hosts and (usually) virtual time.
+
+Every commit is held against `check_store` and the rules of the task model that only show from one commit to the next; what is
+broken is collected in `violations` with the version it happened at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from hivelet.agent.agent import Agent
+from hivelet.kit.clock import Clock
+from hivelet.manager.controlapi import ControlApi
+from hivelet.manager.manager import Manager
+from hivelet.objects.common import Annotations, NodeId
+from hivelet.objects.network import IpamConfig, IpamOptions, NetworkAttachmentConfig, NetworkSpec
+from hivelet.objects.node import Node, NodeDescription, NodeSpec
+from hivelet.objects.service import (
+    EndpointSpec,
+    GlobalMode,
+    ReplicatedMode,
+    Service,
+    ServiceMode,
+    ServiceSpec,
+    UpdateConfig,
+)
+from hivelet.objects.swarm import ServiceUpdate, SwarmInit
+from hivelet.objects.task import ContainerSpec, PortConfig, Task, TaskSpec, TaskState
+from hivelet.objects.transitions import Actor
+from hivelet.store import Store
+from hivelet.store.invariants import check_store
+from hivelet.store.journal import MemoryJournal
+from hivelet.store.watch import Watcher
+from hivelet.testing.runtime import FakeExecutor, FakeHost
+from hivelet.testing.virtual_time import VirtualClock
+
+
+class FakeSwarmHost:
+    """What the control API asks of the machine."""
+
+    hostname = "manager"
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        self._cluster = cluster
+
+    def address(self, asked: str) -> str:
+        """An address for documentation."""
+        return asked or "192.0.2.1"
+
+    async def joined(self, node_id: NodeId) -> None:
+        """The manager's own node gets an agent."""
+        await self._cluster.boot_node(node_id)
+
+    async def left(self) -> None:
+        """Everything ends."""
+        await self._cluster.stop()
+
+
+class SimulatedCluster:
+    """A cluster to play with. `start` makes a swarm of one node; `crash` plays a SIGKILL of the daemon, `recover` its restart."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        journal: MemoryJournal | None = None,
+        checking: bool = True,
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self.journal = journal or MemoryJournal()
+        self.hosts: dict[NodeId, FakeHost] = {}
+        self.violations: list[str] = []
+        self.store = Store(self.clock, self.journal)
+        self.api = ControlApi(self.store, FakeSwarmHost(self))
+        self.manager = Manager(self.store)
+        self.agents: dict[NodeId, Agent] = {}
+        self._checking = checking
+        self._watcher: Watcher | None = None
+
+    async def start(self, nodes: int = 1) -> None:
+        """A new swarm, all nodes ready."""
+        await self.store.open()
+        self._check_commits()
+        await self.manager.start()
+        await self.api.init_swarm(SwarmInit())
+        for number in range(1, nodes):
+            await self.add_node(f"worker{number}")
+        await self.until(lambda: all(n.status.state == "ready" for n in self.nodes()))
+
+    async def add_node(self, hostname: str, host: FakeHost | None = None) -> NodeId:
+        """One more worker, as if it had joined."""
+        node = Node(
+            id=NodeId(""),
+            spec=NodeSpec(),
+            description=NodeDescription(hostname=hostname),
+        )
+        made = await self.store.update(lambda tx: tx.create(node), Actor.DISPATCHER)
+        self.hosts[made.id] = host or FakeHost(hostname)
+        await self.boot_node(made.id)
+        return made.id
+
+    async def boot_node(self, node_id: NodeId) -> None:
+        """Start the node's agent."""
+        host = self.hosts.setdefault(node_id, FakeHost("manager"))
+        executor = FakeExecutor(host, self.clock)
+        agent = Agent(executor, self.manager.dispatcher, node_id, self.clock)
+        self.agents[node_id] = agent
+        await agent.start()
+
+    async def stop_agent(self, node_id: NodeId) -> None:
+        """The node falls silent; its containers go on."""
+        await self.agents.pop(node_id).stop()
+
+    async def crash(self) -> None:
+        """The daemon dies at once: memory is gone, what was not yet safe is lost, containers go on."""
+        survivors = self.journal.survivors()
+        await self.stop()
+        self.journal = survivors
+
+    async def recover(self) -> None:
+        """The daemon starts again on what the journal and the hosts still have."""
+        self.store = Store(self.clock, self.journal)
+        self.api = ControlApi(self.store, FakeSwarmHost(self))
+        self.manager = Manager(self.store)
+        await self.store.open()
+        self._check_commits()
+        await self.manager.start()
+        for node in self.nodes():
+            await self.boot_node(node.id)
+
+    async def stop(self) -> None:
+        """End everything but the containers."""
+        for agent in self.agents.values():
+            await agent.stop()
+        self.agents.clear()
+        await self.manager.stop()
+        if self._watcher is not None:
+            self._watcher.close()
+
+    async def until(self, condition: Callable[[], bool], within: float = 600.0) -> None:
+        """Go on until the condition holds.
+
+        Raises:
+            AssertionError: it does not, for so many seconds; says how things stand.
+        """
+        with self.store.watch() as watcher:
+            try:
+                async with asyncio.timeout(within):
+                    while not condition():
+                        await watcher.wait()
+                        watcher.drain()
+                        # Let the loops finish with the same moment before looking again.
+                        await asyncio.sleep(0)
+            except TimeoutError as error:
+                raise AssertionError(f"not within {within} s:\n{self.describe()}") from error
+
+    async def settle(self, seconds: float = 0.0) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+    def nodes(self) -> list[Node]:
+        """All nodes."""
+        return self.store.view(lambda view: list(view.all(Node)))
+
+    def service(self, name: str) -> Service:
+        """The service of that name."""
+        found = self.store.view(lambda view: view.by_name(Service, name))
+        assert found is not None, f"no service {name}"
+        return found
+
+    def tasks(self, name: str = "") -> list[Task]:
+        """All tasks, or those of a service."""
+        tasks = self.store.view(lambda view: list(view.all(Task)))
+        return [task for task in tasks if name in {"", task.service_annotations.name}]
+
+    def running(self, name: str = "") -> list[Task]:
+        """Tasks that are running and should be."""
+        return [
+            task
+            for task in self.tasks(name)
+            if task.status.state is TaskState.RUNNING and task.desired_state is TaskState.RUNNING
+        ]
+
+    def containers(self) -> list[Task]:
+        """Tasks whose container runs, on any host."""
+        return [task for host in self.hosts.values() for task in host.running()]
+
+    async def create(self, spec: ServiceSpec) -> Service:
+        """A new service."""
+        made = await self.api.create_service(spec)
+        return await self.api.get_service(made.id)
+
+    async def change(self, name: str, edit: Callable[[ServiceSpec], ServiceSpec]) -> None:
+        """Update a service's spec."""
+        service = self.service(name)
+        version = service.meta.version.index
+        await self.api.update_service(service.id, version, edit(service.spec), ServiceUpdate())
+
+    async def rollback(self, name: str) -> None:
+        """Put a service's previous spec back."""
+        service = self.service(name)
+        how = ServiceUpdate(rollback="previous")
+        await self.api.update_service(service.id, service.meta.version.index, service.spec, how)
+
+    def describe(self) -> str:
+        """How things stand, for a failing test."""
+        lines = [f"version {self.store.version}, {self.clock.now():%H:%M:%S.%f}"]
+        for service in self.store.view(lambda view: list(view.all(Service))):
+            status = service.update_status
+            told = f"{status.state}: {status.message}" if status else "never updated"
+            gone = ", being removed" if service.pending_delete else ""
+            lines.append(f"service {service.spec.name} x{service.replicas} ({told}{gone})")
+        lines.extend(
+            f"  {task.service_annotations.name}.{task.slot or task.node_id} {task.id[:5]} "
+            f"{task.status.state}/{task.desired_state} on {task.node_id[:5]} {task.status.err}"
+            for task in self.tasks()
+        )
+        return "\n".join([*lines, *self.violations])
+
+    def assert_sound(self) -> None:
+        """Fail where anything that must always hold did not."""
+        assert not self.violations, self.describe()
+        broken = self.store.view(check_store)
+        assert not broken, broken
+
+    def _check_commits(self) -> None:
+        if self._checking:
+            self._watcher = _CheckingWatcher(self)
+
+
+class _CheckingWatcher(Watcher):
+    """Is offered every commit in the moment it is made, and looks at the store instead of queueing it."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        store = cluster.store
+        subscribed = store.watch(())
+        super().__init__((), coalescing=True, version=store.version, close=lambda _: None)
+        self._cluster = cluster
+        # The store offers commits to what it has subscribed; let that be this one.
+        subscribed.offer = self.offer  # type: ignore[method-assign]
+        self._subscribed = subscribed
+
+    def offer(self, commit: object) -> None:
+        """Check the state after a commit."""
+        cluster = self._cluster
+        found = [*cluster.store.view(check_store), *overlaps(cluster)]
+        cluster.violations.extend(f"version {cluster.store.version}: {text}" for text in found)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._subscribed.close()
+
+
+def overlaps(cluster: SimulatedCluster) -> list[str]:
+    """Slots of which two containers run, though the service does not start first."""
+    seen: dict[tuple[str, str], Task] = {}
+    found: list[str] = []
+    services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
+    for task in cluster.containers():
+        service = services.get(task.service_id)
+        other = seen.setdefault(task.slot_key, task)
+        if other is not task and service is not None and not _may_overlap(service):
+            found.append(f"slot {task.slot_key} runs {other.id} and {task.id}")
+    return found
+
+
+def _may_overlap(service: Service) -> bool:
+    specs = [spec for spec in (service.spec, service.previous_spec) if spec is not None]
+    configs = [config for spec in specs for config in (spec.update_config, spec.rollback_config)]
+    return any(config is not None and config.order == "start-first" for config in configs)
+
+
+def replicated(
+    name: str,
+    replicas: int,
+    *,
+    image: str = "web:1",
+    update: UpdateConfig | None = None,
+    networks: Sequence[str] = (),
+    ports: Sequence[PortConfig] = (),
+) -> ServiceSpec:
+    """The spec of a replicated service."""
+    return ServiceSpec(
+        name=name,
+        task_template=TaskSpec(
+            container_spec=ContainerSpec(image=image),
+            networks=[NetworkAttachmentConfig(target=network) for network in networks],
+        ),
+        mode=ServiceMode(replicated=ReplicatedMode(replicas=replicas)),
+        update_config=update,
+        endpoint_spec=EndpointSpec(ports=list(ports)) if ports else None,
+    )
+
+
+def global_service(name: str, *, image: str = "web:1") -> ServiceSpec:
+    """The spec of a global service."""
+    return replicated(name, 0, image=image).replaced(mode=ServiceMode(global_=GlobalMode()))
+
+
+def overlay(name: str, subnet: str = "") -> NetworkSpec:
+    """The spec of an overlay network."""
+    ipam = IpamOptions(configs=[IpamConfig(subnet=subnet)]) if subnet else None
+    return NetworkSpec(annotations=Annotations(name=name), ipam=ipam)
+
+
+def scaled(spec: ServiceSpec, replicas: int) -> ServiceSpec:
+    """The spec with another number of replicas."""
+    return spec.replaced(mode=ServiceMode(replicated=ReplicatedMode(replicas=replicas)))
+
+
+def with_image(spec: ServiceSpec, image: str) -> ServiceSpec:
+    """The spec with another image."""
+    template = spec.task_template
+    container = template.container_spec or ContainerSpec()
+    return spec.replaced(
+        task_template=template.replaced(container_spec=container.replaced(image=image))
+    )
+
+
+def forced(spec: ServiceSpec) -> ServiceSpec:
+    """The spec as `service update --force` sends it."""
+    template = spec.task_template
+    return spec.replaced(task_template=template.replaced(force_update=template.force_update + 1))
