@@ -21,13 +21,13 @@ NEW_DOCKER = Path(os.environ.get("HIVELET_TEST_DOCKER_CLI", "/usr/local/bin/dock
 
 
 def hiveletd() -> list[str]:
-    """The daemon of this checkout, under the interpreter that runs the tests."""
-    return [sys.executable, "-m", "hivelet.daemon.main"]
+    """The daemon of this checkout, as installed beside the interpreter that runs the tests."""
+    return [str(Path(sys.executable).with_name("hiveletd"))]
 
 
 def hivelet() -> list[str]:
-    """The command line of this checkout."""
-    return [sys.executable, "-m", "hivelet.cli.main"]
+    """The command line of this checkout, from the same place."""
+    return [str(Path(sys.executable).with_name("hivelet"))]
 
 
 def docker_engine_path() -> str:
