@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -24,7 +25,7 @@ PATIENCE = 10.0
 LONGEST_WAIT = 10.0
 LONGEST_TASK = 60.0
 
-View = Callable[[HttpRequest], HttpResponse]
+View = Callable[[HttpRequest], HttpResponseBase]
 
 
 def endpoint(view: View) -> View:
@@ -33,7 +34,7 @@ def endpoint(view: View) -> View:
     @never_cache
     @require_safe
     @functools.wraps(view)
-    def answer(request: HttpRequest) -> HttpResponse:
+    def answer(request: HttpRequest) -> HttpResponseBase:
         try:
             return view(request)
         except BadParameter as error:
@@ -42,14 +43,22 @@ def endpoint(view: View) -> View:
     return answer
 
 
+def as_json(facts: dict[str, Any], status: int = 200) -> JsonResponse:
+    """An answer in JSON that people can read too, whatever they write in."""
+    return JsonResponse(facts, status=status, json_dumps_params={"ensure_ascii": False})
+
+
 def failure(status: int, message: str, **more: Any) -> JsonResponse:
     """An error in words, with the replica that met it."""
-    return JsonResponse({"error": message, "replica": REPLICA} | more, status=status)
+    return as_json({"error": message, "replica": REPLICA} | more, status)
 
 
 @endpoint
-def index(request: HttpRequest) -> HttpResponse:
-    """Who answered, and from which address the request came: as a page, as JSON, or as one line of text."""
+def index(request: HttpRequest) -> HttpResponseBase:
+    """Who answered, and from which address the request came: as a page, as JSON, or as one line of text.
+
+    With `?close=1` the connection ends with the answer, so that the next request is balanced anew.
+    """
     facts = {"replica": REPLICA, "client": request.META["REMOTE_ADDR"], "started": STARTED}
     preferred = request.get_preferred_type(["text/html", "application/json", "text/plain"])
     # curl and most test clients accept anything: for them a line to read beats a page.
@@ -57,23 +66,27 @@ def index(request: HttpRequest) -> HttpResponse:
         line = "replica {replica} answered {client}\n".format_map(facts)
         response: HttpResponse = HttpResponse(line, content_type="text/plain; charset=utf-8")
     elif preferred == "application/json":
-        response = JsonResponse(facts)
+        response = as_json(facts)
     else:
         response = render(request, "annotation/index.html", facts)
-    response["Vary"] = "Accept"
-    return response
+    answer: HttpResponseBase = response
+    if request.GET.get("close") == "1":
+        # Its length is not told beforehand, so the server ends it by closing.
+        answer = StreamingHttpResponse([response.content], content_type=response["Content-Type"])
+    answer["Vary"] = "Accept"
+    return answer
 
 
 @endpoint
-def wait(request: HttpRequest) -> HttpResponse:
+def wait(request: HttpRequest) -> HttpResponseBase:
     """Stand for a request that waits on a database or another service."""
     seconds = parse_seconds(request.GET, default=0.1, limit=LONGEST_WAIT)
     time.sleep(seconds)
-    return JsonResponse({"replica": REPLICA, "waited": seconds})
+    return as_json({"replica": REPLICA, "waited": seconds})
 
 
 @endpoint
-def label(request: HttpRequest) -> HttpResponse:
+def label(request: HttpRequest) -> HttpResponseBase:
     """Have a Celery worker annotate `text`; 503 without RabbitMQ, 504 without a worker."""
     text = parse_text(request.GET)
     seconds = parse_seconds(request.GET, default=0.0, limit=LONGEST_TASK)
@@ -83,11 +96,11 @@ def label(request: HttpRequest) -> HttpResponse:
         return failure(503, str(error))
     except jobs.NoWorkerAnswered as error:
         return failure(504, str(error), task=error.task_id)
-    return JsonResponse({"text": text, "replica": REPLICA} | answer)
+    return as_json({"text": text, "replica": REPLICA} | answer)
 
 
 @endpoint
-def healthz(request: HttpRequest) -> HttpResponse:
+def healthz(request: HttpRequest) -> HttpResponseBase:
     """200 while this process serves; with `?deep=1` only if RabbitMQ can be reached too."""
     facts: dict[str, Any] = {"status": "ok", "replica": REPLICA}
     if request.GET.get("deep") == "1":
@@ -96,4 +109,4 @@ def healthz(request: HttpRequest) -> HttpResponse:
         except jobs.BrokerUnreachable as error:
             return failure(503, str(error), broker="unreachable")
         facts["broker"] = "ok"
-    return JsonResponse(facts)
+    return as_json(facts)
