@@ -46,7 +46,7 @@ from hivelet.runtime.processes import (
     write_record,
 )
 from hivelet.runtime.seccomp_filter import FilterCompiler
-from hivelet.runtime.spawn import Ended, readable, reap, run_quick, spawn
+from hivelet.runtime.spawn import Ended, readable, reap, run_quick, spawn_in
 from hivelet.runtime.status import (
     Adopted,
     CreatedContainer,
@@ -119,7 +119,9 @@ class ConmonRuntime:
         argv = commands.conmon_create(self._conmon, self.runtime, container, paths, options)
         sync, theirs = os.pipe2(os.O_CLOEXEC)
         try:
-            conmon_pid = spawn(
+            # In the bundle, as conmon also writes files to where it is.
+            conmon_pid = spawn_in(
+                paths.bundle,
                 argv,
                 env=commands.conmon_environment(SEARCH_PATH),
                 fds={2: str(paths.conmon_log), commands.SYNC_FD: theirs},

@@ -353,6 +353,7 @@ async def test_conmon_holds_nothing_of_ours(lab):
             name for name in held if str(lab.directory) not in name and name.startswith("/tmp")
         ]
     assert os.getsid(record.conmon_pid) != os.getsid(0)
+    assert os.readlink(f"/proc/{record.conmon_pid}/cwd") == str(paths.bundle)
     os.close(reader)
     os.close(writer)
     await lab.runtime.delete(container, force=True)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from hivelet.runtime.spawn import SpawnFailed, run_quick, spawn
+from hivelet.runtime.spawn import SpawnFailed, run_quick, spawn, spawn_in
 
 ENV = {"PATH": "/usr/bin:/bin"}
 
@@ -69,3 +69,12 @@ async def test_no_descriptor_of_ours_is_inherited(tmp_path):
     assert os.readlink(f"/proc/self/fd/{reader}") not in target.read_text()
     os.close(reader)
     os.close(writer)
+
+
+def test_working_directory_is_the_programs_alone(tmp_path):
+    before = os.getcwd()
+    target = tmp_path / "pwd"
+    pid = spawn_in(tmp_path, ["/bin/pwd"], env=ENV, fds={1: str(target)})
+    os.waitpid(pid, 0)
+    assert target.read_text().strip() == str(tmp_path)
+    assert os.getcwd() == before

@@ -41,7 +41,7 @@ def fatal(words):
         ),
         ("Cannot connect to the Docker daemon at unix:///x", Unavailable, "had from Docker"),
         ("reference x does not resolve to an image ID", NotFound, "No such image: acme/web:latest"),
-        ("something new", System, "pulling acme/web:latest failed: something new"),
+        ("something new", System, "skopeo failed on acme/web:latest: something new"),
     ],
 )
 def test_failures_are_told_in_dockers_words(words, kind, message):
