@@ -20,6 +20,7 @@ from hivelet.runtime.images.pull import (
     inspect_registry,
     pull_image,
 )
+from hivelet.runtime.images.push import Push, push_image
 from hivelet.runtime.images.store import ImageStore
 
 REGISTRY = shutil.which("docker-registry")
@@ -248,3 +249,31 @@ async def test_a_listener_that_goes_away_ends_the_pull(store, tmp_path):
         await anext(pulling)
         await pulling.aclose()
         assert await store.list_images() == []
+
+
+@isolated
+async def test_what_is_pushed_can_be_pulled(store, tmp_path):
+    with Registry(tmp_path / "registry", password=True):
+        (tmp_path / "web.tar").write_bytes(docker_archive([BASE, TOP], tags=["web:1"]))
+        await store.load(tmp_path / "web.tar")
+        await store.tag("web:1", f"{NAME}:2")
+        image = await store.resolve("web:1")
+        request = Push(reference=f"{NAME}:2", insecure=True)
+        with pytest.raises(Unauthorized, match="denied: requested access"):
+            assert [progress async for progress in push_image(store, request)]
+        request = Push(reference=f"{NAME}:2", insecure=True, auth=USER)
+        told = [progress.status async for progress in push_image(store, request)]
+        assert told[0] == f"The push refers to repository [{NAME}]"
+        assert told.count("Pushed") == 2
+        (digest_name,) = (await store.resolve(image.id)).repo_digests
+        assert told[-1].startswith(f"2: digest: {digest_name.partition('@')[2]}")
+        with pytest.raises(NotFound, match="No such image"):
+            assert [p async for p in push_image(store, Push(reference=f"{NAME}:3"))]
+        other = ImageStore(tmp_path / "other")
+        await other.start()
+        pulled = await fetch_image(
+            other, Pull(reference=f"{NAME}:2", insecure=True, auth=USER), nothing
+        )
+        assert pulled.raw == image.raw
+        assert pulled.repo_digests == [digest_name]
+        await other.close()

@@ -30,6 +30,7 @@ Public face (all `async` methods are safe for concurrent use; everything else is
     pull.pull_image(store, Pull(reference, source="", platform="", auth=None, insecure=False))
       -> AsyncIterator[objects.image.ImageProgress]          # source: docker-daemon:…, containers-storage:…, oci:…
     pull.fetch_image(store, request, emit) -> ImageRecord    # the same, telling progress to `emit`
+    push.push_image(store, Push(reference, auth=None, insecure=False)) -> AsyncIterator[ImageProgress]
     pull.check_credentials(store, auth) -> None
     pull.inspect_registry(reference, auth=None) -> objects.image.RegistryImage
 

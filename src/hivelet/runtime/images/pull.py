@@ -23,6 +23,7 @@ from hivelet.objects.image import ImageProgress, RegistryAuth, RegistryImage
 from hivelet.runtime.images import skopeo
 from hivelet.runtime.images.archive import read_images
 from hivelet.runtime.images.blobs import DirectoryBlobs
+from hivelet.runtime.images.credentials import AuthFile, has_policy
 from hivelet.runtime.images.platforms import Platform, host_platform, parse_platform
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_reference, parse_registry
@@ -86,7 +87,7 @@ async def inspect_registry(
 ) -> RegistryImage:
     """What the registry says of an image, without fetching it."""
     parsed = parse_reference(reference).with_default_tag()
-    async with _AuthFile(parsed, auth) as authfile:
+    async with AuthFile(parsed, auth) as authfile:
         flags = skopeo.build_flags(parsed, authfile=authfile, insecure=insecure)
         raw = await _inspect_raw(parsed, flags, with_credentials=auth is not None)
     manifest = _decode_manifest(raw)
@@ -151,7 +152,7 @@ class _Fetch:
             record = await self._copy(request.source, [], "")
             self._say(f"Status: Downloaded newer image for {reference.familiar}")
             return record
-        async with _AuthFile(reference, request.auth) as authfile:
+        async with AuthFile(reference, request.auth) as authfile:
             flags = skopeo.build_flags(reference, authfile=authfile, insecure=request.insecure)
             raw = await _inspect_raw(reference, flags, with_credentials=bool(request.auth))
             digest = _digest_of(raw)
@@ -182,7 +183,7 @@ class _Fetch:
 
     async def _copy(self, source: str, flags: list[str], digest: str) -> ImageRecord:
         target = self._scratch / "image"
-        argv = skopeo.build_copy(source, str(target), flags, self._platform, policy=_has_policy())
+        argv = skopeo.build_copy(source, str(target), flags, self._platform, policy=has_policy())
         watch = asyncio.ensure_future(self._watch_size(target))
         try:
             async for line in stream_command(argv):
@@ -228,37 +229,14 @@ class _Fetch:
         self._emit(ImageProgress(status=status, id=id))
 
 
-class _AuthFile:
-    """Credentials in a file that only skopeo reads, and that is gone afterwards; never on a command line."""
-
-    def __init__(self, reference: Reference, auth: RegistryAuth | None) -> None:
-        self._data = skopeo.build_auth(reference, auth) if auth is not None else None
-        self._descriptor = -1
-
-    async def __aenter__(self) -> str:
-        if self._data is None:
-            return ""
-        self._descriptor = os.memfd_create("registry-auth", os.MFD_CLOEXEC)
-        os.write(self._descriptor, self._data)
-        return f"/proc/{os.getpid()}/fd/{self._descriptor}"
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-
-
 async def _inspect_raw(reference: Reference, flags: list[str], *, with_credentials: bool) -> bytes:
-    argv = skopeo.build_inspect(skopeo.build_source(reference), flags, policy=_has_policy())
+    argv = skopeo.build_inspect(skopeo.build_source(reference), flags, policy=has_policy())
     try:
         return (await run_command(argv)).stdout
     except CommandFailed as error:
         raise skopeo.explain_failure(
             reference, error.status, error.stderr, with_credentials=with_credentials
         ) from error
-
-
-def _has_policy() -> bool:
-    return Path("/etc/containers/policy.json").exists()
 
 
 def _decode_manifest(raw: bytes) -> dict[str, Any]:

@@ -88,6 +88,17 @@ def build_copy(
     return ["skopeo", *_policy(policy), *choice, "copy", *flags, source, f"dir:{target}"]
 
 
+def build_push(
+    archive: str, reference: Reference, flags: Sequence[str], digestfile: str, *, policy: bool
+) -> list[str]:
+    """Copy the one image in a `docker save` archive to a registry; `digestfile` gets the digest that it has there."""
+    target = build_source(reference)
+    return [
+        *("skopeo", *_policy(policy), "copy", *flags, f"--digestfile={digestfile}"),
+        *(f"docker-archive:{archive}", target),
+    ]
+
+
 def build_login(registry: str, username: str, authfile: str) -> list[str]:
     """Check a user's password, which goes in on standard input, against a registry; `authfile` is written."""
     reference = Reference(domain=registry, path="")
@@ -141,6 +152,17 @@ def explain_failure(
     return _explain_way(reference, words)
 
 
+def explain_push_failure(reference: Reference, status: int, stderr: str) -> HiveletError:
+    """The error that the user gets for skopeo's when an image is pushed."""
+    lower = stderr.lower()
+    if any(text in lower for text in _DENIED + _UNAUTHORIZED):
+        return Unauthorized(
+            f"denied: requested access to {reference.familiar_name} is denied: log in to"
+            f" {reference.domain} with a user who may push there"
+        )
+    return explain_failure(reference, status, stderr)
+
+
 def _explain_way(reference: Reference, words: str) -> HiveletError:
     """Failures on the way to the registry, or of what stands in its place."""
     lower = words.lower()
@@ -158,10 +180,10 @@ def _explain_way(reference: Reference, words: str) -> HiveletError:
         )
     if any(text.lower() in lower for text in _UNREACHABLE):
         return Unavailable(
-            f"registry {reference.domain} can't be reached to pull {familiar}: {words}."
+            f"registry {reference.domain} can't be reached for {familiar}: {words}."
             " Without a network, load the image from an archive (`docker load -i FILE`)"
         )
-    return System(f"pulling {familiar} failed: {words[-2000:] or 'skopeo said nothing'}")
+    return System(f"skopeo failed on {familiar}: {words[-2000:] or 'skopeo said nothing'}")
 
 
 def _policy(policy: bool) -> list[str]:

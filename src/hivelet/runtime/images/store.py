@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from hivelet.errors import System
@@ -34,6 +33,7 @@ from hivelet.runtime.images.database import ImageDatabase
 from hivelet.runtime.images.descriptions import build_description, build_history
 from hivelet.runtime.images.export import SavedImage, in_large_pieces, select_saved, write_archive
 from hivelet.runtime.images.filters import Filters, select_images
+from hivelet.runtime.images.holds import Hold, LayerHolds
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.platforms import host_platform, parse_platform
 from hivelet.runtime.images.records import (
@@ -45,15 +45,13 @@ from hivelet.runtime.images.records import (
     parse_image,
     render_time,
 )
-from hivelet.runtime.images.references import parse_reference, parse_tagged
+from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.removal import ImageUse, plan_removal
 from hivelet.runtime.images.spool import Source, plain_copy, spooled
+from hivelet.runtime.images.threads import in_thread
 from hivelet.runtime.images.unpack import Unpacked
 
 _PARALLEL_UNPACKS = 2
-_Hold = Callable[[Iterable[str]], None]
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +87,7 @@ class ImageStore:
         self._clock = clock or SystemClock()
         self._layers_in_use = layers_in_use
         self._catalog = Catalog()
-        self._pins: Counter[str] = Counter()
+        self._holds = LayerHolds()
         self._unpacking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._writing = asyncio.Lock()
         self._slots = asyncio.Semaphore(_PARALLEL_UNPACKS)
@@ -195,7 +193,7 @@ class ImageStore:
         """
         scratch = self._layers.scratch
         async with spooled(source, scratch) as path:
-            plain = await _in_thread(plain_copy, path, scratch)
+            plain = await in_thread(plain_copy, path, scratch)
             try:
                 return await self._load_plain(plain)
             finally:
@@ -204,9 +202,9 @@ class ImageStore:
 
     async def _load_plain(self, path: Path) -> list[str]:
         loaded = []
-        blobs = await _in_thread(open_blobs, path)
+        blobs = await in_thread(open_blobs, path)
         try:
-            for image in await _in_thread(read_images, blobs, host_platform()):
+            for image in await in_thread(read_images, blobs, host_platform()):
                 record = await self.take_in(blobs, image, image.tags)
                 loaded += [parse_reference(tag).familiar for tag in image.tags] or [record.id]
         finally:
@@ -233,7 +231,7 @@ class ImageStore:
             return await self._commit(image.record, layers, names)
 
     async def _ensure_layer(
-        self, blobs: BlobSource, layer: ArchivedLayer, hold: _Hold
+        self, blobs: BlobSource, layer: ArchivedLayer, hold: Hold
     ) -> LayerRecord:
         lock = self._unpacking.setdefault(layer.diff_id, asyncio.Lock())
         async with lock:
@@ -242,9 +240,9 @@ class ImageStore:
                 return known
             return await self._unpack(lambda diff: unpack_archived(blobs, layer, diff), hold)
 
-    async def _unpack(self, write: Callable[[Path], Unpacked], hold: _Hold) -> LayerRecord:
+    async def _unpack(self, write: Callable[[Path], Unpacked], hold: Hold) -> LayerRecord:
         async with self._slots:
-            layer = await _in_thread(self._layers.unpack, write)
+            layer = await in_thread(self._layers.unpack, write)
         hold([layer.diff_id])
         # Imports learn only now which layer it is; another one may have brought it meanwhile.
         known = self._catalog.layers.setdefault(layer.diff_id, layer)
@@ -256,10 +254,10 @@ class ImageStore:
         self, image: ImageRecord, layers: Sequence[LayerRecord], names: Sequence[str]
     ) -> ImageRecord:
         """Files first, rows second: a row never speaks of a file that a power cut can take."""
-        await _in_thread(self._layers.sync)
+        await in_thread(self._layers.sync)
         async with self._writing:
             now = self._clock.now()
-            await _in_thread(self._database.add_image, image, layers, names, now)
+            await in_thread(self._database.add_image, image, layers, names, now)
             self._catalog.add_image(image, layers)
             for name in names:
                 self._catalog.add_name(name, image.id, now)
@@ -267,7 +265,7 @@ class ImageStore:
 
     async def new_scratch(self, prefix: str) -> Path:
         """A new empty directory beside the store; who asked for it deletes it, or the next start does."""
-        return await _in_thread(self._layers.new_scratch, prefix)
+        return await in_thread(self._layers.new_scratch, prefix)
 
     async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
         """Write images as one archive, which `load`, Docker and skopeo read; a name without a tag means all its tags.
@@ -284,18 +282,24 @@ class ImageStore:
                 images.append(SavedImage(record=image, tags=tags, directories=directories))
             pieces = in_large_pieces(write_archive(images))
             try:
-                while (piece := await _in_thread(next, pieces, None)) is not None:
+                while (piece := await in_thread(next, pieces, None)) is not None:
                     yield piece
             finally:
                 pieces.close()
 
     async def tag(self, source: str, target: str) -> None:
         """Give image `source` the name `target`; another image that has it loses it."""
-        name = parse_tagged(target).canonical
+        await self._add_name(source, parse_tagged(target).canonical)
+
+    async def add_digest(self, image_id: str, reference: Reference) -> None:
+        """Note under which digest a registry has an image."""
+        await self._add_name(image_id, reference.canonical)
+
+    async def _add_name(self, source: str, name: str) -> None:
         async with self._writing:
             image = self._catalog.resolve(source)
             now = self._clock.now()
-            await _in_thread(self._database.add_name, name, image.id, now)
+            await in_thread(self._database.add_name, name, image.id, now)
             self._catalog.add_name(name, image.id, now)
 
     # -- removing ----------------------------------------------------------------------------------------------------
@@ -315,7 +319,7 @@ class ImageStore:
             image = self._catalog.get(plan.image_id)
             answer = [ImageRemoval(untagged=parse_reference(n).familiar) for n in plan.names]
             doomed = plan.image_id if plan.delete else ""
-            await _in_thread(self._database.remove, plan.names, doomed, [])
+            await in_thread(self._database.remove, plan.names, doomed, [])
             if plan.delete:
                 self._catalog.drop_image(plan.image_id)
             else:
@@ -333,10 +337,10 @@ class ImageStore:
     async def collect_layers(self) -> list[str]:
         """Delete the layers that no image, no load under way and no container needs; returns their diff ids."""
         async with self._writing:
-            unused = self._catalog.unused_layers(self._pins.keys(), self._layers_in_use())
+            unused = self._catalog.unused_layers(self._holds.held(), self._layers_in_use())
             if not unused:
                 return []
-            await _in_thread(self._database.remove, (), "", unused)
+            await in_thread(self._database.remove, (), "", unused)
             for layer in unused:
                 del self._catalog.layers[layer.diff_id]
         await self._delete_layers(unused)
@@ -345,31 +349,18 @@ class ImageStore:
     # -- inside ------------------------------------------------------------------------------------------------------
 
     async def _delete_layers(self, layers: Sequence[LayerRecord]) -> None:
-        doomed = await _in_thread(self._layers.set_aside, layers)
-        await _in_thread(self._layers.delete, doomed)
+        doomed = await in_thread(self._layers.set_aside, layers)
+        await in_thread(self._layers.delete, doomed)
 
     @asynccontextmanager
-    async def _holding(self) -> AsyncIterator[_Hold]:
-        """Layers that are held are not collected; what was unpacked for nothing is, when the hold ends."""
-        held: list[str] = []
-
-        def hold(diff_ids: Iterable[str]) -> None:
-            new = list(diff_ids)
-            held.extend(new)
-            self._pins.update(new)
-
+    async def _holding(self) -> AsyncIterator[Hold]:
+        """Layers that are held are not collected; what was unpacked for nothing is, when a failed hold ends."""
         try:
-            yield hold
+            with self._holds.holding() as hold:
+                yield hold
         except BaseException:
-            self._release(held)
             await self.collect_layers()
             raise
-        self._release(held)
-
-    def _release(self, held: Iterable[str]) -> None:
-        self._pins.subtract(held)
-        # Counter keeps keys at zero, and the collector asks for keys.
-        self._pins += Counter()
 
     @property
     def _database(self) -> ImageDatabase:
@@ -384,15 +375,3 @@ class ImageStore:
         if self._open is None:
             raise System("the image store is not started")
         return self._open
-
-
-async def _in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run blocking `work` in a thread. A cancelled caller still waits for its end: threads can't be stopped."""
-    background = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(background)
-    except asyncio.CancelledError:
-        while not background.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([background])
-        raise
