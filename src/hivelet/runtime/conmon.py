@@ -19,7 +19,7 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from hivelet.runtime.oci_spec import ExecInput, build_exec_process
 from hivelet.runtime.processes import (
     ProcessRecord,
     boot_id,
+    open_monitor,
     open_process,
     read_record,
     start_time,
@@ -82,7 +83,9 @@ class _Container:
     runtime: OciRuntime
     cgroup: str
     ended: asyncio.Future[ExitStatus]
-    watch: Watch | None = field(default=None)
+    watch: Watch | None = None
+    witnessed: bool = True
+    """Whether its end has been seen as it came, or found afterwards."""
 
 
 class ConmonRuntime:
@@ -271,7 +274,7 @@ class ConmonRuntime:
             raise Conflict(f"container {container} is watched already")
         record = read_record(paths.record)
         if record is None:
-            await self._discard(container, paths)
+            await self._discard_unrecorded(container, paths)
             return Gone()
         cgroup = _cgroup_of(_read_spec(paths.config))
         pidfd = open_process(record.pid, record.pid_started)
@@ -288,7 +291,7 @@ class ConmonRuntime:
         if pidfd is None:
             if conmon is None and not paths.exit_file.exists():
                 self._forget(found)
-                await self._discard(container, paths, cgroup)
+                await self._discard(found.runtime, found.id, paths, cgroup)
                 return Gone()
             return Exited(status=await asyncio.shield(found.ended))
         if not record.started and await self._has_started(found):
@@ -335,11 +338,23 @@ class ConmonRuntime:
         await readable(conmon)
         reap(conmon)
         os.close(conmon)
-        await self._discard(container, paths, _cgroup_of(spec))
+        await self._discard(self.runtime, container, paths, _cgroup_of(spec))
 
-    async def _discard(self, container: ContainerId, paths: BundlePaths, cgroup: str = "") -> None:
+    async def _discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
+        """Remove what an earlier daemon was making when it was killed: its program has never run."""
+        pid = _number(paths.pid_file)
+        conmon = open_monitor(pid, container) if pid else None
+        await self._discard(self.runtime, container, paths, _cgroup_of(_read_spec(paths.config)))
+        if conmon is not None:
+            await readable(conmon)
+            os.close(conmon)
+            remove_transient(paths)
+
+    async def _discard(
+        self, runtime: OciRuntime, container: ContainerId, paths: BundlePaths, cgroup: str
+    ) -> None:
         with suppress(RuntimeCallFailed):  # it does not know it: then there is nothing to remove
-            await call_runtime(self.runtime, commands.runtime_delete(self.runtime, container))
+            await call_runtime(runtime, commands.runtime_delete(runtime, container))
         remove_transient(paths)
         if cgroup:
             self._cgroups.remove(cgroup)
@@ -350,10 +365,7 @@ class ConmonRuntime:
         return str(state.get("status")) != "created"
 
     def _kill_left(self, found: _Container, pid_file: Path) -> None:
-        try:
-            pid = int(pid_file.read_text(encoding="ascii"))
-        except (FileNotFoundError, ValueError):
-            return
+        pid = _number(pid_file)
         if pid not in self._cgroups.processes(found.cgroup):
             return
         with suppress(ProcessLookupError):
@@ -383,6 +395,7 @@ class ConmonRuntime:
         self._containers[found.id] = found
         found.watch = Watch(pidfd, conmon, lambda: self._ended(found))
         if pidfd is None and conmon is None:
+            found.witnessed = False
             self._ended(found)
 
     def _ended(self, found: _Container) -> None:
@@ -391,14 +404,15 @@ class ConmonRuntime:
 
     def _status(self, found: _Container) -> ExitStatus:
         oom_killed = self._cgroups.oom_kills(found.cgroup) > 0
-        try:
-            code = int(found.paths.exit_file.read_text(encoding="ascii"))
-            finished_at = datetime.fromtimestamp(found.paths.exit_file.stat().st_mtime, UTC)
-        except (FileNotFoundError, ValueError):
+        code = _number(found.paths.exit_file)
+        if code is None:
             error = "the exit code is not known: conmon, which watches the container, was killed before it ended"
             return ExitStatus(
                 code=KILLED, oom_killed=oom_killed, finished_at=self._clock.now(), error=error
             )
+        # The file's time is coarse, and may lie before the start of a program that ends at once.
+        seen = found.paths.exit_file.stat().st_mtime
+        finished_at = self._clock.now() if found.witnessed else datetime.fromtimestamp(seen, UTC)
         return ExitStatus(code=code, oom_killed=oom_killed, finished_at=finished_at)
 
     def _remember(self, found: _Container, record: ProcessRecord) -> None:
@@ -429,6 +443,13 @@ def remove_transient(paths: BundlePaths) -> None:
     """Remove the files that appear in a bundle while a container lives."""
     for path in paths.transient():
         path.unlink(missing_ok=True)
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _text(path: Path) -> str:

@@ -71,6 +71,29 @@ def parse_start_time(stat: bytes) -> int:
     return int(stat[stat.rindex(b")") + 2 :].split()[19])
 
 
+def open_monitor(pid: int, name: str) -> int | None:
+    """A pidfd of the parent of `pid`, if it is a conmon that names `name` in its arguments."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stream:
+            parent = parse_parent(stream.read())
+        pidfd = os.pidfd_open(parent)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    try:
+        words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        words = [b""]
+    if words[0].endswith(b"conmon") and name.encode() in words:
+        return pidfd
+    os.close(pidfd)
+    return None
+
+
+def parse_parent(stat: bytes) -> int:
+    """Field 4 of `/proc/PID/stat`."""
+    return int(stat[stat.rindex(b")") + 2 :].split()[1])
+
+
 def open_process(pid: int, started: int) -> int | None:
     """A pidfd of exactly that process, or None where it is gone (another may have its pid by now)."""
     try:

@@ -274,6 +274,28 @@ async def test_exec_runs_beside_the_program(lab):
         assert word in result.output
 
 
+async def test_exec_and_a_plain_user_are_filtered_too(lab):
+    script = "grep -E 'Seccomp:|NoNewPrivs:|CapEff:' /proc/self/status".replace(
+        "grep", "/bin/busybox grep"
+    )
+    container, _ = await lab.run(f"{script}; exec sleep 1000")
+    result = await lab.runtime.exec_(container, ExecInput(args=("/bin/sh", "-c", script)))
+    assert result.output.decode().split("\n")[:3] == [
+        "CapEff:\t00000000a80425fb",
+        "NoNewPrivs:\t0",
+        "Seccomp:\t2",
+    ]
+    user = ProcessUser(uid=1000, gid=1000)
+    result = await lab.runtime.exec_(
+        container, ExecInput(args=("/bin/sh", "-c", script), user=user)
+    )
+    assert result.output.decode().split("\n")[:3] == [
+        "CapEff:\t0000000000000000",
+        "NoNewPrivs:\t0",
+        "Seccomp:\t2",
+    ]
+
+
 async def test_exec_past_its_time_is_killed(lab):
     container, _ = await lab.run(["/bin/sleep", "1000"])
     result = await lab.runtime.exec_(
@@ -425,6 +447,15 @@ async def test_adopt_after_a_reboot(lab):
     paths.record.write_text(json.dumps({**record, "boot": "another"}))
     assert isinstance(await lab.again().adopt(container, paths), Gone)
     assert lab.leftovers() == []
+
+
+async def test_adopt_one_whose_making_was_cut_short(lab):
+    container, paths = await lab.create("echo never")
+    lab.runtime.close()
+    paths.record.unlink()
+    assert isinstance(await lab.again().adopt(container, paths), Gone)
+    assert lab.leftovers() == []
+    assert await text(paths) == ""
 
 
 async def test_adopt_what_never_was(lab):
