@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,8 @@ import click
 
 from hivelet.cli.session import Session, pass_session, say
 from hivelet.errors import HiveletError
+from hivelet.packages import load_packages, missing_packages
 
-_PROGRAMS = (
-    ("conmon", "conmon", "watches containers"),
-    ("nft", "nftables", "balances load and publishes ports"),
-    ("dnsmasq", "dnsmasq-base", "answers service names"),
-    ("skopeo", "skopeo", "moves images"),
-    ("ip", "iproute2", "makes links"),
-    ("conntrack", "conntrack", "flushes connections of dead backends"),
-)
 _FILE_SYSTEMS = ("overlay", "tmpfs")
 
 
@@ -48,13 +40,20 @@ def doctor(session: Session) -> int:
 
 
 def _programs() -> Iterator[Finding]:
-    for program, package, purpose in _PROGRAMS:
-        found = shutil.which(program) is not None
-        yield Finding(what=f"{program} {purpose}", good=found, repair=f"apt-get install {package}")
-    found = any(shutil.which(program) for program in ("crun", "runc"))
-    yield Finding(
-        what="crun or runc starts containers", good=found, repair="apt-get install crun runc"
-    )
+    """Every program of the package list; of the OCI runtimes one is enough."""
+    packages = [
+        package for package in load_packages() if package.group == "run" and package.program
+    ]
+    missing = missing_packages(packages, "run")
+    runtimes = {"crun", "runc"}
+    no_runtime = runtimes <= {package.program for package in missing}
+    for package in packages:
+        yield Finding(
+            what=f"{package.program}: {package.purpose}",
+            good=package not in missing,
+            repair=f"apt-get install {package.name}",
+            serious=package.program not in runtimes or no_runtime,
+        )
 
 
 def _kernel(proc: Path) -> Iterator[Finding]:

@@ -101,12 +101,20 @@ def hivelet(ctx: click.Context, host: str | None) -> None:
 
 def run(arguments: Sequence[str] | None = None, session: Session | None = None) -> int:
     """Run a command line; the answer is the exit code."""
+    session = session or Session()
+    try:
+        return _invoke(arguments, session)
+    finally:
+        session.close()
+
+
+def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
     try:
         result = hivelet.main(
             args=None if arguments is None else list(arguments),
             prog_name="hivelet",
             standalone_mode=False,
-            obj=session or Session(),
+            obj=session,
         )
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)

@@ -35,6 +35,11 @@ class Session:
 
         return Engine(Transport(resolve_address(self.host, self.environment)))
 
+    def close(self) -> None:
+        """Close the connection to the daemon, where there is one."""
+        if "engine" in self.__dict__:
+            self.engine.transport.close()
+
     def now(self) -> datetime:
         """The present moment. Not `hivelet.kit.clock`, because that imports asyncio: 60 ms for a command line."""
         return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251

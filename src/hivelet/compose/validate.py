@@ -162,17 +162,14 @@ def _check_fields(data: dict[str, Data], rule: Fields, path: Path) -> Iterator[P
 
 
 def _suggest(name: str, rule: Fields, path: Path) -> str:
-    """What the user may have meant: a similar key here, else the same key one level up or down."""
-    close = _closest(name, rule.keys)
-    if close:
-        return close
+    """What the user may have meant: the same key one level down or at the top, else a similar one here."""
     for parent, key in rule.keys.items():
         forms = key.rule.forms if isinstance(key.rule, OneOf) else (key.rule,)
         if any(isinstance(form, Fields) and name in form.keys for form in forms):
             return f"it belongs under `{parent}`"
     if name in FILE.keys and path:
         return "it belongs at the top level of the file"
-    return ""
+    return _closest(name, rule.keys)
 
 
 def _closest(word: str, choices: Mapping[str, Key] | tuple[str, ...]) -> str:

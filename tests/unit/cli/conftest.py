@@ -64,8 +64,6 @@ def hivelet(
         )
         capfd.readouterr()
         code = run(arguments, session)
-        if "engine" in session.__dict__:
-            session.engine.transport.close()
         captured = capfd.readouterr()
         return Result(code, captured.out, captured.err)
 

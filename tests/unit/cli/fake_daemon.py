@@ -226,7 +226,7 @@ class _Handler(BaseHTTPRequestHandler):
         query = {
             key: values[-1] for key, values in parse_qs(parts.query, keep_blank_values=True).items()
         }
-        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        raw = self._body()
         body = (
             json.loads(raw)
             if raw and "json" in (self.headers.get("Content-Type") or "json")
@@ -237,6 +237,16 @@ class _Handler(BaseHTTPRequestHandler):
         override = daemon.answers.get((method, path))
         status, answer = override or self._route(daemon, method, path, query, body)
         self._answer(status, answer, method)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
 
     def _answer(self, status: int, answer: Any, method: str) -> None:
         content = "application/json"

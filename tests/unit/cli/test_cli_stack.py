@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fake_daemon import FakeDaemon
+
+FILE = """
+services:
+  db:
+    image: db:1
+  web:
+    image: web
+    deploy: {replicas: 2}
+    depends_on: {db: {condition: service_healthy}}
+    ports: ["127.0.0.1:8000:80"]
+    volumes: ["data:/data"]
+    secrets: [token]
+    networks: [back]
+networks:
+  back:
+volumes:
+  data:
+secrets:
+  token: {file: token.txt}
+"""
+
+
+@pytest.fixture
+def stack_file(tmp_path: Path) -> str:
+    (tmp_path / "token.txt").write_text("s3cret")
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(FILE)
+    return str(path)
+
+
+def test_deploy_creates_in_order_and_waits(
+    daemon: FakeDaemon, hivelet, clock, stack_file: str
+) -> None:
+    result = hivelet("stack", "deploy", "-c", stack_file, "app")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == [
+        "Creating network app_default",
+        "Creating network app_back",
+        "Creating secret app_token",
+        "Creating service app_db",
+        "Creating service app_web",
+        "app_db: 1/1 running, verifying",
+        "app_web: 2/2 running, verifying",
+        "app_db: 1/1 converged",
+        "app_web: 2/2 converged",
+    ]
+    assert clock.now == pytest.approx(105.0, abs=0.3)
+
+
+def test_what_is_sent_says_everything_that_a_docker_engine_must_know(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    (_, web) = daemon.bodies("POST", "/services/create")
+    container = web["TaskTemplate"]["ContainerSpec"]
+    assert web["Labels"]["com.hivelet.depends-on"] == "app_db:healthy"
+    assert container["Image"] == "web:latest"
+    assert container["Mounts"][0]["Type"] == "volume"
+    assert container["Secrets"][0]["File"] == {
+        "Name": "token",
+        "UID": "0",
+        "GID": "0",
+        "Mode": 0o444,
+    }
+    assert container["Secrets"][0]["SecretID"]
+    assert web["EndpointSpec"]["Ports"] == [
+        {
+            "Protocol": "tcp",
+            "TargetPort": 80,
+            "PublishedPort": 8000,
+            "PublishMode": "ingress",
+            "HostIP": "127.0.0.1",
+        }
+    ]
+    assert daemon.bodies("POST", "/secrets/create")[0]["Data"] == "czNjcmV0"
+
+
+def test_an_unchanged_file_changes_nothing(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    daemon.requests.clear()
+    result = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert result.out.splitlines() == ["Unchanged service app_db", "Unchanged service app_web"]
+    assert not daemon.bodies("POST", "/services/.*")
+
+
+def test_only_what_changed_is_updated(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    web = next(s for s in daemon.objects["services"].values() if s["Spec"]["Name"] == "app_web")
+    web["Spec"]["TaskTemplate"]["ForceUpdate"] = 7
+    web["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "web:latest@sha256:abc"
+    Path(stack_file).write_text(FILE.replace("replicas: 2", "replicas: 5"))
+    result = hivelet("stack", "deploy", "-c", stack_file, "app")
+    assert "Unchanged service app_db" in result.out
+    assert f"Updating service app_web (id: {web['ID']})" in result.out
+    (sent,) = daemon.bodies("POST", "/services/.*/update")
+    assert sent["Mode"] == {"Replicated": {"Replicas": 5}}
+    assert sent["TaskTemplate"]["ForceUpdate"] == 7
+    assert sent["TaskTemplate"]["ContainerSpec"]["Image"] == "web:latest@sha256:abc"
+
+
+def test_prune_removes_what_the_stack_owns(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    Path(stack_file).write_text("services:\n  db:\n    image: db:1\n")
+    result = hivelet("stack", "deploy", "-d", "--prune", "-c", stack_file, "app")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        "Removing service app_web",
+        "Unchanged service app_db",
+        "Removing network app_back",
+        "Removing secret app_token",
+    ]
+
+
+def test_failing_service_ends_the_wait_with_its_last_words(
+    daemon: FakeDaemon, hivelet, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.yml"
+    path.write_text("services:\n  a:\n    image: gone\n")
+    daemon.task_state, daemon.task_error = "rejected", "No such image: gone:latest"
+    daemon.logs = [(1, "starting\n"), (2, "cannot go on\n")]
+    result = hivelet("stack", "deploy", "--timeout", "10s", "-c", str(path), "app")
+    assert result.code == 1
+    assert "app_a: 0/1 No such image: gone:latest" in result.out
+    assert result.err.splitlines() == [
+        "Error: service app_a: it has not converged within 10 s",
+        "  task tsk003000000 (rejected): No such image: gone:latest",
+        "  | starting",
+        "  | cannot go on",
+        "  `hivelet service ps --no-trunc app_a` shows all tasks",
+    ]
+
+
+def test_bad_file_changes_nothing(daemon: FakeDaemon, hivelet, tmp_path: Path) -> None:
+    path = tmp_path / "f.yml"
+    path.write_text("services:\n  a:\n    image: x\n    delopy: {replicas: 5}\n")
+    result = hivelet("stack", "deploy", "-c", str(path), "app")
+    assert (result.code, result.out) == (1, "")
+    assert (
+        result.err
+        == f'Error: {path}:4:5: services.a.delopy: unknown key "delopy"; did you mean "deploy"?\n'
+    )
+    assert daemon.requests == []
+
+
+@pytest.mark.parametrize("name", ["a b", "", "-x", "ä"])
+def test_bad_stack_name(daemon: FakeDaemon, hivelet, stack_file: str, name: str) -> None:
+    result = hivelet("stack", "deploy", "-c", stack_file, "--", name)
+    assert result.code == 1
+    assert "invalid stack name" in result.err
+    assert daemon.requests == []
+
+
+def test_port_taken_is_told_as_the_daemon_says_it(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    message = "rpc error: code = InvalidArgument desc = port '8000' is already in use by service 'other_web' (abc) as an ingress port"
+    daemon.answers["POST", "/services/create"] = (400, {"message": message})
+    result = hivelet("stack", "deploy", "-c", stack_file, "app")
+    assert (result.code, result.err) == (1, f"Error: {message}\n")
+
+
+def test_external_network_that_is_not_there(daemon: FakeDaemon, hivelet, tmp_path: Path) -> None:
+    path = tmp_path / "f.yml"
+    path.write_text(
+        "services:\n  a: {image: x, networks: [n]}\nnetworks:\n  n: {external: true, name: out}\n"
+    )
+    result = hivelet("stack", "deploy", "-c", str(path), "app")
+    assert result.err == (
+        'Error: network "out" is declared as external and does not exist; '
+        "create it first: hivelet network create -d overlay out\n"
+    )
+    assert not daemon.objects["services"]
+
+
+def test_rm_removes_all_and_waits(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    result = hivelet("stack", "rm", "app")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        "Removing service app_db",
+        "Removing service app_web",
+        "Removing secret app_token",
+        "Removing network app_default",
+        "Removing network app_back",
+    ]
+    assert not (
+        daemon.objects["services"] or daemon.objects["networks"] or daemon.objects["secrets"]
+    )
+
+
+def test_rm_of_a_network_that_tasks_still_leave_is_tried_again(
+    daemon: FakeDaemon, hivelet, clock, stack_file: str
+) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    network = next(n for n in daemon.objects["networks"].values() if n["Name"] == "app_back")
+    daemon.answers["DELETE", f"/networks/{network['Id']}"] = (
+        403,
+        {"message": "network app_back is in use by task t1"},
+    )
+    result = hivelet("stack", "rm", "--timeout", "2s", "app")
+    assert result.code == 1
+    assert (
+        result.err
+        == "Error: failed to remove network app_back: network app_back is in use by task t1\n"
+    )
+    assert clock.now >= 102.0
+
+
+def test_rm_of_nothing(hivelet) -> None:
+    result = hivelet("stack", "rm", "nope")
+    assert (result.code, result.err) == (0, "Warning: Nothing found in stack: nope\n")
+
+
+def test_not_a_manager(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    daemon.swarm = "inactive"
+    result = hivelet("stack", "deploy", "-c", stack_file, "app")
+    assert result.code == 1
+    assert result.err.startswith("Error: This node is not a swarm manager.")
+
+
+def test_config_prints_the_long_form(hivelet, stack_file: str) -> None:
+    result = hivelet("stack", "config", "-c", stack_file)
+    assert result.code == 0
+    assert result.out.startswith('version: "3.13"\nservices:\n  db:\n    image: db:1\n')
