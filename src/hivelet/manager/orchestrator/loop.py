@@ -73,7 +73,12 @@ def _by_service(service: Service, old: object) -> Iterator[Key]:
 
 def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     service = view.service(task.service_id)
-    if service is None or event.action is Action.CREATE:
+    if service is None:
+        return
+    if event.action is Action.CREATE:
+        if task.desired_state is TaskState.READY:
+            # Sets the timer by which it is let go.
+            yield Key(service.id, task.slot_key)
         return
     if event.action is Action.REMOVE:
         last = service.pending_delete and not view.has_tasks(service.id)
