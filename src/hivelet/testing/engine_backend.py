@@ -59,6 +59,7 @@ class FakeEngine:
         self.calls: list[tuple[object, ...]] = []
         self.exits: dict[str, ExitResult] = {}
         self.follow_forever = asyncio.Event()
+        self.opened_streams = 0
         self.closed_streams = 0
 
     # -- containers
@@ -317,6 +318,7 @@ class FakeEngine:
         self, since: datetime | None, until: datetime | None
     ) -> AsyncIterator[Event]:
         """The history, then silence until the reader leaves (at once, if `until` was given)."""
+        self.opened_streams += 1
         try:
             for event in self.history:
                 if since is not None and event.at >= since and (until is None or event.at <= until):

@@ -54,6 +54,7 @@ class FakeSwarm:
         self.configs: dict[ConfigId, Config] = {}
         self.stale: set[TaskId] = set()
         self.history: list[Event] = []
+        self.opened_streams = 0
         self.closed_streams = 0
         self.created_with: str | None = None
         self.updated_with: ServiceUpdate | None = None
@@ -154,6 +155,7 @@ class FakeSwarm:
         return self._events(since, until)
 
     async def _events(self, since: datetime | None, until: datetime | None) -> AsyncIterator[Event]:
+        self.opened_streams += 1
         try:
             for event in self.history:
                 if since is not None and event.at >= since and (until is None or event.at <= until):
