@@ -1,0 +1,131 @@
+"""VIPs, published ports, isolation and masquerading: the fragments they contribute."""
+
+from __future__ import annotations
+
+import pytest
+from addresses import GATEWAY, INGRESS, INSIDE, NETWORKS, WEBNET, task, web
+
+from hivelet.network.rules.balance import REFUSE, spread_addresses, spread_port
+from hivelet.network.rules.ingress import build_ports, reachable_at
+from hivelet.network.rules.isolation import build_isolation, build_resolver
+from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
+from hivelet.network.rules.vip import build_vips
+from hivelet.objects.task import PortConfig
+
+PORT = PortConfig(target_port=8000, published_port=8000)
+
+
+def rules(fragment):
+    return {name: chain.rules for name, chain in fragment.chains.items()}
+
+
+def test_a_vip_is_dispatched_by_bridge_and_address():
+    fragment = build_vips(web(), [task(1), task(2)], NETWORKS)
+    assert fragment.elements == {
+        ("vips", '"hv-webnetid" . 10.0.1.2'): "goto vip_webid_webnetid",
+        ("vips", '"lo" . 10.0.1.2'): "goto vip_webid_webnetid",
+    }
+    assert rules(fragment) == {
+        "vip_webid_webnetid": (
+            "meta l4proto { tcp, udp, sctp } dnat to numgen inc mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }",
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(web(mode="dnsrr"), id="dnsrr"),
+        pytest.param(web(vips={"elsewhere": "10.9.0.2"}), id="network-not-on-this-node"),
+        pytest.param(web(vips={"ingressid": "10.0.0.2"}), id="ingress-has-no-names"),
+    ],
+)
+def test_no_vip(entry):
+    assert build_vips(entry, [task(1)], NETWORKS).chains == {}
+
+
+def test_without_backends_the_answer_is_a_refusal():
+    assert spread_addresses([], affinity=False)[-2:] == REFUSE
+    assert spread_port([], "tcp", 80, affinity=False) == REFUSE
+
+
+def test_affinity_chooses_by_the_clients_address():
+    (rule,) = spread_port(["10.0.0.3", "10.0.0.4"], "tcp", 80, affinity=True)
+    assert "jhash ip saddr mod 2" in rule
+    assert "numgen" not in rule
+
+
+def test_a_published_port_leads_to_the_way_out():
+    fragment = build_ports(web(), [task(1), task(2)], NETWORKS)
+    assert fragment.elements == {("published", "tcp . 8000"): "goto port_webid_ingress_tcp_8000"}
+    assert rules(fragment)["port_webid_ingress_tcp_8000"] == (
+        "meta l4proto tcp dnat to numgen inc mod 2 map { 0 : 10.0.0.3 . 8000, 1 : 10.0.0.4 . 8000 }",
+    )
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "key"),
+    [
+        pytest.param("", ("published", "udp . 8000"), id="all"),
+        pytest.param("0.0.0.0", ("published", "udp . 8000"), id="all-spelt-out"),
+        pytest.param("127.0.0.1", ("published_at", "127.0.0.1 . udp . 8000"), id="loopback"),
+    ],
+)
+def test_host_ip(host_ip, key):
+    entry = web(ports=[PORT.replaced(protocol="udp", host_ip=host_ip)])
+    assert set(build_ports(entry, [task(1)], NETWORKS).elements) == {key}
+
+
+def test_a_port_not_yet_chosen_is_left_out():
+    entry = web(ports=[PortConfig(target_port=80)])
+    assert build_ports(entry, [task(1)], NETWORKS).elements == {}
+
+
+def test_host_mode_takes_the_holders_only():
+    held = PORT.replaced(publish_mode="host", published_port=9000)
+    holder = task(
+        1, host_ports=[held], addresses={"webnetid": "10.0.1.3", "gatewayid": "172.20.0.3"}
+    )
+    fragment = build_ports(web(ports=[held]), [holder, task(2)], NETWORKS)
+    assert rules(fragment) == {
+        "port_webid_host_tcp_8000": ("meta l4proto tcp dnat to 172.20.0.3:8000",)
+    }
+    assert build_ports(web(ports=[held]), [task(2)], NETWORKS).elements == {}
+
+
+def test_reachable_at():
+    assert reachable_at(task(1), NETWORKS) == "10.0.0.3"
+    assert reachable_at(task(1, addresses={"webnetid": "10.0.1.3"}), NETWORKS) == ""
+
+
+def test_isolation():
+    fragment = build_isolation([INGRESS, GATEWAY, WEBNET, INSIDE])
+    assert sorted(fragment.elements) == [
+        ("bridges", '"docker_gwbridge"'),
+        ("bridges", '"hv-ingressid"'),
+        ("bridges", '"hv-insideid"'),
+        ("bridges", '"hv-webnetid"'),
+        ("internal", '"hv-insideid"'),
+        ("open", '"hv-insideid" . "hv-insideid"'),
+        ("open", '"hv-webnetid" . "hv-webnetid"'),
+    ]
+
+
+def test_only_ways_out_are_masqueraded():
+    quiet = GATEWAY.replaced(id="q", subnet="172.21.0.0/20", masquerade=False)
+    fragment = build_uplinks([INGRESS, GATEWAY, WEBNET, INSIDE, quiet])
+    assert sorted(fragment.elements) == [("uplinks", "10.0.0.0/24"), ("uplinks", "172.20.0.0/20")]
+
+
+def test_a_sandbox_is_one_however_it_calls_itself():
+    fragment = build_sandbox(["10.0.0.3", "10.0.1.3"], "169.254.52.1")
+    assert len([key for key in fragment.elements if key[0] == "hairpin"]) == 4
+    assert fragment.elements["resolver_of", "10.0.1.3"] == "169.254.52.1"
+
+
+def test_a_resolver_answers_its_own_bridges():
+    fragment = build_resolver("169.254.52.1", ["hv-a", "hv-b"])
+    assert sorted(fragment.elements) == [
+        ("resolver_at", '"hv-a" . 169.254.52.1'),
+        ("resolver_at", '"hv-b" . 169.254.52.1'),
+    ]

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+
+from hivelet.network.conntrack import Connection
+
+
+@pytest.mark.parametrize(
+    ("protocol", "state", "translated", "counts"),
+    [
+        pytest.param(6, 3, True, True, id="established-through-the-balancer"),
+        pytest.param(6, 3, False, False, id="established-directly"),
+        pytest.param(6, 7, True, False, id="time-wait"),
+        pytest.param(17, 0, True, False, id="udp-has-no-end"),
+    ],
+)
+def test_what_holds_up_a_drain(protocol, state, translated, counts):
+    connection = Connection(protocol, "10.0.1.9", 40000, "10.0.1.2", 80, state, translated, True)
+    assert connection.counts is counts
