@@ -230,7 +230,7 @@ def remove_stack(session: Session, stack: str, *, detach: bool, timeout: float) 
             )
     deadline = session.monotonic() + (0.0 if detach else timeout)
     if not detach and services:
-        done &= _wait_until_gone(session, [service["ID"] for service in services], deadline)
+        done &= _wait_until_gone(session, stack, deadline)
     for network in networks:
         done &= _remove_network(session, network, deadline)
     return done
@@ -248,9 +248,10 @@ def _try_remove(noun: str, name: str, remove: Any) -> bool:
     return True
 
 
-def _wait_until_gone(session: Session, services: list[str], deadline: float) -> bool:
+def _wait_until_gone(session: Session, stack: str, deadline: float) -> bool:
     while True:
-        tasks = session.engine.tasks({"service": services})
+        # By label: the services are gone already, and a filter by service asks for one that exists.
+        tasks = session.engine.tasks(stack_filter(stack))
         left = [task for task in tasks if task["Status"]["State"] not in _ENDED]
         if not left:
             return True

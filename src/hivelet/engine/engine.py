@@ -39,6 +39,7 @@ from hivelet.runtime.conmon import ConmonRuntime
 from hivelet.runtime.host import read_host_facts
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
+from hivelet.runtime.oci import release_leftover_controllers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         self._networks = LocalNetworks(self._database, self._events, clock, plane.used_subnets)
         self._plane = plane
         self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
-        cgroups = read_cgroup_tree()
+        self._cgroups = cgroups = read_cgroup_tree()
         self._runtime = ConmonRuntime(config.runtime, config.conmon, cgroups, clock)
         self.lifecycle = Lifecycle(
             LifecycleParts(
@@ -103,8 +104,11 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         await self.lifecycle.adopt()
 
     async def stop(self) -> None:
-        """Stop watching and close the stores; containers run on."""
+        """Stop watching and close the stores; containers run on. Without any, our cgroups go as well."""
         await self.lifecycle.close()
+        if not self.registry.all():
+            self._cgroups.remove(self._config.cgroup_parent)
+            await release_leftover_controllers(self._config.run)
         self._runtime.close()
         await self._images.close()
         self._database.close()
