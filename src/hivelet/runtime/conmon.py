@@ -17,10 +17,8 @@ import json
 import os
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +47,7 @@ from hivelet.runtime.processes import (
 from hivelet.runtime.seccomp_filter import FilterCompiler
 from hivelet.runtime.spawn import Ended, readable, reap, run_quick, spawn_in
 from hivelet.runtime.status import (
+    KILLED,
     Adopted,
     CreatedContainer,
     ExecResult,
@@ -57,7 +56,7 @@ from hivelet.runtime.status import (
     Gone,
     Running,
 )
-from hivelet.runtime.watch import Watch
+from hivelet.runtime.supervised import Belongings, Supervised, read_number
 
 __all__ = [
     "Adopted",
@@ -70,22 +69,8 @@ __all__ = [
     "Running",
 ]
 
-KILLED = 128 + signal.SIGKILL
 EXEC_OUTPUT = 4096
 _MESSAGE_LIMIT = 65536
-
-
-@dataclass(slots=True, kw_only=True)
-class _Container:
-    id: ContainerId
-    paths: BundlePaths
-    record: ProcessRecord
-    runtime: OciRuntime
-    cgroup: str
-    ended: asyncio.Future[ExitStatus]
-    watch: Watch | None = None
-    witnessed: bool = True
-    """Whether its end has been seen as it came, or found afterwards."""
 
 
 class ConmonRuntime:
@@ -97,7 +82,7 @@ class ConmonRuntime:
         self._cgroups = cgroups
         self._clock = clock
         self._filters = FilterCompiler()
-        self._containers: dict[ContainerId, _Container] = {}
+        self._containers: dict[ContainerId, Supervised] = {}
 
     async def create(
         self,
@@ -120,6 +105,7 @@ class ConmonRuntime:
             spec = self._filters.precompiled(spec)
         write_atomic(paths.config, msgspec.json.encode(spec))
         argv = commands.conmon_create(self._conmon, self.runtime, container, paths, options)
+        own = Belongings(id=container, paths=paths, runtime=self.runtime, cgroup=_cgroup_of(spec))
         sync, theirs = os.pipe2(os.O_CLOEXEC)
         try:
             # In the bundle, as conmon also writes files to where it is.
@@ -149,29 +135,25 @@ class ConmonRuntime:
             )
             write_record(paths.record, record)
         except BaseException:
-            await asyncio.shield(self._abandon(container, conmon, paths, spec))
+            await asyncio.shield(self._abandon(own, conmon))
             raise
         finally:
             os.close(sync)
-        found = _Container(
-            id=container,
-            paths=paths,
-            record=record,
-            runtime=self.runtime,
-            cgroup=_cgroup_of(spec),
-            ended=_new_future(),
-        )
-        self._watch(found, open_process(record.pid, record.pid_started), conmon)
+        self._supervise(own, record).watch(open_process(pid, record.pid_started), conmon)
         return CreatedContainer(id=container, pid=pid, conmon_pid=conmon_pid)
 
     async def start(self, container: ContainerId) -> None:
-        """Let the program of a created container run."""
+        """Let the program of a created container run.
+
+        Raises:
+            CreateFailed: the runtime refused.
+        """
         found = self._get(container)
         try:
-            await call_runtime(found.runtime, commands.runtime_start(found.runtime, container))
+            await self._order(found, commands.runtime_start)
         except RuntimeCallFailed as error:
             raise CreateFailed(f"failed to start container: {error.message}", KILLED) from error
-        self._remember(found, found.record.replaced(started=True))
+        found.remember(started=True)
 
     async def wait(self, container: ContainerId) -> ExitStatus:
         """How the container ended, once it has; at once for one that has ended before."""
@@ -183,7 +165,7 @@ class ConmonRuntime:
         Raises:
             Conflict: it has ended.
         """
-        pidfd = self._alive(container)
+        pidfd = self._get(container).alive()
         try:
             signal.pidfd_send_signal(pidfd, number)
         except ProcessLookupError as error:
@@ -191,24 +173,23 @@ class ConmonRuntime:
 
     async def pause(self, container: ContainerId) -> None:
         """Freeze all processes of the container."""
-        self._alive(container)
         found = self._get(container)
-        await call_runtime(found.runtime, commands.runtime_pause(found.runtime, container))
-        self._remember(found, found.record.replaced(paused=True))
+        found.alive()
+        await self._order(found, commands.runtime_pause)
+        found.remember(paused=True)
 
     async def resume(self, container: ContainerId) -> None:
         """Let a frozen container go on."""
-        self._alive(container)
         found = self._get(container)
-        await call_runtime(found.runtime, commands.runtime_resume(found.runtime, container))
-        self._remember(found, found.record.replaced(paused=False))
+        found.alive()
+        await self._order(found, commands.runtime_resume)
+        found.remember(paused=False)
 
     async def update(self, container: ContainerId, resources: Mapping[str, Any]) -> None:
         """Set new limits; `resources` is an OCI `linux.resources` object with what shall change."""
-        self._alive(container)
-        runtime = self._get(container).runtime
-        order = commands.runtime_update(runtime, container)
-        await call_runtime(runtime, order, stdin=msgspec.json.encode(resources))
+        found = self._get(container)
+        found.alive()
+        await self._order(found, commands.runtime_update, stdin=msgspec.json.encode(resources))
 
     async def exec_(
         self,
@@ -223,14 +204,15 @@ class ConmonRuntime:
         Raises:
             Conflict: the container is not running.
         """
-        self._alive(container)
         found = self._get(container)
-        process = build_exec_process(_read_spec(found.paths.config)["process"], given)
-        with tempfile.TemporaryDirectory(prefix="exec-", dir=found.paths.bundle) as directory:
+        found.alive()
+        paths = found.own.paths
+        process = build_exec_process(_read_spec(paths.config)["process"], given)
+        with tempfile.TemporaryDirectory(prefix="exec-", dir=paths.bundle) as directory:
             description, pid_file = Path(directory, "process.json"), Path(directory, "pid")
             write_atomic(description, msgspec.json.encode(process))
             order = commands.runtime_exec(
-                found.runtime, container, process=description, pid_file=pid_file
+                found.own.runtime, container, process=description, pid_file=pid_file
             )
             ended: Ended | None = None
             try:
@@ -263,10 +245,10 @@ class ConmonRuntime:
                     f"container {container} is running: stop it before removal, or force it"
                 )
             await self._end(found)
-        await call_runtime(found.runtime, commands.runtime_delete(found.runtime, container))
+        await self._order(found, commands.runtime_delete)
         self._forget(found)
-        remove_transient(found.paths)
-        self._cgroups.remove(found.cgroup)
+        remove_transient(found.own.paths)
+        self._cgroups.remove(found.own.cgroup)
 
     async def adopt(self, container: ContainerId, paths: BundlePaths) -> Adopted:
         """Find out, after a restart of the daemon, what has become of a container, and watch it again if it lives."""
@@ -276,26 +258,23 @@ class ConmonRuntime:
         if record is None:
             await self._discard_unrecorded(container, paths)
             return Gone()
-        cgroup = _cgroup_of(_read_spec(paths.config))
-        pidfd = open_process(record.pid, record.pid_started)
-        conmon = open_process(record.conmon_pid, record.conmon_started)
-        found = _Container(
+        own = Belongings(
             id=container,
             paths=paths,
-            record=record,
             runtime=self._runtime_of(record),
-            cgroup=cgroup,
-            ended=_new_future(),
+            cgroup=_cgroup_of(_read_spec(paths.config)),
         )
-        self._watch(found, pidfd, conmon)
+        pidfd = open_process(record.pid, record.pid_started)
+        conmon = open_process(record.conmon_pid, record.conmon_started)
+        if pidfd is None and conmon is None and not paths.exit_file.exists():
+            await self._discard(own)
+            return Gone()
+        found = self._supervise(own, record)
+        found.watch(pidfd, conmon)
         if pidfd is None:
-            if conmon is None and not paths.exit_file.exists():
-                self._forget(found)
-                await self._discard(found.runtime, found.id, paths, cgroup)
-                return Gone()
             return Exited(status=await asyncio.shield(found.ended))
         if not record.started and await self._has_started(found):
-            self._remember(found, record.replaced(started=True))
+            found.remember(started=True)
         return Running(pid=record.pid, started=found.record.started, paused=record.paused)
 
     def pid(self, container: ContainerId) -> int:
@@ -329,44 +308,52 @@ class ConmonRuntime:
             raise explain_create_failure(said, args)
         return pid
 
-    async def _abandon(
-        self, container: ContainerId, conmon: int, paths: BundlePaths, spec: Mapping[str, Any]
-    ) -> None:
+    async def _abandon(self, own: Belongings, conmon: int) -> None:
         """Undo a create that failed or was cancelled, wherever it stood."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(conmon, signal.SIGKILL)
         await readable(conmon)
         reap(conmon)
         os.close(conmon)
-        await self._discard(self.runtime, container, paths, _cgroup_of(spec))
+        await self._discard(own)
 
     async def _discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
         """Remove what an earlier daemon was making when it was killed: its program has never run."""
-        pid = _number(paths.pid_file)
+        pid = read_number(paths.pid_file)
         conmon = open_monitor(pid, container) if pid else None
-        await self._discard(self.runtime, container, paths, _cgroup_of(_read_spec(paths.config)))
+        cgroup = _cgroup_of(_read_spec(paths.config))
+        await self._discard(
+            Belongings(id=container, paths=paths, runtime=self.runtime, cgroup=cgroup)
+        )
         if conmon is not None:
             await readable(conmon)
             os.close(conmon)
             remove_transient(paths)
 
-    async def _discard(
-        self, runtime: OciRuntime, container: ContainerId, paths: BundlePaths, cgroup: str
-    ) -> None:
+    async def _discard(self, own: Belongings) -> None:
         with suppress(RuntimeCallFailed):  # it does not know it: then there is nothing to remove
-            await call_runtime(runtime, commands.runtime_delete(runtime, container))
-        remove_transient(paths)
-        if cgroup:
-            self._cgroups.remove(cgroup)
+            await call_runtime(own.runtime, commands.runtime_delete(own.runtime, own.id))
+        remove_transient(own.paths)
+        if own.cgroup:
+            self._cgroups.remove(own.cgroup)
 
-    async def _has_started(self, found: _Container) -> bool:
-        order = commands.runtime_state(found.runtime, found.id)
-        state = json.loads(await call_runtime(found.runtime, order))
+    async def _has_started(self, found: Supervised) -> bool:
+        state = json.loads(await self._order(found, commands.runtime_state))
         return str(state.get("status")) != "created"
 
-    def _kill_left(self, found: _Container, pid_file: Path) -> None:
-        pid = _number(pid_file)
-        if pid not in self._cgroups.processes(found.cgroup):
+    async def _order(
+        self,
+        found: Supervised,
+        command: Callable[[OciRuntime, ContainerId], list[str]],
+        *,
+        stdin: bytes = b"",
+    ) -> bytes:
+        runtime = found.own.runtime
+        return await call_runtime(runtime, command(runtime, found.own.id), stdin=stdin)
+
+    def _kill_left(self, found: Supervised, pid_file: Path) -> None:
+        pid = read_number(pid_file)
+        if pid is None or pid not in self._cgroups.processes(found.own.cgroup):
             return
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -381,75 +368,36 @@ class ConmonRuntime:
             version="unknown",
         )
 
-    async def _end(self, found: _Container) -> None:
+    async def _end(self, found: Supervised) -> None:
         """SIGKILL the container and wait until it has ended."""
         with suppress(Conflict):
-            self.kill(found.id, signal.SIGKILL)
+            self.kill(found.own.id, signal.SIGKILL)
         if found.record.paused:
             # On cgroup v1 a frozen process takes no signal before it thaws.
             with suppress(RuntimeCallFailed):
-                await call_runtime(found.runtime, commands.runtime_resume(found.runtime, found.id))
+                await self._order(found, commands.runtime_resume)
         await asyncio.shield(found.ended)
 
-    def _watch(self, found: _Container, pidfd: int | None, conmon: int | None) -> None:
-        self._containers[found.id] = found
-        found.watch = Watch(pidfd, conmon, lambda: self._ended(found))
-        if pidfd is None and conmon is None:
-            found.witnessed = False
-            self._ended(found)
+    def _supervise(self, own: Belongings, record: ProcessRecord) -> Supervised:
+        found = Supervised(own, record, self._cgroups, self._clock)
+        self._containers[own.id] = found
+        return found
 
-    def _ended(self, found: _Container) -> None:
-        if not found.ended.done():
-            found.ended.set_result(self._status(found))
+    def _forget(self, found: Supervised) -> None:
+        found.close()
+        self._containers.pop(found.own.id, None)
 
-    def _status(self, found: _Container) -> ExitStatus:
-        oom_killed = self._cgroups.oom_kills(found.cgroup) > 0
-        code = _number(found.paths.exit_file)
-        if code is None:
-            error = "the exit code is not known: conmon, which watches the container, was killed before it ended"
-            return ExitStatus(
-                code=KILLED, oom_killed=oom_killed, finished_at=self._clock.now(), error=error
-            )
-        # The file's time is coarse, and may lie before the start of a program that ends at once.
-        seen = found.paths.exit_file.stat().st_mtime
-        finished_at = self._clock.now() if found.witnessed else datetime.fromtimestamp(seen, UTC)
-        return ExitStatus(code=code, oom_killed=oom_killed, finished_at=finished_at)
-
-    def _remember(self, found: _Container, record: ProcessRecord) -> None:
-        found.record = record
-        if found.id in self._containers:
-            write_record(found.paths.record, record)
-
-    def _forget(self, found: _Container) -> None:
-        if found.watch is not None:
-            found.watch.close()
-        self._containers.pop(found.id, None)
-
-    def _get(self, container: ContainerId) -> _Container:
+    def _get(self, container: ContainerId) -> Supervised:
         try:
             return self._containers[container]
         except KeyError:
             raise NotFound(f"No such container: {container}") from None
-
-    def _alive(self, container: ContainerId) -> int:
-        found = self._get(container)
-        pidfd = found.watch.pidfd if found.watch is not None else None
-        if pidfd is None:
-            raise Conflict(f"container {container} is not running")
-        return pidfd
 
 
 def remove_transient(paths: BundlePaths) -> None:
     """Remove the files that appear in a bundle while a container lives."""
     for path in paths.transient():
         path.unlink(missing_ok=True)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text(encoding="ascii"))
-    except (FileNotFoundError, ValueError):
-        return None
 
 
 def _text(path: Path) -> str:
@@ -469,7 +417,3 @@ def _read_spec(config: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return spec
-
-
-def _new_future() -> asyncio.Future[ExitStatus]:
-    return asyncio.get_running_loop().create_future()

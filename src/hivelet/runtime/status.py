@@ -7,6 +7,9 @@ from datetime import datetime
 
 from hivelet.objects.common import ContainerId
 
+KILLED = 137
+"""The exit code of a program that SIGKILL ended: 128 and the signal's number."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedContainer:
