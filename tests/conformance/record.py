@@ -435,9 +435,7 @@ class Session:
             "GET",
             "/tasks?" + filters(service=["web"], _up_to_date=["true"]),
         )
-        r.record(
-            "tasks-filter-desired", "GET", "/tasks?" + filters(desired_state=["shutdown"])
-        )
+        r.record("tasks-filter-desired", "GET", "/tasks?" + filters(desired_state=["shutdown"]))
         r.record("tasks-filter-bad", "GET", "/tasks?" + filters(foo=["x"]))
         r.record("tasks-filter-bad-state", "GET", "/tasks?" + filters(desired_state=["x"]))
         r.record("tasks-filter-unknown-service", "GET", "/tasks?" + filters(service=["nope"]))
