@@ -22,12 +22,8 @@ from hivelet.packages import load_packages, missing_packages
 
 log = structlog.get_logger(__name__)
 
-_SETTINGS: dict[str, Any] = {
-    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-}
 
-
-@click.command(**_SETTINGS)
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "-H", "--host", multiple=True, help=f"Where to listen, repeatable (default {DEFAULT_HOST})."
 )

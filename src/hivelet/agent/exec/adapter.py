@@ -40,13 +40,13 @@ class NodeExecutor:
     """Runs this node's tasks as containers."""
 
     def __init__(self, parts: NodeParts) -> None:
-        self._parts = parts
+        self.parts = parts
         self._node = Node(id=NodeId(""))
         self._networks: dict[NetworkId, BridgeNetwork] = {}
 
     async def describe(self) -> NodeDescription:
         """The node's platform, resources and engine."""
-        return await self._parts.engine.describe()
+        return await self.parts.engine.describe()
 
     async def configure(self, node: Node) -> None:
         """Remember the node object, which containers' labels name."""
@@ -56,55 +56,64 @@ class NodeExecutor:
         self, networks: Mapping[NetworkId, Network], services: Mapping[ServiceId, ServiceEntry]
     ) -> None:
         """Bring the network plane to these networks and services."""
-        wanted = {key: bridge_of(network) for key, network in networks.items()}
-        for network in self._parts.plane.networks().values():
-            if network.kind in ("overlay", "ingress") and network.id not in wanted:
-                await self._parts.plane.remove_network(network.id)
-        self._networks = wanted
-        self._parts.plane.set_services(services)
+        self._networks.clear()
+        self._networks.update({key: bridge_of(network) for key, network in networks.items()})
+        await self.drop_networks()
+        self.parts.plane.set_services(services)
+
+    async def drop_networks(self) -> None:
+        """Remove the cluster's networks that are no longer wanted here and that no container has a leg in.
+
+        A task is forgotten by the cluster before its container is gone, so this is asked again after each removal.
+        """
+        records = self.parts.engine.registry.all()
+        used = {leg.network.id for record in records for leg in record.legs}
+        for network in self.parts.plane.networks().values():
+            left = network.kind in ("overlay", "ingress") and network.id not in self._networks
+            if left and network.id not in used:
+                await self.parts.plane.remove_network(network.id)
 
     async def configure_dependencies(
         self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]
     ) -> None:
         """Hand this node's secrets and configs to the engine, which keeps them in memory."""
-        self._parts.engine.set_dependencies(secrets, configs)
+        self.parts.engine.set_dependencies(secrets, configs)
+
+    def network(self, network_id: NetworkId) -> BridgeNetwork | None:
+        """A network of the cluster as this node builds it, if the node may have it."""
+        return self._networks.get(network_id)
 
     def controller(self, task: Task) -> ContainerController:
         """A controller for `task`."""
-        return ContainerController(task, self._node, self._parts, self._networks)
+        return ContainerController(task, self._node, self)
 
     async def known_tasks(self) -> Collection[TaskId]:
         """Every task that has a container here, in whatever state."""
-        return {record.task_id for record in self._parts.engine.registry.all() if record.task_id}
+        return {record.task_id for record in self.parts.engine.registry.all() if record.task_id}
 
     async def discard(self, task_id: TaskId) -> None:
         """Stop and remove the container of a task that the cluster no longer knows."""
-        await self._parts.plane.withdraw(task_id)
-        record = self._parts.engine.registry.of_task(task_id)
+        await self.parts.plane.withdraw(task_id)
+        record = self.parts.engine.registry.of_task(task_id)
         if record is not None:
-            await self._parts.engine.remove_container(record.id, force=True, volumes=True)
+            await self.parts.engine.remove_container(record.id, force=True, volumes=True)
+            await self.drop_networks()
 
     async def resume(self) -> None:
         """All that ran before has been adopted: let the network plane write its rules again."""
-        await self._parts.plane.resume()
+        await self.parts.plane.resume()
 
 
 class ContainerController:
     """Runs one task as one container."""
 
-    def __init__(
-        self,
-        task: Task,
-        node: Node,
-        parts: NodeParts,
-        networks: Mapping[NetworkId, BridgeNetwork],
-    ) -> None:
+    def __init__(self, task: Task, node: Node, executor: NodeExecutor) -> None:
         self._task = task
         self._node = node
-        self._engine = parts.engine
-        self._plane = parts.plane
-        self._clock = parts.clock
-        self._networks = networks
+        self._executor = executor
+        self._engine = executor.parts.engine
+        self._plane = executor.parts.plane
+        self._clock = executor.parts.clock
 
     async def adopt(self) -> bool:
         """Whether there is a container of this task; a running one is a backend again."""
@@ -191,6 +200,7 @@ class ContainerController:
             await self._engine.remove_container(record.id, force=True, volumes=True)
         except NotFound:
             return  # as in `shutdown`
+        await self._executor.drop_networks()
 
     async def update(self, task: Task) -> None:
         """Remember the task as it is now; a container's labels cannot change once it is made."""
@@ -228,7 +238,7 @@ class ContainerController:
     def _legs(self) -> tuple[LegRecord, ...]:
         legs = []
         for attachment in self._task.networks:
-            network = self._networks.get(attachment.network_id)
+            network = self._executor.network(attachment.network_id)
             if network is None:
                 raise PermanentError(f"network {attachment.network_id} not found")
             address = next((a for a in attachment.addresses if ":" not in a), "")
