@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
+import msgspec.inspect
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects import cluster, common, node, secret, service, task
@@ -115,13 +116,13 @@ def parse_json(raw: bytes) -> Any:
 
 
 def convert_json(data: Any, shape: type[T]) -> T:
-    """Client data as a struct; keys that hivelet does not know are ignored, as in Docker.
+    """Client data as a struct; keys that hivelet does not know are ignored, and their case is, both as in Docker.
 
     Raises:
         InvalidParameter: a value is not of the type that the API wants; the message names its path.
     """
     try:
-        return msgspec.convert(data, shape)
+        return msgspec.convert(_fold(data, msgspec.inspect.type_info(shape)), shape)
     except msgspec.ValidationError as error:
         raise InvalidParameter(f"the request body does not fit: {error}") from error
 
@@ -142,6 +143,40 @@ def empty_to_none(value: Mapping[str, Any] | list[Any]) -> Any:
 
 def _is_zero(value: Any) -> bool:
     return value in ("", 0, False, b"") or (isinstance(value, list | tuple | dict) and not value)
+
+
+def _fold(data: Any, shape: Any) -> Any:
+    """The data with the keys of structs in the case that the struct has them.
+
+    Go reads keys in any case, and clients rely on it: docker-py names the mode of a service "replicated".
+    """
+    if isinstance(shape, msgspec.inspect.UnionType):
+        shape = next((one for one in shape.types if _holds_structs(one)), shape)
+    if isinstance(data, dict) and isinstance(shape, msgspec.inspect.StructType):
+        keys = _keys(shape.cls)
+        folded = {}
+        for key, part in data.items():
+            name, inner = keys.get(key.lower(), (key, None))
+            folded[name] = part if inner is None else _fold(part, inner)
+        return folded
+    if isinstance(data, dict) and isinstance(shape, msgspec.inspect.DictType):
+        return {key: _fold(part, shape.value_type) for key, part in data.items()}
+    if isinstance(data, list) and isinstance(shape, msgspec.inspect.ListType):
+        return [_fold(part, shape.item_type) for part in data]
+    return data
+
+
+def _holds_structs(shape: Any) -> bool:
+    kinds = msgspec.inspect.StructType, msgspec.inspect.DictType, msgspec.inspect.ListType
+    return isinstance(shape, kinds)
+
+
+@cache
+def _keys(shape: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
+    """Of each field: its key in lower case, its key, and its type where keys below it matter."""
+    info = msgspec.inspect.type_info(shape)
+    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
+    return {field.encode_name.lower(): (field.encode_name, field.type) for field in fields}
 
 
 @cache

@@ -80,6 +80,17 @@ def test_a_go_clients_spec_is_read():
     assert convert_json(data, ServiceSpec) == ServiceSpec(name="web")
 
 
+def test_keys_are_read_in_any_case():
+    data = {"name": "web", "Mode": {"replicated": {"replicas": 3}}, "labels": {"a": "b", "A": "c"}}
+    spec = convert_json(data, ServiceSpec)
+    assert spec.mode.replicated.replicas == 3
+    assert (spec.name, spec.labels) == ("web", {"a": "b", "A": "c"})
+    data = {"TaskTemplate": {"Networks": [{"target": "n"}], "containerspec": {"IMAGE": "i"}}}
+    template = convert_json(data, ServiceSpec).task_template
+    assert template.networks[0].target == "n"
+    assert template.container_spec.image == "i"
+
+
 def test_no_body_is_an_empty_object():
     assert parse_json(b" \n") == {}
 

@@ -14,6 +14,7 @@ from hivelet.convert import event as convert
 from hivelet.convert.filters import Filters
 from hivelet.convert.swarm import encode_status, ping_word
 from hivelet.convert.system import encode_disk_usage, encode_info, encode_version
+from hivelet.errors import NotFound
 from hivelet.objects.event import Event
 
 _TICK = timedelta(microseconds=1)
@@ -64,6 +65,11 @@ async def list_plugins(_: Call) -> web.Response:
     return reply([])
 
 
+async def inspect_plugin(call: Call) -> web.Response:
+    """`GET /plugins/{name}/json`; `docker inspect` asks it last, after everything else that the name could mean."""
+    raise NotFound(f'plugin "{call.ref}" not found')
+
+
 async def _events(
     call: Call, since: datetime | None, until: datetime | None, filters: Filters
 ) -> AsyncIterator[bytes]:
@@ -98,7 +104,7 @@ ROUTES = (
     route("GET", "/events", stream_events, streaming=True),
     route("GET", "/system/df", show_disk_usage, since="1.25"),
     route("GET", "/plugins", list_plugins, since="1.25"),
-    missing("GET", "/plugins/{ref:path}", "plugins"),
+    route("GET", "/plugins/{ref:path}/json", inspect_plugin, since="1.25"),
     missing("POST", "/plugins/{ref:path}", "plugins"),
     missing("DELETE", "/plugins/{ref:path}", "plugins"),
     missing("POST", "/build", "image builds; build with another tool and load the result"),
