@@ -21,7 +21,7 @@ from harness.machine import Machine
 from harness.waiting import wait_until
 
 NETWORK = "bench"
-POLL = 0.02
+POLL = 0.03
 PATIENCE = 180.0
 # `sleep` as process 1 ignores SIGTERM; SIGKILL spares both engines the ten seconds of grace when a run is cleaned up.
 QUICK_END = ("--stop-signal", "SIGKILL")
@@ -110,7 +110,7 @@ class Engine:
             return victim not in now and len(now) == len(before)
 
         wait_until(
-            replaced, timeout=PATIENCE, what="the killed task is replaced", interval=POLL / 4
+            replaced, timeout=PATIENCE, what="the killed task is replaced", interval=POLL / 6
         )
         return time.perf_counter() - begun
 

@@ -145,10 +145,12 @@ def main() -> None:
         )
         print(f"\nPSS on {HEADINGS[name]}: {words}")
     if options.json:
+        memory = {
+            name: {comm: asdict(usage) for comm, usage in of.items()}
+            for name, of in bench.programs.items()
+        }
         samples = {key: row.samples for key, row in bench.rows.items()}
-        options.json.write_text(
-            json.dumps({"samples": samples, "memory": bench.programs}, indent=2) + "\n"
-        )
+        options.json.write_text(json.dumps({"samples": samples, "memory": memory}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -167,16 +168,15 @@ def test_a_port_of_another_stack_is_refused(swarm: Swarm, hivelet: Cli, tmp_path
 def test_a_port_of_a_foreign_process_is_told(swarm: Swarm, hivelet: Cli, tmp_path: Path) -> None:
     """Who holds the port is named, and goes on being reached; once it has gone, the service comes up by itself."""
     holder = swarm.machine.popen([sys.executable, "-S", "-c", SERVE])
-    listening = ["busybox", "nc", "-z", "127.0.0.1", "8080"]
-    wait_until(
-        lambda: swarm.machine.run(listening, check=False).returncode == 0,
-        timeout=10,
-        what="8080 is taken",
-    )
+    listening = ["ss", "-Hltn", "sport", "=", ":8080"]
+    wait_until(lambda: swarm.machine.run(listening).stdout, timeout=10, what="8080 is taken")
     said = hivelet.fails(*deploy(tmp_path, GOOD), timeout=90).err
     assert "8080" in said
     assert "python" in said
-    assert swarm.machine.run(listening, check=False).returncode == 0
+    connect = ["curl", "-s", "-m", "1", "telnet://127.0.0.1:8080"]
+    assert swarm.machine.run(connect, check=False, stdin=subprocess.DEVNULL).returncode == 28, (
+        "the holder is no longer reached"
+    )
     holder.end()
     hivelet(*deploy(tmp_path, GOOD), timeout=90)
     swarm.until_running("bad_web", 2)

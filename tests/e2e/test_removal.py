@@ -32,6 +32,14 @@ volumes:
 """
 
 
+def in_use(swarm: Swarm) -> Traces:
+    """The machine of a swarm that has run something: what it keeps for good (the ingress network, …) is there by then."""
+    swarm.create("first", 1, "--publish", "9090:8000")
+    swarm.cli("service", "rm", "first")
+    swarm.until_gone("first")
+    return swarm.machine.traces()
+
+
 def as_before(machine: Machine, before: Traces) -> None:
     """Wait, for removal goes on after the answer, then show whatever is left."""
     wait_until(
@@ -45,7 +53,7 @@ def as_before(machine: Machine, before: Traces) -> None:
 def test_a_removed_stack_leaves_nothing(swarm: Swarm, tmp_path: Path) -> None:
     file = tmp_path / "stack.yml"
     file.write_text(STACK)
-    before = swarm.machine.traces()
+    before = in_use(swarm)
     for _ in range(2):  # what is left of the first would be in the way of the second
         swarm.cli("stack", "deploy", "-c", str(file), "gone")
         swarm.until_running("gone_web", 3)
@@ -72,7 +80,7 @@ def test_leaving_the_swarm_leaves_nothing(swarm: Swarm) -> None:
 
 def test_failed_tasks_leave_nothing_but_their_history(swarm: Swarm) -> None:
     """A service that dies again and again piles nothing up."""
-    before = swarm.machine.traces()
+    before = in_use(swarm)
     words = (
         "--detach",
         "--no-resolve-image",
@@ -97,7 +105,7 @@ def test_failed_tasks_leave_nothing_but_their_history(swarm: Swarm) -> None:
 
 @pytest.mark.parametrize("wrong", ["missing-image", "missing-program"])
 def test_what_never_ran_leaves_nothing(swarm: Swarm, wrong: str) -> None:
-    before = swarm.machine.traces()
+    before = in_use(swarm)
     image, command = (
         ("nowhere.test/missing:1", ())
         if wrong == "missing-image"

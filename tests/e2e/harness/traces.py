@@ -32,18 +32,23 @@ class Traces:
 
 
 def _rules(machine: Machine) -> frozenset[str]:
-    """Each table's lines with the table's name in front; handles and counters are left out by -s."""
+    """Each line with its table and chain in front, a set's elements one by one; -s leaves handles and counters out."""
     listing = machine.run(["nft", "-s", "list", "ruleset"]).stdout
+    # The elements of a set are folded over several lines.
+    listing = re.sub(r",\n\s+", ", ", listing)
     lines, table, chain = [], "", ""
-    for line in listing.splitlines():
+    for line in map(str.strip, listing.splitlines()):
         if line.startswith("table "):
             table, chain = line.removesuffix(" {"), ""
             lines.append(table)
-        elif re.match(r"\t(chain|set|map) ", line):
-            chain = line.strip().removesuffix(" {")
+        elif re.match(r"(chain|set|map) ", line):
+            chain = line.removesuffix(" {")
             lines.append(f"{table} · {chain}")
-        elif line.strip() not in ("", "}"):
-            lines.append(f"{table} · {chain} · {line.strip()}")
+        elif line.startswith("elements = { "):
+            elements = line.removeprefix("elements = { ").removesuffix(" }").split(", ")
+            lines += [f"{table} · {chain} · {element}" for element in elements]
+        elif line not in ("", "}"):
+            lines.append(f"{table} · {chain} · {line}")
     return frozenset(lines)
 
 
