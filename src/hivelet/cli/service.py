@@ -216,12 +216,16 @@ def inspect(session: Session, refs: tuple[str, ...], pretty: bool, template: str
     from hivelet.cli.inspection import inspect_all
     from hivelet.cli.render.service_pretty import render_service
 
+    def find(ref: str) -> Json:
+        return session.engine.service(ref, insert_defaults=True)
+
     if not pretty and template != "pretty":
-        return inspect_all(refs, session.engine.service, template, kind="service")
+        return inspect_all(refs, find, template, kind="service")
     failed = 0
     for ref in refs:
-        entry = session_service(session, ref)
-        if entry is None:
+        try:
+            entry = find(ref)
+        except NotFound:
             complain(f"no such service: {ref}")
             failed = 1
             continue

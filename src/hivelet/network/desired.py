@@ -6,10 +6,15 @@ touches. A backend keeps its addresses while it drains, so that its connections 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from hivelet.network.dns.records import ContainerNames, Records, build_records
+from hivelet.network.dns.records import (
+    ContainerNames,
+    Records,
+    build_container_zone,
+    build_service_zone,
+)
 from hivelet.network.names import bridge_name
 from hivelet.network.rules.ingress import build_ports
 from hivelet.network.rules.isolation import build_isolation, build_resolver
@@ -20,6 +25,7 @@ from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 
 _NETWORKS = "networks"
+_WITH_ZONE = ("service:", "container:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,6 @@ class DesiredState:
         self.resolvers: dict[str, ResolverRecord] = {}
         self._members: dict[ServiceId, dict[TaskId, Backend]] = {}
         self._dirty_owners: set[str] = set()
-        self._dirty_networks: set[NetworkId] = set()
         self._dirty_resolvers: set[str] = set()
 
     def put_network(self, network: BridgeNetwork) -> bool:
@@ -83,15 +88,11 @@ class DesiredState:
             before, after = self.services.get(service_id), entries.get(service_id)
             if before == after:
                 continue
-            for entry in (before, after):
-                if entry is not None:
-                    self._dirty_networks |= entry.vips.keys() | entry.aliases.keys()
-            self._mark_service(service_id)
             if after is None:
                 del self.services[service_id]
             else:
                 self.services[service_id] = after
-            self._mark_service(service_id)
+            self._dirty_owners.add(_of_service(service_id))
 
     def admit(self, backend: Backend) -> None:
         """Add a backend or change it."""
@@ -102,14 +103,14 @@ class DesiredState:
             self.withdraw(backend.task_id)
         self.backends[backend.task_id] = backend
         self._members.setdefault(backend.service_id, {})[backend.task_id] = backend
-        self._mark_service(backend.service_id)
+        self._dirty_owners.add(_of_service(backend.service_id))
 
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""
         backend = self.backends.pop(task_id, None)
         if backend is None:
             return None
-        self._mark_service(backend.service_id)
+        self._dirty_owners.add(_of_service(backend.service_id))
         members = self._members[backend.service_id]
         del members[task_id]
         if not members:
@@ -119,13 +120,13 @@ class DesiredState:
     def put_container(self, record: ContainerRecord) -> None:
         """Add a container's sandbox."""
         self.containers[record.container_id] = record
-        self._mark_container(record)
+        self._dirty_owners.add(_of_container(record.container_id))
 
     def drop_container(self, container_id: ContainerId) -> ContainerRecord | None:
         """Forget a container's sandbox; returns it."""
         record = self.containers.pop(container_id, None)
         if record is not None:
-            self._mark_container(record)
+            self._dirty_owners.add(_of_container(container_id))
         return record
 
     def put_resolver(self, record: ResolverRecord) -> None:
@@ -144,21 +145,16 @@ class DesiredState:
             self._dirty_owners.add(f"resolver:{name}")
 
     def take_dirty(self) -> tuple[set[str], set[str]]:
-        """The owners whose fragments, and the resolvers whose records changed since this was last called."""
-        owners = self._dirty_owners
-        resolvers = self._dirty_resolvers | {
-            name
-            for name, record in self.resolvers.items()
-            if not self._dirty_networks.isdisjoint(record.networks)
-        }
-        self._dirty_owners, self._dirty_networks, self._dirty_resolvers = set(), set(), set()
-        return owners, resolvers & self.resolvers.keys()
+        """The owners that changed since this was last called, and the resolvers that must be given everything."""
+        owners, resolvers = self._dirty_owners, self._dirty_resolvers & self.resolvers.keys()
+        self._dirty_owners, self._dirty_resolvers = set(), set()
+        return owners, resolvers
 
     def mark_all(self) -> None:
         """Mark everything: after a failure, and to begin with."""
         self._dirty_owners |= {_NETWORKS}
-        self._dirty_owners |= {f"service:{service_id}" for service_id in self.services}
-        self._dirty_owners |= {f"container:{container_id}" for container_id in self.containers}
+        self._dirty_owners |= {_of_service(service_id) for service_id in self.services}
+        self._dirty_owners |= {_of_container(container_id) for container_id in self.containers}
         self._dirty_owners |= {f"resolver:{name}" for name in self.resolvers}
         self._dirty_resolvers |= self.resolvers.keys()
 
@@ -190,16 +186,17 @@ class DesiredState:
                     wanted[bridge_name(network)].add(vip)
         return wanted
 
-    def build_resolver_records(self, name: str) -> Records:
-        """What a resolver answers."""
+    def build_zones(self, name: str, owners: Collection[str] | None) -> dict[str, Records]:
+        """What these owners (None: all) contribute to a resolver; an empty zone where they contribute nothing."""
         record = self.resolvers[name]
         networks = {n: self.networks[n] for n in record.networks if n in self.networks}
-        return build_records(
-            networks,
-            self.services.values(),
-            {service_id: tuple(members.values()) for service_id, members in self._members.items()},
-            self._container_names(networks),
-        )
+        if owners is None:
+            owners = [*map(_of_service, self.services), *map(_of_container, self.containers)]
+        return {
+            owner: self._build_zone(owner, networks)
+            for owner in owners
+            if owner.startswith(_WITH_ZONE)
+        }
 
     def addresses_of(self, task_id: TaskId) -> tuple[str, ...]:
         """All addresses of a task, whether it takes connections or drains."""
@@ -243,36 +240,41 @@ class DesiredState:
         ]
         return build_resolver(record.address, map(bridge_name, networks))
 
-    def _container_names(self, networks: Iterable[NetworkId]) -> list[ContainerNames]:
-        wanted = set(networks)
-        return [
+    def _build_zone(self, owner: str, networks: Mapping[NetworkId, BridgeNetwork]) -> Records:
+        kind, _, name = owner.partition(":")
+        if kind == "service":
+            service_id = ServiceId(name)
+            entry = self.services.get(service_id)
+            members = tuple(self._members.get(service_id, {}).values())
+            return build_service_zone(networks, entry, members) if entry is not None else {}
+        record = self.containers.get(ContainerId(name))
+        if record is None:
+            return {}
+        places = [
             ContainerNames(network_id=network_id, address=address, names=record.names[network_id])
-            for record in self.containers.values()
             for network_id, address in record.addresses.items()
-            if network_id in wanted and record.names.get(network_id)
+            if record.names.get(network_id)
         ]
-
-    def _mark_service(self, service_id: ServiceId) -> None:
-        self._dirty_owners.add(f"service:{service_id}")
-        if (entry := self.services.get(service_id)) is not None:
-            self._dirty_networks |= entry.vips.keys() | entry.aliases.keys()
-        for backend in self._members.get(service_id, {}).values():
-            self._dirty_networks |= backend.addresses.keys()
+        return build_container_zone(networks, places)
 
     def _mark_network(self, network_id: NetworkId) -> None:
         self._dirty_owners.add(_NETWORKS)
-        self._dirty_networks.add(network_id)
         for name, record in self.resolvers.items():
             if network_id in record.networks or not record.networks:
                 self._dirty_owners.add(f"resolver:{name}")
+                self._dirty_resolvers.add(name)
         for service_id, entry in self.services.items():
             members = self._members.get(service_id, {}).values()
             if network_id in entry.vips or any(network_id in b.addresses for b in members):
-                self._dirty_owners.add(f"service:{service_id}")
+                self._dirty_owners.add(_of_service(service_id))
 
-    def _mark_container(self, record: ContainerRecord) -> None:
-        self._dirty_owners.add(f"container:{record.container_id}")
-        self._dirty_networks |= record.addresses.keys()
+
+def _of_service(service_id: ServiceId) -> str:
+    return f"service:{service_id}"
+
+
+def _of_container(container_id: ContainerId) -> str:
+    return f"container:{container_id}"
 
 
 def _merge(first: Fragment, second: Fragment) -> Fragment:

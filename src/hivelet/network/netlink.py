@@ -42,6 +42,9 @@ _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 7, 15
 _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE = 2, 6, 15
 
+_AT_ONCE = 64
+"""Requests in one packet: the answers to all of them must fit into the socket's receive buffer."""
+
 _IFF_UP = 1
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _PROTO_STATIC = 4
@@ -263,9 +266,16 @@ def execute(requests: Iterable[Request]) -> None:
 
 def execute_on(door: socket.socket, requests: Iterable[Request]) -> None:
     """Like `execute`, through a socket that may have been opened in another namespace."""
+    pending = list(requests)
+    failures: list[NetlinkFailed] = []
+    for start in range(0, len(pending), _AT_ONCE):
+        failures += _exchange(door, pending[start : start + _AT_ONCE])
+    if failures:
+        raise failures[0]
+
+
+def _exchange(door: socket.socket, requests: list[Request]) -> list[NetlinkFailed]:
     waiting = dict(enumerate(requests, start=1))
-    if not waiting:
-        return
     door.send(
         b"".join(
             nlmsg.message(
@@ -277,7 +287,7 @@ def execute_on(door: socket.socket, requests: Iterable[Request]) -> None:
             for sequence, request in waiting.items()
         )
     )
-    failure: NetlinkFailed | None = None
+    failures: list[NetlinkFailed] = []
     while waiting:
         for kind, sequence, body in nlmsg.split_messages(door.recv(1 << 16)):
             request = waiting.pop(sequence, None) if kind == nlmsg.ERROR else None
@@ -285,9 +295,8 @@ def execute_on(door: socket.socket, requests: Iterable[Request]) -> None:
                 continue
             refusal = nlmsg.error_number(body)
             if refusal and refusal not in request.harmless:
-                failure = failure or NetlinkFailed(request.what, refusal)
-    if failure is not None:
-        raise failure
+                failures.append(NetlinkFailed(request.what, refusal))
+    return failures
 
 
 def list_links() -> dict[str, LinkState]:

@@ -114,7 +114,7 @@ class RuleWriter:
         whole, self._whole = self._whole, False
         if whole:
             self._state.mark_all()
-        owners, resolvers = self._state.take_dirty()
+        owners, fresh = self._state.take_dirty()
         try:
             if whole:
                 bridges = list(self._state.vips())
@@ -129,7 +129,7 @@ class RuleWriter:
             elif commands := change.commands(FAMILY_TABLE):
                 await self._nft.apply("\n".join(commands) + "\n")
             await self._change_vips(wanted, remove=True)
-            await self._resolvers.publish(resolvers)
+            await self._resolvers.publish(owners, fresh)
         except BaseException:
             self._whole = True
             raise

@@ -199,7 +199,9 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     driver_status: list[tuple[str, str]] = []
     root_dir: str = ""
     volume_drivers: list[str] = field(default_factory=lambda: ["local"])
-    network_drivers: list[str] = field(default_factory=lambda: ["bridge", "host", "null", "overlay"])
+    network_drivers: list[str] = field(
+        default_factory=lambda: ["bridge", "host", "null", "overlay"]
+    )
     log_drivers: list[str] = field(default_factory=lambda: ["json-file", "none"])
     default_log_driver: str = "json-file"
     cgroup_driver: str = "cgroupfs"

@@ -118,6 +118,7 @@ class ConmonRuntime:
             conmon = os.pidfd_open(conmon_pid)
         except BaseException:
             os.close(sync)
+            remove_transient(paths)
             raise
         finally:
             os.close(theirs)

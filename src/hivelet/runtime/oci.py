@@ -72,7 +72,7 @@ async def probe_runtime(
     Args:
         run: our run directory; the runtime's state goes below it.
         cgroup_parent: where the trial's cgroup is made.
-        names: the candidates, best first.
+        names: the candidates, names or paths, best first.
 
     Raises:
         Unavailable: none is installed, or none can run a container here; the message says which package to install, or
@@ -80,8 +80,9 @@ async def probe_runtime(
     """
     run.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, at start
     refusals: list[str] = []
-    for name in names:
-        path = shutil.which(name, path=SEARCH_PATH)
+    for wanted in names:
+        name = Path(wanted).name
+        path = shutil.which(wanted, path=SEARCH_PATH)
         if path is None:
             refusals.append(f"{name} is not installed")
             continue
@@ -220,6 +221,8 @@ def _trial_spec(cgroup_parent: str, args: Sequence[str]) -> dict[str, Any]:
         "linux": {
             "namespaces": [{"type": kind} for kind in kinds],
             "cgroupsPath": f"/{cgroup_parent.strip('/')}/probe",
-            "resources": {"pids": {"limit": 16}},
+            # Every container has such rules. On cgroup v2 they are a BPF program, for which crun 1.8 raises a limit: it
+            # cannot without CAP_SYS_RESOURCE.
+            "resources": {"devices": [{"allow": False, "access": "rwm"}]},
         },
     }

@@ -81,7 +81,12 @@ def spawn_in(
     def from_there() -> int:
         if _libc.unshare(_CLONE_FS) != 0:
             raise SpawnFailed(f"{argv[0]} could not be started: {os.strerror(ctypes.get_errno())}")
-        os.chdir(directory)
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            raise SpawnFailed(
+                f"{argv[0]} could not be started in {directory}: {error.strerror}"
+            ) from error
         return spawn(argv, env=env, fds=fds)
 
     with ThreadPoolExecutor(1) as thread:

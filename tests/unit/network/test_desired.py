@@ -33,11 +33,11 @@ def settled() -> DesiredState:
 def test_a_change_marks_only_what_it_touches():
     state = settled()
     state.admit(task(1))
-    assert state.take_dirty() == ({"service:webid"}, {"r1"})
+    assert state.take_dirty() == ({"service:webid"}, set())
     state.admit(task(1))
     assert state.take_dirty() == (set(), set())
     state.withdraw("task1")
-    assert state.take_dirty() == ({"service:webid"}, {"r1"})
+    assert state.take_dirty() == ({"service:webid"}, set())
 
 
 def test_unchanged_services_are_not_written_again():
@@ -45,7 +45,7 @@ def test_unchanged_services_are_not_written_again():
     state.set_services(dict(state.services))
     assert state.take_dirty() == (set(), set())
     state.set_services({"webid": web(ports=[]), "otherid": state.services["otherid"]})
-    assert state.take_dirty() == ({"service:webid"}, {"r1"})
+    assert state.take_dirty() == ({"service:webid"}, set())
 
 
 def test_a_new_network_marks_the_services_in_it():
@@ -88,8 +88,11 @@ def test_a_draining_task_keeps_its_addresses():
 def test_records_follow():
     state = settled()
     state.admit(task(1))
-    records = state.build_resolver_records("r1")
-    assert records["web"] == ("10.0.1.2",)
-    assert records["tasks.web"] == records["myapp_web.1.x"] == ("10.0.1.3",)
+    zones = state.build_zones("r1", None)
+    assert zones.keys() == {"service:webid", "service:otherid", "container:c1"}
+    assert zones["service:webid"]["web"] == ("10.0.1.2",)
+    assert zones["service:webid"]["tasks.web"] == ("10.0.1.3",)
+    assert zones["container:c1"]["myapp_web.1.x"] == ("10.0.1.3",)
     state.drop_container("c1")
     assert state.resolvers_unused() == ["r1"]
+    assert state.build_zones("r1", ["container:c1", "networks"]) == {"container:c1": {}}

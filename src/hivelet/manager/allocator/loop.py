@@ -34,7 +34,7 @@ from hivelet.store.view import View
 Key = tuple[str, str]
 """("network" or "service", id)"""
 
-RETRY = timedelta(seconds=5)
+RETRY = timedelta(seconds=1)
 """How long until something that is short (addresses, subnets) is asked for again, whatever happens."""
 
 HostSubnets = Callable[[], Mapping[str, str]]

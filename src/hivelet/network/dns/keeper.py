@@ -63,15 +63,18 @@ class ResolverKeeper:
         self._running[name] = self._make(record)
         return record
 
-    async def publish(self, names: Collection[str]) -> None:
-        """Let these resolvers answer with what the desired state says; returns when all do."""
-        if not names:
+    async def publish(self, owners: Collection[str], fresh: Collection[str]) -> None:
+        """Let all resolvers answer with what these owners now contribute, and the `fresh` ones with everything."""
+        if not self._state.resolvers:
             return
         async with self._changing:
-            await self._ensure_addresses()
-            for name in sorted(names):
-                if name in self._state.resolvers:
-                    await self._running[name].publish(self._state.build_resolver_records(name))
+            if fresh:
+                await self._ensure_addresses()
+            for name in list(self._running):
+                whole = name in fresh
+                zones = self._state.build_zones(name, None if whole else owners)
+                if whole or zones:
+                    await self._running[name].publish(zones, whole=whole)
 
     def find_dead(self) -> list[str]:
         """Resolvers that should run and do not."""

@@ -6,12 +6,15 @@
 
 Each name also resolves with the network's name behind a dot, as Docker does it. Names are compared without case. A
 service name stays *known* while it has no address, so that its absence is answered here and not asked of the world.
+
+A *zone* is what one owner (a service, a container) contributes; a resolver answers with all of its zones together, so
+a change costs what it changes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
@@ -37,48 +40,54 @@ Records = Mapping[str, tuple[str, ...]]
 """Names to addresses, sorted; a known name without an address has an empty tuple."""
 
 
-def build_records(
-    networks: Mapping[NetworkId, BridgeNetwork],
-    services: Iterable[ServiceEntry],
-    backends: Mapping[str, Collection[Backend]],
-    containers: Iterable[ContainerNames],
+def build_service_zone(
+    networks: Mapping[NetworkId, BridgeNetwork], entry: ServiceEntry, backends: Sequence[Backend]
 ) -> Records:
-    """The records for the members of `networks`; `backends` are by service id."""
+    """What a service contributes for the members of `networks`; nothing where it is in none of them."""
     found: dict[str, set[str]] = {}
-    for entry in services:
-        for network in networks.values():
-            members = [
-                backend.addresses[network.id]
-                for backend in backends.get(entry.service_id, ())
-                if network.id in backend.addresses
-            ]
-            joined = network.id in entry.vips or network.id in entry.aliases or bool(members)
-            if joined:
-                _add_service(found, entry, network, members)
+    for network in networks.values():
+        members = [b.addresses[network.id] for b in backends if network.id in b.addresses]
+        if network.id in entry.vips or network.id in entry.aliases or members:
+            _add_service(found, entry, network, members)
+    return _frozen(found)
+
+
+def build_container_zone(
+    networks: Mapping[NetworkId, BridgeNetwork], containers: Iterable[ContainerNames]
+) -> Records:
+    """What a container contributes: `containers` are its places in its networks."""
+    found: dict[str, set[str]] = {}
     for container in containers:
-        if (network_or_none := networks.get(container.network_id)) is not None:
-            _add(found, container.names, network_or_none.name, [container.address])
-    return {name: _sorted(addresses) for name, addresses in sorted(found.items())}
+        network = networks.get(container.network_id)
+        if network is not None:
+            _add(found, container.names, network.name, [container.address])
+    return _frozen(found)
 
 
-def render_hosts_file(records: Records, serial: int) -> str:
+def render_zone(records: Records) -> str:
     """The records as dnsmasq reads them: one line for each address, the names behind it."""
     by_address: dict[str, list[str]] = {}
     for name, addresses in records.items():
         for address in addresses:
             by_address.setdefault(address, []).append(name)
-    lines = [f"{address} {' '.join(by_address[address])}" for address in _sorted(by_address)]
-    return "\n".join([f"{serial_address(serial)} {SERIAL_NAME}", *lines]) + "\n"
+    return "".join(
+        f"{address} {' '.join(by_address[address])}\n" for address in _sorted(by_address)
+    )
 
 
-def render_servers_file(records: Records) -> str:
+def render_serial(serial: int) -> str:
+    """The zone that says which version of the records is in effect."""
+    return f"{serial_address(serial)} {SERIAL_NAME}\n"
+
+
+def render_servers(names: Iterable[str]) -> str:
     """Which names are ours alone: asked for another type, or without an address, they are never sent abroad.
 
     Only the exact name is ours: a service called `app` must not hide the top-level domain of that name, so whatever
     lies below it goes to the standard servers again.
     """
-    names = [SERIAL_NAME, *records]
-    return "".join(f"server=/{name}/\nserver=/*.{name}/#\n" for name in names)
+    known = [SERIAL_NAME, *sorted(names)]
+    return "".join(f"server=/{name}/\nserver=/*.{name}/#\n" for name in known)
 
 
 def serial_address(serial: int) -> str:
@@ -107,6 +116,10 @@ def _add(
         for full in (name, f"{name}.{network}"):
             if is_resolvable(full):
                 found.setdefault(full.lower(), set()).update(addresses)
+
+
+def _frozen(found: Mapping[str, set[str]]) -> Records:
+    return {name: _sorted(addresses) for name, addresses in sorted(found.items())}
 
 
 def _sorted(addresses: Iterable[str]) -> tuple[str, ...]:

@@ -121,8 +121,9 @@ BASE_CHAINS = (
         "filter-forward",
         "type filter hook forward priority 0",
         (
-            f"iifname . oifname @{OPEN} accept",
+            # An answer that conntrack cannot place goes out untranslated, and its receiver resets the connection.
             f"{_PORTS} ct state invalid drop",
+            f"iifname . oifname @{OPEN} accept",
             f"oifname @{BRIDGES} jump to-container",
             f"iifname @{INTERNAL} drop",
         ),

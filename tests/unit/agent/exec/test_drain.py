@@ -28,7 +28,12 @@ def test_durations_are_read_as_go_writes_them(text, seconds):
 
 @pytest.mark.parametrize(
     ("labels", "seconds"),
-    [({}, 10), ({DRAIN_TIMEOUT_LABEL: "2s"}, 2), ({DRAIN_TIMEOUT_LABEL: "0s"}, 0), ({DRAIN_TIMEOUT_LABEL: "soon"}, 10)],
+    [
+        ({}, 10),
+        ({DRAIN_TIMEOUT_LABEL: "2s"}, 2),
+        ({DRAIN_TIMEOUT_LABEL: "0s"}, 0),
+        ({DRAIN_TIMEOUT_LABEL: "soon"}, 10),
+    ],
 )
 def test_the_services_label_sets_the_limit(labels, seconds):
     task = Task(id=TaskId("t"), service_annotations=Annotations(name="s", labels=labels))

@@ -5,19 +5,24 @@ from addresses import WEBNET, task, web
 
 from hivelet.network.dns.records import (
     ContainerNames,
-    build_records,
+    build_container_zone,
+    build_service_zone,
     is_resolvable,
-    render_hosts_file,
-    render_servers_file,
+    render_serial,
+    render_servers,
+    render_zone,
     serial_address,
 )
 
 NETS = {WEBNET.id: WEBNET}
 
 
-def build(entry, backends=(), containers=()):
-    records = build_records(NETS, [entry], {entry.service_id: backends}, containers)
+def plain(records):
     return {name: addresses for name, addresses in records.items() if "webnet" not in name}
+
+
+def build(entry, backends=()):
+    return plain(build_service_zone(NETS, entry, backends))
 
 
 def test_vip_service():
@@ -30,8 +35,7 @@ def test_vip_service():
 
 
 def test_names_also_resolve_with_their_network():
-    records = build_records(NETS, [web()], {}, [])
-    assert records["web.myapp_webnet"] == ("10.0.1.2",)
+    assert build_service_zone(NETS, web(), [])["web.myapp_webnet"] == ("10.0.1.2",)
 
 
 def test_dnsrr_resolves_to_all_tasks():
@@ -45,23 +49,26 @@ def test_a_service_without_tasks_stays_known():
 
 def test_services_of_other_networks_are_unknown():
     entry = web(vips={"elsewhere": "10.9.0.2"}, aliases={})
-    assert build_records(NETS, [entry], {}, []) == {}
+    assert build_service_zone(NETS, entry, []) == {}
 
 
 def test_container_names_without_case():
     names = ContainerNames(
         network_id="webnetid", address="10.0.1.9", names=("App_DB", "bad name", "x..y")
     )
-    assert build(web(vips={}, aliases={}), containers=[names]) == {"app_db": ("10.0.1.9",)}
+    assert plain(build_container_zone(NETS, [names])) == {"app_db": ("10.0.1.9",)}
+    elsewhere = ContainerNames(network_id="elsewhere", address="10.9.0.9", names=("db",))
+    assert build_container_zone(NETS, [elsewhere]) == {}
 
 
-def test_hosts_file():
-    text = render_hosts_file({"a": ("10.0.1.3", "10.0.1.20"), "b": ("10.0.1.3",), "c": ()}, 6)
-    assert text == "0.0.0.7 serial.hivelet-resolver\n10.0.1.3 a b\n10.0.1.20 a\n"
+def test_a_zone_is_a_hosts_file():
+    text = render_zone({"a": ("10.0.1.3", "10.0.1.20"), "b": ("10.0.1.3",), "c": ()})
+    assert text == "10.0.1.3 a b\n10.0.1.20 a\n"
+    assert render_serial(6) == "0.0.0.7 serial.hivelet-resolver\n"
 
 
 def test_only_the_exact_name_is_ours():
-    assert "server=/app/\nserver=/*.app/#\n" in render_servers_file({"app": ("10.0.1.3",)})
+    assert "server=/app/\nserver=/*.app/#\n" in render_servers(["app"])
 
 
 def test_serial_never_is_a_real_address():
