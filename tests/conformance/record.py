@@ -1,7 +1,7 @@
 """Ask a real Docker Engine what `recorded/` holds. Run as root: `python tests/conformance/record.py [PROGRAMS]`.
 
 PROGRAMS is a directory with dockerd, containerd and docker-proxy, where these are not on the PATH. Takes about two
-minutes; the records are masked, so a second run with the same engine changes next to nothing.
+minutes. Ids, times and tokens are masked; the order of lists is the engine's, and not the same in every run.
 
 `--socket PATH --into DIRECTORY` asks an engine that runs already, such as a hiveletd in a network namespace of its own,
 and keeps the answers elsewhere, to be compared.
