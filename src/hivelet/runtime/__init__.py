@@ -15,6 +15,11 @@ How a caller runs one container::
 
 After a restart of the daemon: `await containers.adopt(id, paths)` → `Running | Exited | Gone`, once per container.
 
-Decided purely: `oci_spec`, `mounts`, `capabilities`, `seccomp`, `cgroups`, `commands`, `failures`, `logfile`. Edges: `conmon`
-(who lives and who died), `oci` (calls crun or runc), `spawn`, `watch`, `processes`, `cgroupfs`, `host`, `logs`.
+Decided purely: `oci_spec`, `mounts`, `capabilities`, `seccomp`, `cgroups`, `commands`, `failures`, `logfile`, `status`.
+Edges: `conmon` (makes containers, starts and ends them) over `supervised` and `watch` (who lives, who died, how), `processes`
+(knows them again after a restart) and `spawn`; `oci` (chooses and calls crun or runc), `seccomp_filter`, `cgroupfs`, `host`; and
+for reading logs, `logs` over `inotify`.
+
+What it costs (2 cores, Debian 12, 30 containers at once, create and start): 0.2-0.3 s with crun, 10 ms of processor time
+each, of which Python takes 1.7 ms; 0.8-0.9 s and 45-50 ms with runc.
 """

@@ -1,6 +1,7 @@
 """Containers under a real conmon and a real OCI runtime."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -362,6 +363,14 @@ async def test_a_terminal_is_a_terminal(lab):
 # -- what survives whom
 
 
+def open_files(pid):
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed while we looked
+            found.add(os.readlink(entry))
+    return found
+
+
 async def test_conmon_holds_nothing_of_ours(lab):
     reader, writer = os.pipe()
     os.set_inheritable(reader, False)
@@ -369,7 +378,7 @@ async def test_conmon_holds_nothing_of_ours(lab):
     record = read_record(paths.record)
     mine = {os.readlink(f"/proc/self/fd/{fd}") for fd in (reader, writer)}
     for pid in (record.conmon_pid, record.pid):
-        held = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+        held = open_files(pid)
         assert not held & mine
         assert not [
             name for name in held if str(lab.directory) not in name and name.startswith("/tmp")
