@@ -61,12 +61,20 @@ class Progress:
 
 @dataclass(slots=True)
 class Watch:
-    """What is remembered between looks: since when the tasks have been running, and whether a rollback was seen."""
+    """What is remembered between looks: since when the tasks have been running, a rollback that was seen, slots' places.
 
+    `rollback_wanted`: the user asked for the rollback, so it is no failure.
+    """
+
+    rollback_wanted: bool = False
     service_name: str = ""
     running_since: float | None = None
     rolled_back: str = ""
-    history: list[str] = field(default_factory=list)
+    places: dict[Any, int] = field(default_factory=dict)
+
+    def place(self, key: Any) -> int:
+        """A slot's place in the display: that of its first appearance, so that lines never move."""
+        return self.places.setdefault(key, len(self.places) + 1)
 
 
 def assess(
@@ -79,7 +87,7 @@ def assess(
     if state in {"paused", "rollback_paused"}:
         kind = "update" if state == "paused" else "rollback"
         return Progress(outcome="failed", why=f"service {kind} paused: {message}")
-    if state.startswith("rollback"):
+    if state.startswith("rollback") and not watch.rollback_wanted:
         watch.rolled_back = message or "the update was rolled back"
     slots = _slots(tasks, nodes)
     wanted = wanted_tasks(service, slots)
@@ -87,8 +95,10 @@ def assess(
         task["Status"]["State"] == "running" and not _ended(task["DesiredState"])
         for task in slots.values()
     )
+    places = {key: watch.place(key) for key in _in_order(slots)}
     lines = tuple(
-        _line(task, place, wanted) for place, task in enumerate(_in_order(slots), start=1)
+        _line(slots[key], places[key], wanted)
+        for key in sorted(places, key=lambda key: places[key])
     )
     progress = {
         "running": running,
@@ -166,11 +176,8 @@ def _rank(task: Json) -> tuple[int, int]:
     return (_ORDER.get(task["DesiredState"], 0), _ORDER.get(task["Status"]["State"], 0))
 
 
-def _in_order(slots: dict[Any, Json]) -> list[Json]:
-    return [
-        slots[key]
-        for key in sorted(slots, key=str if any(isinstance(k, str) for k in slots) else int)
-    ]
+def _in_order(slots: dict[Any, Json]) -> list[Any]:
+    return sorted(slots, key=lambda key: (isinstance(key, str), key))
 
 
 def _line(task: Json, place: int, wanted: int) -> SlotProgress:

@@ -129,3 +129,15 @@ def test_latest_failure() -> None:
     newer = {**task(2, "rejected", Err="new"), "CreatedAt": "2021"}
     assert latest_failure([older, newer, task(3)]) is newer
     assert latest_failure([task(1)]) is None
+
+
+def test_a_rollback_that_was_asked_for_is_no_failure() -> None:
+    given = service(1, UpdateStatus={"State": "rollback_completed", "Message": "rollback completed"})
+    assert look(Watch(rollback_wanted=True), given, [task(1)]).outcome == "converged"
+
+
+def test_lines_keep_the_place_of_their_first_appearance() -> None:
+    watch = Watch()
+    look(watch, service(), [task(2, "new")])
+    slots = look(watch, service(), [task(1, "pending"), task(2, "ready")]).slots
+    assert [(slot.label, slot.state) for slot in slots] == [("1/2", "ready"), ("2/2", "pending")]

@@ -227,6 +227,13 @@ def _operand(tokens: list[tuple[str, str]], scope: _Scope) -> tuple[Any, list[tu
     raise TemplateError(f'"{text}" stands where the template needs a value')
 
 
+def _find_key(value: Mapping[str, Any], name: str) -> str | None:
+    """The key that a name means: Docker's templates say `.ID` where its JSON says `Id`."""
+    if name in value:
+        return name
+    return next((key for key in value if key.lower() == name.lower()), None)
+
+
 def _field(text: str, scope: _Scope) -> Any:
     first, *names = text.split(".")
     if first and first not in scope.variables:
@@ -235,8 +242,8 @@ def _field(text: str, scope: _Scope) -> Any:
     for name in names:
         if name == "":
             continue
-        if isinstance(value, Mapping) and name in value:
-            value = value[name]
+        if isinstance(value, Mapping) and (key := _find_key(value, name)) is not None:
+            value = value[key]
         elif isinstance(value, Mapping):
             hint = ", ".join(sorted(str(key) for key in value))
             raise TemplateError(f'there is no field "{name}" for the template; there are: {hint}')
