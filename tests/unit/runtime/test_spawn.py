@@ -1,5 +1,7 @@
 import asyncio
+import contextlib
 import os
+from pathlib import Path
 
 import pytest
 
@@ -51,14 +53,26 @@ async def test_a_program_that_is_not_there():
 
 async def test_cancelled_it_is_killed_and_leaves_nothing():
     before = set(os.listdir("/proc/self/fd"))
-    work = asyncio.ensure_future(run_quick(["/bin/sleep", "1000"], env=ENV))
+    sleeper = ["/bin/sleep", "98765.4321"]
+    work = asyncio.ensure_future(run_quick(sleeper, env=ENV))
     await asyncio.sleep(0)
+    assert running(sleeper)
     work.cancel()
     with pytest.raises(asyncio.CancelledError):
         await work
     assert set(os.listdir("/proc/self/fd")) == before
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert not running(sleeper)
+
+
+def running(argv):
+    mine = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            words = (entry / "cmdline").read_bytes().split(b"\0")[:-1]
+            parent = int((entry / "stat").read_bytes().rpartition(b") ")[2].split()[1])
+            if words == [word.encode() for word in argv] and parent == os.getpid():
+                mine.append(entry.name)
+    return mine
 
 
 async def test_no_descriptor_of_ours_is_inherited(tmp_path):
