@@ -40,14 +40,19 @@ class Reporter(Protocol):
 
 
 def wait_for_services(
-    session: Session, services: Mapping[str, str], reporter: Reporter, *, timeout: float | None
+    session: Session,
+    services: Mapping[str, str],
+    reporter: Reporter,
+    *,
+    timeout: float | None,
+    rollback_wanted: bool = False,
 ) -> None:
     """Wait until all of `services` (names by id) have converged.
 
     Raises:
         NotConverged: one failed, or `timeout` seconds have passed.
     """
-    watches = {identifier: Watch() for identifier in services}
+    watches = {identifier: Watch(rollback_wanted=rollback_wanted) for identifier in services}
     failures: list[str] = []
     deadline = None if timeout is None else session.monotonic() + timeout
     try:

@@ -82,7 +82,7 @@ def update(session: Session, /, ref: str, **options: Any) -> None:
     for warning in warnings:
         warn(warning)
     say(ref)
-    _follow(session, current["ID"], current["Spec"]["Name"], options)
+    _follow(session, current["ID"], current["Spec"]["Name"], options, back=options["rollback"])
 
 
 @service.command()
@@ -97,7 +97,7 @@ def rollback(session: Session, /, ref: str, **options: Any) -> None:
     for warning in session.engine.update_service(current, current["Spec"], rollback=True):
         warn(warning)
     say(ref)
-    _follow(session, current["ID"], current["Spec"]["Name"], options)
+    _follow(session, current["ID"], current["Spec"]["Name"], options, back=True)
 
 
 @service.command()
@@ -263,12 +263,19 @@ def remove(session: Session, refs: tuple[str, ...]) -> int:
     return failed
 
 
-def _follow(session: Session, identifier: str, name: str, options: Json) -> None:
+def _follow(
+    session: Session, identifier: str, name: str, options: Json, *, back: bool = False
+) -> None:
+    """Wait until the service has converged; `back` where the user asked for the rollback."""
     if options["detach"]:
         return
     reporter = make_reporter(session, quiet=options["quiet"], several=False)
     wait_for_services(
-        session, {identifier: name}, reporter, timeout=parse_seconds(options["timeout"])
+        session,
+        {identifier: name},
+        reporter,
+        timeout=parse_seconds(options["timeout"]),
+        rollback_wanted=back,
     )
 
 

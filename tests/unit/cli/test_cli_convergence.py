@@ -132,7 +132,9 @@ def test_latest_failure() -> None:
 
 
 def test_a_rollback_that_was_asked_for_is_no_failure() -> None:
-    given = service(1, UpdateStatus={"State": "rollback_completed", "Message": "rollback completed"})
+    given = service(
+        1, UpdateStatus={"State": "rollback_completed", "Message": "rollback completed"}
+    )
     assert look(Watch(rollback_wanted=True), given, [task(1)]).outcome == "converged"
 
 

@@ -61,10 +61,14 @@ def ago(text: str, now: datetime) -> str:
     return f"{human_duration((now - moment).total_seconds())} ago" if moment else ""
 
 
-def go_time(moment: datetime) -> str:
-    """A moment as Go prints it: `2026-01-02 03:04:05 +0000 UTC`."""
-    fraction = f".{moment.microsecond:06d}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%d %H:%M:%S}{fraction} +0000 UTC"
+def go_time(text: str) -> str:
+    """A moment of the API as Go prints it in UTC, to the nanosecond: `2026-01-02 03:04:05.123456789 +0000 UTC`."""
+    moment = parse_time(text)
+    if moment is None:
+        return "0001-01-01 00:00:00 +0000 UTC"
+    fraction = _FRACTION.search(text)
+    shown = fraction[0].rstrip("0").rstrip(".") if fraction else ""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}{shown} +0000 UTC"
 
 
 def truncate_id(identifier: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.human import binary_size, go_time, parse_time
+from hivelet.cli.render.human import binary_size, go_time
 
 Json: TypeAlias = dict[str, Any]
 
@@ -15,7 +15,6 @@ def render_node(node: Json) -> str:
     description = node.get("Description") or {}
     platform, resources = description.get("Platform") or {}, description.get("Resources") or {}
     engine, manager = description.get("Engine") or {}, node.get("ManagerStatus")
-    joined = parse_time(node.get("CreatedAt", ""))
     lines = [f"ID:\t\t\t{node['ID']}"]
     if spec.get("Name"):
         lines.append(f"Name:\t\t\t{spec['Name']}")
@@ -26,7 +25,7 @@ def render_node(node: Json) -> str:
         ]
     lines += [
         f"Hostname:              \t{description.get('Hostname', '')}",
-        f"Joined at:             \t{go_time(joined).replace(' UTC', ' utc') if joined else ''}",
+        f"Joined at:             \t{go_time(node.get('CreatedAt', '')).replace(' UTC', ' utc')}",
         "Status:",
         f" State:\t\t\t{status.get('State', '').capitalize()}",
     ]
@@ -50,6 +49,32 @@ def render_node(node: Json) -> str:
         "Resources:",
         f" CPUs:\t\t\t{resources.get('NanoCPUs', 0) // 1_000_000_000}",
         f" Memory:\t\t{binary_size(resources.get('MemoryBytes', 0))}",
+        *_plugins(engine),
         f"Engine Version:\t\t{engine.get('EngineVersion', '')}",
+        *_tls(description.get("TLSInfo") or {}),
     ]
     return "\n".join(lines)
+
+
+def _plugins(engine: Json) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for plugin in engine.get("Plugins") or []:
+        kinds.setdefault(plugin["Type"], []).append(plugin["Name"])
+    if not kinds:
+        return []
+    return [
+        "Plugins:",
+        *(f" {kind}:\t\t{', '.join(sorted(names))}" for kind, names in sorted(kinds.items())),
+    ]
+
+
+def _tls(tls: Json) -> list[str]:
+    if not tls.get("TrustRoot"):
+        return []
+    return [
+        "TLS Info:",
+        " TrustRoot:",
+        tls["TrustRoot"],
+        f" Issuer Subject:\t{tls.get('CertIssuerSubject', '')}",
+        f" Issuer Public Key:\t{tls.get('CertIssuerPublicKey', '')}",
+    ]

@@ -12,7 +12,6 @@ from hivelet.cli.render.human import (
     go_time,
     human_duration,
     human_size,
-    parse_time,
     truncate_id,
 )
 from hivelet.cli.render.listing import Row, View
@@ -135,15 +134,10 @@ def network_rows(networks: Iterable[Json], *, trunc: bool) -> list[Row]:
             "IPv6": str(network.get("EnableIPv6", False)).lower(),
             "Internal": str(network.get("Internal", False)).lower(),
             "Labels": label_text(network.get("Labels")),
-            "CreatedAt": _created(network.get("Created", "")),
+            "CreatedAt": go_time(network.get("Created", "")),
         }
         for network in sorted(networks, key=lambda network: natural_key(network["Name"]))
     ]
-
-
-def _created(text: str) -> str:
-    moment = parse_time(text)
-    return go_time(moment) if moment else "0001-01-01 00:00:00 +0000 UTC"
 
 
 def file_object_rows(entries: Iterable[Json], *, now: datetime) -> list[Row]:
