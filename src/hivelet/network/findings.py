@@ -53,7 +53,7 @@ def _forward_drop(where: str) -> Finding:
         ),
         repair=(
             "let packets of hivelet's bridges pass there; beside Docker Engine: "
-            "iptables -I DOCKER-USER -m conntrack --ctstate DNAT,ESTABLISHED,RELATED -j ACCEPT and "
-            "iptables -I DOCKER-USER -i hv+ -j ACCEPT"
+            "iptables -I DOCKER-USER -m conntrack --ctstate DNAT,ESTABLISHED,RELATED -j ACCEPT; "
+            "iptables -I DOCKER-USER -i hv+ -j ACCEPT; iptables -I DOCKER-USER -i docker_gwbridge -j ACCEPT"
         ),
     )

@@ -148,6 +148,47 @@ async def test_a_restart_adopts_everything(web):
     assert web.plane.sandbox("caller".ljust(64, "0")) == web.sandboxes["caller"]
 
 
+async def test_a_restart_under_traffic_loses_no_request_and_no_answer(web):
+    failures, asked, done = [], 0, asyncio.Event()
+
+    async def client(work):
+        nonlocal asked
+        while not done.is_set():
+            asked += 1
+            try:
+                await work()
+            except (OSError, TimeoutError) as error:
+                failures.append(error)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client(lambda: web.ask("outside", HOST, 8000)))
+        group.create_task(client(lambda: web.ask("caller", VIP, 80)))
+        group.create_task(client(lambda: web.dig("caller", "tasks.web")))
+        for _ in range(3):
+            await web.restart()
+            web.plane.set_services(web_service())
+            for name in EVEN:
+                await web.plane.admit(backend(web.sandboxes[name], name))
+            await web.plane.resume()
+        done.set()
+    assert failures == []
+    assert asked > 30
+
+
+async def test_the_repair_lets_packets_pass_a_foreign_forward_policy(web):
+    sh(
+        "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
+    )
+    with pytest.raises(TimeoutError):
+        await web.ask("outside", HOST, 8000, within=0.3)
+    sh("nft add rule ip filter FORWARD ct state established,related accept")
+    sh("nft add rule ip filter FORWARD ct status dnat accept")
+    sh("nft 'add rule ip filter FORWARD iifname { hv*, docker_gwbridge } accept'")
+    assert await web.count("outside", HOST, 8000, 3) == dict.fromkeys(EVEN, 1)
+    assert await web.count("caller", VIP, 80, 3) == dict.fromkeys(EVEN, 1)
+    assert (await web.ask("caller", "10.0.1.3", 80))[0] == "web1"
+
+
 async def test_tear_down_leaves_nothing(web):
     await web.plane.tear_down()
     async with asyncio.timeout(5):

@@ -20,6 +20,7 @@ from hivelet.network.names import RESOLVER_SUBNET
 from hivelet.network.netlink import Kernel
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
+from hivelet.objects.endpoint import BridgeNetwork
 
 
 class ResolverKeeper:
@@ -44,7 +45,7 @@ class ResolverKeeper:
     def choose(self, request: SandboxRequest) -> ResolverRecord:
         """The resolver for a container's networks; recorded, and running after its first `publish`."""
         joined = [leg.network for leg in request.legs]
-        own = tuple(sorted(network.id for network in joined if network.kind == "overlay"))
+        own = tuple(sorted(network.id for network in joined if has_names(network)))
         forward = any(not network.internal for network in joined)
         upstreams = request.dns.nameservers if forward else ()
         name = resolver_name(own, upstreams, forward)
@@ -124,6 +125,11 @@ class ResolverKeeper:
                 forward=record.forward,
             ),
         )
+
+
+def has_names(network: BridgeNetwork) -> bool:
+    """Whether members of a network know each other by name; as in Docker, not on the node's default bridge."""
+    return network.kind == "overlay" or (network.kind == "bridge" and network.name != "bridge")
 
 
 def resolver_name(
