@@ -189,9 +189,8 @@ def test_rm_removes_all_and_waits(daemon: FakeDaemon, hivelet, stack_file: str) 
         "Removing network app_default",
         "Removing network app_back",
     ]
-    assert not (
-        daemon.objects["services"] or daemon.objects["networks"] or daemon.objects["secrets"]
-    )
+    left = [*daemon.objects["services"], *daemon.objects["networks"], *daemon.objects["secrets"]]
+    assert left == []
 
 
 def test_rm_of_a_network_that_tasks_still_leave_is_tried_again(
