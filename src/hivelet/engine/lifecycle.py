@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,13 @@ from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import ConmonRuntime, Exited, ExitStatus, Gone
+from hivelet.runtime.failures import CreateFailed
 from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
 
 log = structlog.get_logger(__name__)
+
+NEVER_RAN = 128
+"""Exit code of a container that could not be started for a reason that is not its program's (Docker)."""
 
 GONE = 255
 """Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
@@ -195,9 +200,10 @@ class Lifecycle:
             return False
         end = self._end(container_id)
         if grace is None or grace > 0:
-            await self._signal(record, signal or record.container.config.stop_signal or "SIGTERM")
+            stop_signal = signal or record.container.config.stop_signal or "SIGTERM"
             try:
                 async with asyncio.timeout(grace):
+                    await self._signal_if_alive(record, stop_signal)
                     await asyncio.shield(end)
             except TimeoutError:
                 log.info(
@@ -206,7 +212,7 @@ class Lifecycle:
                     grace=grace,
                 )
         if not end.done():
-            await self._signal(record, "SIGKILL")
+            await self._signal_if_alive(record, "SIGKILL")
             await asyncio.shield(end)
         self._publish(record, "stop")
         return True
@@ -355,12 +361,18 @@ class Lifecycle:
         return created.pid
 
     async def _start_failed(self, record: Record, error: HiveletError) -> None:
-        state = ContainerState(status="exited", exit_code=127, error=error.message)
+        code = error.code if isinstance(error, CreateFailed) else NEVER_RAN
+        state = ContainerState(status="exited", exit_code=code, error=error.message)
         await self._release(record.id)
         if self._registry.get(record.id) is not None:
             self._registry.write(
                 record.with_state(state.replaced(finished_at=self._parts.clock.now()))
             )
+
+    async def _signal_if_alive(self, record: Record, signal: str) -> None:
+        """Signal a process that may be ending at this very moment: then there is nobody to tell, and its end is on the way."""
+        with suppress(Conflict):
+            await self._signal(record, signal)
 
     async def _signal(self, record: Record, signal: str) -> None:
         self._parts.runtime.kill(record.id, parse_signal(signal))
