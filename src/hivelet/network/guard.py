@@ -50,7 +50,8 @@ class Guard:
         """Look once, and repair."""
         rewrite = False
         for network in list(self._state.networks.values()):
-            if link_index(bridge_name(network)) is None:
+            gone = link_index(bridge_name(network)) is None
+            if gone and network.id in self._state.networks:
                 rewrite |= await self._sandboxes.ensure_bridge(network)
         for name in self._resolvers.find_dead():
             log.warning("a resolver has died and is started again", resolver=name)

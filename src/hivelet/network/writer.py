@@ -122,6 +122,12 @@ class RuleWriter:
             wanted = self._state.vips()
             await self._change_vips(wanted, remove=False)
             change = self._book.update({owner: self._state.build(owner) for owner in owners})
+            for (where, key), claimants in change.contested.items():
+                log.warning(
+                    "several claim one place; the first has it",
+                    place=f"{where} {key}",
+                    by=claimants,
+                )
             if whole:
                 if self._patience is None:
                     self._patience = await self._nft.supports_patience()

@@ -189,6 +189,22 @@ async def test_the_repair_lets_packets_pass_a_foreign_forward_policy(web):
     assert (await web.ask("caller", "10.0.1.3", 80))[0] == "web1"
 
 
+async def test_a_network_in_use_stays(web):
+    with pytest.raises(Conflict, match=r"myapp_webnet.*has active endpoints"):
+        await web.plane.remove_network(WEBNET.id)
+    await web.plane.remove_network("unknown")
+    with pytest.raises(Conflict, match="already has a network sandbox"):
+        await web.task("web1", (WEBNET, "10.0.1.99/24"), serve=False)
+
+
+async def test_used_subnets_name_their_users(web):
+    sh(f"ip route add 10.99.0.0/16 via {OUTSIDE}")
+    used = await web.plane.used_subnets()
+    assert used["10.99.0.0/16"] == "route through uplink"
+    assert used[WEBNET.subnet] == "network myapp_webnet"
+    assert used["198.51.100.0/24"] == "interface uplink"
+
+
 async def test_tear_down_leaves_nothing(web):
     await web.plane.tear_down()
     async with asyncio.timeout(5):

@@ -72,10 +72,12 @@ class ResolverKeeper:
             if fresh:
                 await self._ensure_addresses()
             for name in list(self._running):
-                whole = name in fresh
+                resolver, whole = self._running[name], name in fresh
+                if not whole and not resolver.settled:
+                    continue  # made since, or to be made anew: its whole records come with the next change
                 zones = self._state.build_zones(name, None if whole else owners)
                 if whole or zones:
-                    await self._running[name].publish(zones, whole=whole)
+                    await resolver.publish(zones, whole=whole)
 
     def find_dead(self) -> list[str]:
         """Resolvers that should run and do not."""

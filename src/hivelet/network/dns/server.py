@@ -69,20 +69,22 @@ class Resolver:
         self._names: Counter[str] = Counter()
         self._settled = False
 
+    @property
+    def settled(self) -> bool:
+        """Whether the daemon is known to answer with what was published last."""
+        return self._settled
+
     async def publish(self, zones: Mapping[str, Records], *, whole: bool) -> None:
         """Let the resolver answer with these zones; an empty one is removed. Returns when it does.
 
-        With `whole`, zones that are not named are removed as well; a resolver that had to be started, or whose last
-        change failed, needs it.
+        With `whole`, zones that are not named are removed as well; a resolver that is not settled needs it.
 
         Raises:
             ResolverFailed: it does not, within a few seconds.
         """
-        settled, self._settled = self._settled, False
+        self._settled = False
         if whole:
             self._forget_zones(keep=zones)
-        elif not settled:
-            raise ResolverFailed(f"the resolver at {self.config.address} has lost its records")
         names_before = set(self._names)
         changed = [owner for owner, records in zones.items() if self._replace(owner, records)]
         if set(self._names) != names_before or whole:

@@ -64,6 +64,9 @@ class RuleBook:
                 chains=new_chains,
                 elements=_present({key: self._effective(key) for key in touched}),
             ),
+            contested={
+                key: tuple(claims) for key in touched if len(claims := self._claimed(key)) > 1
+            },
         )
 
     def merged(self) -> Fragment:
@@ -72,13 +75,9 @@ class RuleBook:
         elements = _present({key: self._effective(key) for key in self._claims})
         return Fragment(chains=chains, elements=elements)
 
-    def contested(self) -> dict[Key, tuple[str, ...]]:
-        """The elements that more than one owner claims for a different purpose, with the claimants in order."""
-        return {
-            key: tuple(claims)
-            for key, claims in self._claims.items()
-            if len(set(claims.values())) > 1
-        }
+    def _claimed(self, key: Key) -> dict[str, str]:
+        claims = self._claims.get(key, {})
+        return claims if len(set(claims.values())) > 1 else {}
 
     def _effective(self, key: Key) -> str | None:
         claims = self._claims.get(key)
@@ -101,6 +100,8 @@ class Change:
 
     old: Fragment
     new: Fragment
+    contested: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
+    """Elements of the change that several owners claim for different purposes, with the claimants in order."""
 
     def commands(self, table: str) -> list[str]:
         """The nft commands that carry it out; none where nothing changed."""

@@ -60,7 +60,7 @@ def test_the_first_claimant_keeps_an_element_until_it_lets_go():
     book.update({"a": fragment("c", "accept", k="goto c")})
     change = book.update({"b": fragment("d", "accept", k="goto d")})
     assert change.commands(TABLE) == ["add chain ip t d", "add rule ip t d accept"]
-    assert book.contested() == {("m", "k"): ("a", "b")}
+    assert change.contested == {("m", "k"): ("a", "b")}
     assert book.update({"a": EMPTY}).commands(TABLE) == [
         "delete element ip t m { k }",
         "add element ip t m { k : goto d }",
