@@ -19,7 +19,7 @@ from oracle import Oracle, Recorder
 from scenes_life import events, files, leave, updates
 from scenes_node import engine, images, networks, not_a_manager
 from scenes_swarm import kinds, services, swarm, swarm_networks
-from session import Session
+from session import NotInTime, Session
 
 RECORDED = Path(__file__).parent / "recorded"
 
@@ -46,8 +46,15 @@ def play(socket: str, folder: Path) -> None:
     for scene in (
         engine, not_a_manager, images, networks, swarm, swarm_networks, services, kinds, updates, files,
     ):  # fmt: skip
-        scene(session)
-        print(scene.__name__, flush=True)
+        try:
+            scene(session)
+            print(scene.__name__, flush=True)
+        except NotInTime as error:
+            # Another engine may lack what a scene waits for; what it answered until then is worth comparing.
+            if folder == RECORDED:
+                raise
+            session.r.save(scene.__name__)
+            print(f"{scene.__name__}: {error}", flush=True)
     events(session, began)
     leave(session)
 

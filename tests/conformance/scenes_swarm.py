@@ -40,7 +40,7 @@ def swarm(s: Session) -> None:
     swarm = r.record("inspect", "GET", "/swarm")
     r.record("unlockkey", "GET", "/swarm/unlockkey")
     r.record("leave-not-forced", "POST", "/swarm/leave")
-    r.record("update-bad-version", "POST", "/swarm/update?version=1", swarm["Spec"])
+    r.record("update-bad-version", "POST", "/swarm/update?version=4242", swarm["Spec"])
     r.record(
         "update-rotate",
         "POST",

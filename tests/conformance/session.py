@@ -12,6 +12,11 @@ from urllib.parse import quote
 
 from oracle import Recorder
 
+
+class NotInTime(Exception):
+    """What a scene waits for did not come."""
+
+
 SLEEP = ["/bin/sleep", "100000"]
 
 
@@ -40,7 +45,7 @@ def until(look: Callable[[], Any], seconds: float = 40) -> Any:
         if found := look():
             return found
         if time.monotonic() > deadline:
-            raise RuntimeError("the engine did not get there in time")
+            raise NotInTime("the engine did not get there in time")
         time.sleep(0.05)
 
 

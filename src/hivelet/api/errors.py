@@ -19,6 +19,10 @@ _STATUSES: tuple[tuple[type[HiveletError], int], ...] = (
 )
 
 
+_RPC = "rpc error:"
+"""How every error begins that SwarmKit tells dockerd."""
+
+
 class PageNotFound(errors.NotFound):
     """No route has this path, method and version."""
 
@@ -37,6 +41,6 @@ def status_of(error: HiveletError) -> int:
 
 def message_of(error: HiveletError) -> str:
     """The message as clients see it; that of a stale version in the form that they match on."""
-    if isinstance(error, errors.OutOfSequence):
-        return f"rpc error: code = Unknown desc = {error.message}"
+    if isinstance(error, errors.OutOfSequence) and not error.message.startswith(_RPC):
+        return f"{_RPC} code = Unknown desc = {error.message}"
     return error.message

@@ -115,11 +115,10 @@ def test_status_codes(error, status):
     assert status_of(error) == status
 
 
-def test_a_stale_version_is_told_as_clients_know_it():
-    assert (
-        message_of(errors.OutOfSequence())
-        == "rpc error: code = Unknown desc = update out of sequence"
-    )
+@pytest.mark.parametrize("words", ["", "rpc error: code = Unknown desc = "])
+def test_a_stale_version_is_told_as_clients_know_it(words):
+    error = errors.OutOfSequence(f"{words}update out of sequence")
+    assert message_of(error) == "rpc error: code = Unknown desc = update out of sequence"
 
 
 async def test_a_failure_of_ours_is_a_500_with_a_message(api, monkeypatch):

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
+from hivelet.api.names import invent_name
 from hivelet.objects.task import TaskState
 from hivelet.testing.sample import NETWORK, NODE, SERVICE, TASKS, make_task
 
@@ -85,6 +86,18 @@ async def test_a_services_life(api):
     assert (await api.ask("POST", path, json=changed["Spec"]))[0] == 200
     assert (await api.get("/services/db"))["Spec"]["Mode"] == {"Replicated": {"Replicas": 1}}
     assert await api.ask("DELETE", "/services/db") == (200, b"")
+
+
+async def test_a_service_without_a_name_is_given_one(api):
+    status, made = await api.ask("POST", "/services/create", json={"TaskTemplate": {}})
+    assert status == 201
+    name = (await api.get(f"/services/{made['ID']}"))["Spec"]["Name"]
+    assert name.count("_") == 1
+
+
+def test_invented_names_are_new():
+    assert invent_name(lambda _: 0, {}) == "amber_acorn"
+    assert invent_name(lambda _: 0, {"amber_acorn", "amber_acorn1"}) == "amber_acorn2"
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from secrets import randbelow
 
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
 from hivelet.api.logs import follow_service, merge_task_logs
+from hivelet.api.names import invent_name
 from hivelet.api.router import route
 from hivelet.api.routes.tasks import has_terminal, send_task_log
 from hivelet.convert import service as convert
@@ -34,8 +36,11 @@ async def inspect_service(call: Call) -> web.Response:
 
 
 async def create_service(call: Call) -> web.Response:
-    """`POST /services/create`."""
+    """`POST /services/create`; a service without a name is given one."""
     spec = convert.parse_service_spec(await call.json())
+    if not spec.name:
+        taken = {service.spec.name for service in await call.swarm.list_services()}
+        spec = spec.replaced(name=invent_name(randbelow, taken))
     auth = call.request.headers.get("X-Registry-Auth", "")
     created = await call.swarm.create_service(spec, registry_auth=auth)
     return reply({"ID": created.id, "Warnings": created.warnings or None}, status=201)
