@@ -1,7 +1,7 @@
 """Whether a service has become what its spec asks for. Pure: a decision about what was read, with its reason.
 
 A service has converged when as many up-to-date tasks run as are wanted and have done so for its monitor period; a job when it
-has completed. An update that was paused, or a rollback, ends the wait with the daemon's reason.
+has completed. An update that was paused, a rollback, or a slot whose tasks are rejected time and again ends the wait.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ STATES = (
 _ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
 _ORDER = {state: place for place, state in enumerate((*STATES, *_ENDED))}
 _MONITOR = 5_000_000_000
+_REJECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,8 @@ class Progress:
     slots: tuple[SlotProgress, ...] = ()
     rolling_back: bool = False
     verifying: float = 0.0
+    failures: int = 0
+    last_error: str = ""
     why: str = ""
 
     @property
@@ -89,6 +92,7 @@ def assess(
         return Progress(outcome="failed", why=f"service {kind} paused: {message}")
     if state.startswith("rollback") and not watch.rollback_wanted:
         watch.rolled_back = message or "the update was rolled back"
+    tasks = list(tasks)
     slots = _slots(tasks, nodes)
     wanted = wanted_tasks(service, slots)
     running = sum(
@@ -100,7 +104,10 @@ def assess(
         _line(slots[key], places[key], wanted)
         for key in sorted(places, key=lambda key: places[key])
     )
+    failed = _failed(tasks)
     progress = {
+        "failures": len(failed),
+        "last_error": _reason(failed[-1]) if failed else "",
         "running": running,
         "wanted": wanted,
         "slots": lines,
@@ -108,6 +115,9 @@ def assess(
     }
     if service.get("JobStatus") is not None:
         return _assess_job(service, progress)
+    if not running and _hopeless(tasks):
+        why = f"its tasks are rejected: {progress['last_error']}"
+        return Progress(**{**progress, "outcome": "failed", "why": why})
     if running < wanted or state in {"updating", "rollback_started"}:
         watch.running_since = watch.running_since if running >= wanted else None
         return Progress(**progress)
@@ -126,12 +136,31 @@ def wanted_tasks(service: Json, slots: Collection[Any]) -> int:
 
 def latest_failure(tasks: Iterable[Json]) -> Json | None:
     """The newest task that did not come up or ended badly, or waits for a reason that it gives."""
-    failed = [
-        task
-        for task in tasks
-        if task["Status"].get("Err") or task["Status"].get("State") in {"failed", "rejected"}
-    ]
-    return max(failed, key=lambda task: str(task.get("CreatedAt", "")), default=None)
+    failed = _failed(tasks) or [task for task in tasks if task["Status"].get("Err")]
+    return failed[-1] if failed else None
+
+
+def _failed(tasks: Iterable[Json]) -> list[Json]:
+    """The tasks that ended badly, the newest last."""
+    failed = [task for task in tasks if task["Status"].get("State") in {"failed", "rejected"}]
+    return sorted(failed, key=lambda task: str(task.get("CreatedAt", "")))
+
+
+def _hopeless(tasks: Iterable[Json]) -> bool:
+    """Whether some slot's tasks were refused again and again before they ran, as for a missing image or a bad mount.
+
+    Note the difference to a task that ran and failed: what it waits for may still come.
+    """
+    rejected: dict[Any, int] = {}
+    for task in tasks:
+        if task["Status"].get("State") == "rejected":
+            key = task.get("Slot") or task.get("NodeID")
+            rejected[key] = rejected.get(key, 0) + 1
+    return max(rejected.values(), default=0) >= _REJECTIONS
+
+
+def _reason(task: Json) -> str:
+    return " ".join(str(task["Status"].get("Err") or task["Status"]["State"]).split())
 
 
 def _assess_job(service: Json, progress: Json) -> Progress:
@@ -182,7 +211,7 @@ def _in_order(slots: dict[Any, Json]) -> list[Any]:
 
 def _line(task: Json, place: int, wanted: int) -> SlotProgress:
     label = f"{place}/{wanted}" if task.get("Slot") else str(task.get("NodeID", ""))[:12]
-    error = " ".join(str(task["Status"].get("Err", "")).split())
+    error = _reason(task) if task["Status"].get("Err") else ""
     return SlotProgress(label=label, state=task["Status"]["State"], error=error)
 
 

@@ -196,6 +196,8 @@ def one_line(progress: Progress) -> str:
         return f"{counts} failed: {progress.why}"
     if progress.verifying:
         return f"{counts} running, verifying"
+    if progress.failures:
+        return f"{counts} after {progress.failures} failed: {progress.last_error[:_ERROR_WIDTH]}"
     errors = [slot.error for slot in progress.slots if slot.error]
     if errors:
         return f"{counts} {errors[0][:_ERROR_WIDTH]}"

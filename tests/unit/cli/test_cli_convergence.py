@@ -124,6 +124,19 @@ def test_jobs_are_done_when_their_tasks_have_completed() -> None:
     )
 
 
+def test_tasks_that_are_rejected_again_and_again_end_the_wait() -> None:
+    rejected = task(1, "rejected", "shutdown", Err="No such image: x")
+    assert look(Watch(), service(1), [rejected] * 2 + [task(1, "preparing")]).outcome == "waiting"
+    given_up = look(Watch(), service(1), [rejected] * 3 + [task(1, "preparing")])
+    assert (given_up.outcome, given_up.why) == (
+        "failed",
+        "its tasks are rejected: No such image: x",
+    )
+    assert look(Watch(), service(2), [rejected] * 3 + [task(2)]).outcome == "waiting"
+    failed = task(1, "failed", "shutdown", Err="task: non-zero exit (1)")
+    assert look(Watch(), service(1), [failed] * 5 + [task(1, "preparing")]).outcome == "waiting"
+
+
 def test_latest_failure() -> None:
     older = {**task(1, "failed", Err="old"), "CreatedAt": "2020"}
     newer = {**task(2, "rejected", Err="new"), "CreatedAt": "2021"}

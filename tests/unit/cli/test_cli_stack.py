@@ -126,7 +126,7 @@ def test_failing_service_ends_the_wait_with_its_last_words(
     daemon.logs = [(1, "starting\n"), (2, "cannot go on\n")]
     result = hivelet("stack", "deploy", "--timeout", "10s", "-c", str(path), "app")
     assert result.code == 1
-    assert "app_a: 0/1 No such image: gone:latest" in result.out
+    assert "app_a: 0/1 after 1 failed: No such image: gone:latest" in result.out
     assert result.err.splitlines() == [
         "Error: service app_a: it has not converged within 10 s",
         "  task tsk003000000 (rejected): No such image: gone:latest",

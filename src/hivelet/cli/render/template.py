@@ -165,7 +165,14 @@ def _tokenise(text: str) -> list[tuple[str, str]]:
         if match is None:
             raise TemplateError(f"this part of the template is not understood: {text}")
         kind = match.lastgroup or ""
-        tokens.append((kind, match[kind]))
+        if kind == "field" and match[0].startswith(".") and tokens[-1:] == [("mark", ")")]:
+            kind, word = (
+                "chain",
+                match["field"],
+            )  # `(index .Config 0).Subnet`: a field of what the brackets give
+        else:
+            word = match[kind]
+        tokens.append((kind, word))
         position = match.end()
     return tokens
 
@@ -220,7 +227,10 @@ def _operand(tokens: list[tuple[str, str]], scope: _Scope) -> tuple[Any, list[tu
         value, rest = _pipeline(rest, scope)
         if not rest or rest[0] != ("mark", ")"):
             raise TemplateError("a closing bracket is missing in the template")
-        return value, rest[1:]
+        rest = rest[1:]
+        if rest and rest[0][0] == "chain":
+            return _field(rest[0][1], _Scope(value, scope.variables)), rest[1:]
+        return value, rest
     constants = {"true": True, "false": False, "nil": None}
     if text in constants:
         return constants[text], rest
