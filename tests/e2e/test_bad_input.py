@@ -46,7 +46,7 @@ def deploy(folder: Path, text: str) -> tuple[str, ...]:
     """The words that deploy a stack from this text."""
     file = folder / "stack.yml"
     file.write_text(text)
-    return ("stack", "deploy", "-c", str(file), "bad")
+    return ("stack", "deploy", "--timeout", "20s", "-c", str(file), "bad")
 
 
 def test_an_unknown_key_is_refused_with_its_place(

@@ -2,7 +2,7 @@
 
 What always holds: a container is in the registry before anything of it exists, and leaves it after everything of it is
 gone, so nothing is ever left without an owner. What a running container needs (mounted file system, sandbox,
-runtime state) is made by `_ensure_ready` and undone when its process ends; both are idempotent.
+runtime state) is made by `hivelet.engine.provision` before it starts, and undone when its process ends.
 """
 
 from __future__ import annotations
@@ -10,41 +10,23 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from hivelet.engine.create import (
-    ContainerPaths,
-    CreateContainer,
-    build_record,
-    host_config,
-    volume_sources,
-    with_sandbox,
-)
-from hivelet.engine.devices import read_devices
-from hivelet.engine.events import EventBus
-from hivelet.engine.networks import LocalNetworks
-from hivelet.engine.registry import LegRecord, Record, Registry
+from hivelet.engine.create import ContainerPaths, CreateContainer, build_record
+from hivelet.engine.provision import LifecycleParts, Provision
+from hivelet.engine.registry import Record
 from hivelet.engine.signals import parse_signal
-from hivelet.engine.storage import Storage
 from hivelet.errors import Conflict, HiveletError, NotFound
-from hivelet.kit.clock import Clock
-from hivelet.kit.files import write_atomic
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
-from hivelet.network.plane import NetworkPlane
-from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
+from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState
-from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
-from hivelet.runtime.conmon import ConmonRuntime, Exited, ExitStatus, Gone
-from hivelet.runtime.failures import CreateFailed
-from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
+from hivelet.runtime.conmon import Exited, ExitStatus, Gone
 
 log = structlog.get_logger(__name__)
 
@@ -55,29 +37,13 @@ GONE = 255
 """Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LifecycleParts:
-    """What containers are made with."""
-
-    registry: Registry
-    storage: Storage
-    networks: LocalNetworks
-    plane: NetworkPlane
-    runtime: ConmonRuntime
-    events: EventBus
-    clock: Clock
-    root: Path
-    cgroup_parent: str
-    cgroups: CgroupTree
-    facts: HostFacts
-
-
 class Lifecycle:
     """Makes, starts, stops and removes this node's containers."""
 
     def __init__(self, parts: LifecycleParts) -> None:
         self._parts = parts
         self._registry = parts.registry
+        self._provision = Provision(parts)
         self._locks: defaultdict[ContainerId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
         self._removals: dict[ContainerId, asyncio.Event] = {}
@@ -128,9 +94,7 @@ class Lifecycle:
 
     def paths(self, container_id: ContainerId) -> ContainerPaths:
         """Where the container's files are."""
-        return ContainerPaths(
-            directory=self._parts.root / "containers" / container_id,
-        )
+        return self._provision.paths(container_id)
 
     def cgroups(self, container_id: ContainerId) -> tuple[Path, ...]:
         """The container's directory in each cgroup hierarchy."""
@@ -148,7 +112,7 @@ class Lifecycle:
             InvalidParameter: the request cannot be a container.
         """
         container_id = ContainerId(new_hex_id())
-        legs = await self._with_gateway(request)
+        legs = await self._provision.legs(request)
         record = build_record(
             request, container_id, self.paths(container_id), self._parts.clock.now()
         )
@@ -156,7 +120,7 @@ class Lifecycle:
         self._registry.add(record)
         async with self._locks[container_id]:
             try:
-                record, _ = await self._ensure_ready(record)
+                record, _ = await self._provision.ensure(record)
             except HiveletError:
                 await self._take_down(record)
                 raise
@@ -175,7 +139,7 @@ class Lifecycle:
             if record.container.state.running:
                 return False
             try:
-                record, sandbox = await self._ensure_ready(record)
+                record, sandbox = await self._provision.ensure(record)
                 pid = await self._run(record, sandbox)
             except HiveletError as error:
                 await self._start_failed(record, error)
@@ -234,11 +198,15 @@ class Lifecycle:
     async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
         """Remove the container and all that is its own.
 
+        By force also means: where a removal is under way or was cut short, return when it is done.
+
         Raises:
             Conflict: it runs, and `force` is not given.
         """
-        record = self._current(container_id)
-        if record.container.state.running:
+        record = self._registry.get(container_id) if force else self._current(container_id)
+        if record is None:
+            raise NotFound(f"No such container: {container_id}")
+        if record.container.state.running and not record.removing:
             if not force:
                 raise Conflict(
                     f"You cannot remove a running container {container_id}. "
@@ -278,92 +246,19 @@ class Lifecycle:
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
         return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
 
-    async def _with_gateway(self, request: CreateContainer) -> list[LegRecord]:
-        """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
-        legs = list(request.legs)
-        ingress = any(leg.network.kind == "ingress" for leg in legs)
-        closed = legs and all(leg.network.internal for leg in legs)
-        own = any(leg.network.kind in ("gateway", "bridge") for leg in legs)
-        if not own and (request.wants_gateway or not (ingress or closed)):
-            gateway = await self._parts.networks.ensure_gateway_bridge()
-            legs.append(LegRecord(network=gateway.bridge))
-        return legs
-
-    async def _ensure_ready(self, record: Record) -> tuple[Record, Sandbox]:
-        """Directory, file system, volumes and sandbox; the record names them afterwards."""
-        paths = self.paths(record.id)
-        paths.bundle.mkdir(parents=True, exist_ok=True)
-        # Both are waited for, also where one fails: what comes to be too late would have no owner.
-        storage, sandbox = await asyncio.gather(
-            self._parts.storage.prepare(record),
-            self._ensure_sandbox(record),
-            return_exceptions=True,
-        )
-        if isinstance(storage, BaseException):
-            raise storage
-        if isinstance(sandbox, BaseException):
-            raise sandbox
-        record = with_sandbox(record, sandbox, storage)
-        write_atomic(paths.hostname, record.container.config.hostname + "\n")
-        write_atomic(paths.hosts, sandbox.hosts)
-        write_atomic(paths.resolv_conf, sandbox.resolv_conf)
-        self._registry.write(record)
-        return record, sandbox
-
-    async def _ensure_sandbox(self, record: Record) -> Sandbox:
-        existing = self._parts.plane.sandbox(record.id)
-        if existing is not None:
-            return existing
-        config, host = record.container.config, record.container.host_config
-        return await self._parts.plane.create_sandbox(
-            SandboxRequest(
-                container_id=record.id,
-                legs=tuple(
-                    Leg(
-                        network=leg.network, address=leg.address or None, aliases=tuple(leg.aliases)
-                    )
-                    for leg in record.legs
-                ),
-                task_id=record.task_id or None,
-                hostname=config.hostname,
-                names=(record.container.name, record.id[:12]),
-                dns=DnsSettings(
-                    nameservers=tuple(host.dns),
-                    search=tuple(host.dns_search),
-                    options=tuple(host.dns_options),
-                ),
-                extra_hosts=tuple(host.extra_hosts),
-            )
-        )
-
     async def _run(self, record: Record, sandbox: Sandbox) -> int:
         self._ends.pop(record.id, None)
-        paths = self.paths(record.id)
-        spec = build_oci_spec(
-            OciInput(
-                id=record.id,
-                config=record.container.config,
-                host=host_config(record),
-                facts=self._parts.facts,
-                rootfs=str(self._parts.storage.rootfs(record)),
-                cgroup_parent=self._parts.cgroup_parent,
-                user=self._parts.storage.process_user(record),
-                hostname=record.container.config.hostname,
-                netns=str(sandbox.netns),
-                files=paths.etc_files(),
-                volumes=volume_sources(record),
-                devices=read_devices(record.container.host_config.devices),
-            )
-        )
+        spec = self._provision.spec(record, sandbox)
         options = CreateOptions(terminal=record.container.config.tty)
-        created = await self._parts.runtime.create(record.id, spec, paths.runtime, options)
+        paths = self.paths(record.id).runtime
+        created = await self._parts.runtime.create(record.id, spec, paths, options)
         await self._parts.runtime.start(record.id)
         return created.pid
 
     async def _start_failed(self, record: Record, error: HiveletError) -> None:
         code = error.code if isinstance(error, CreateFailed) else NEVER_RAN
         state = ContainerState(status="exited", exit_code=code, error=error.message)
-        await self._release(record.id)
+        await self._provision.release(record.id)
         if self._registry.get(record.id) is not None:
             self._registry.write(
                 record.with_state(state.replaced(finished_at=self._parts.clock.now()))
@@ -410,18 +305,12 @@ class Lifecycle:
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
-                await self._release(container_id)
-
-    async def _release(self, container_id: ContainerId) -> None:
-        """Undo what only a running container needs."""
-        await self._parts.runtime.delete(container_id, force=True)
-        await self._parts.plane.remove_sandbox(container_id)
-        await self._parts.storage.release(container_id)
+                await self._provision.release(container_id)
 
     async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
         record = record.replaced(removing=True)
         self._registry.write(record)
-        await self._release(record.id)
+        await self._provision.release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
         paths = self.paths(record.id)
         if paths.directory.exists():

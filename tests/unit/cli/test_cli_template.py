@@ -12,6 +12,7 @@ DATA = {
     "None": None,
     "Labels": {"b": "2", "a": "1", "com.x/y": "z"},
     "List": ["x", "y"],
+    "Objects": [{"Id": "o1", "Sub": {"Net": "n1"}}],
     "Spec": {"Mode": {"Replicated": {"Replicas": 2}}, "Ports": [{"P": 80}, {"P": 81}]},
 }
 
@@ -27,6 +28,7 @@ DATA = {
         ("{{.Labels}} {{.List}} {{.On}}", "map[a:1 b:2 com.x/y:z] [x y] true"),
         ('{{index .Labels "com.x/y"}}{{index .Labels "none"}}', "z"),
         ("{{index .List 1}}", "y"),
+        ("{{(index .Objects 0).ID}} {{(index .Objects 0).Sub.Net}}", "o1 n1"),
         ('{{join .List ","}} {{len .List}}', "x,y 2"),
         ("{{range .Spec.Ports}}{{.P}} {{end}}", "80 81 "),
         ("{{range $i, $p := .Spec.Ports}}{{$i}}={{$p.P}};{{end}}", "0=80;1=81;"),

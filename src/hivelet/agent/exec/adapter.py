@@ -132,8 +132,7 @@ class ContainerController:
         if self._record() is not None:
             return
         for port in self._task.ports:
-            if port.publish_mode == "host":
-                await self._plane.check_port_free(port)
+            await self._plane.check_port_free(port)
         image = await self._engine.ensure_image(spec.image)
         request = build_container(self._task, self._node)
         await self._engine.create(
@@ -242,7 +241,8 @@ class ContainerController:
             if network is None:
                 raise PermanentError(f"network {attachment.network_id} not found")
             address = next((a for a in attachment.addresses if ":" not in a), "")
-            legs.append(LegRecord(network=network, address=address, aliases=attachment.aliases))
+            # The aliases are the service's names: they lead to its VIP, not to one task.
+            legs.append(LegRecord(network=network, address=address))
         return tuple(legs)
 
     def _backend(self, record: Record) -> Backend:

@@ -1,7 +1,9 @@
 """Published ports: from the host's addresses to the tasks, in ingress and in host mode. Pure.
 
 A port leads to the task's address on its way out (see `hivelet.network.layout`), so that answers come back the same
-way. In host mode only the tasks that hold the port on this node take part. `host_ip` is honoured and never widened.
+way. In host mode only the tasks that hold the port on this node take part. `host_ip` is honoured and never widened. A port
+without a backend has no rule: it is the host's own then, which refuses at once, or answers where a program of the
+host's holds the port that a service in vain asks for.
 """
 
 from __future__ import annotations
@@ -27,9 +29,12 @@ def build_ports(
     chains: dict[str, Chain] = {}
     elements: dict[Key, str] = {}
     for port, members in _port_members(entry, backends):
-        if not port.published_port:
-            continue
         addresses = [a for b in members if (a := reachable_at(b, networks))]
+        if not addresses:
+            # Nobody listens, as the kernel says itself; and a foreign program that holds the port keeps its clients.
+            continue
+        if not port.published_port or not addresses:
+            continue
         name = port_chain(entry.service_id, port.publish_mode, port.protocol, port.target_port)
         chains[name] = Chain(
             rules=spread_port(addresses, port.protocol, port.target_port, affinity=entry.affinity),
