@@ -74,6 +74,8 @@ class Watch:
     running_since: float | None = None
     rolled_back: str = ""
     places: dict[Any, int] = field(default_factory=dict)
+    bygone: frozenset[str] | None = None
+    """Tasks that were rejected before this wait began: their reason may have gone, so they count for nothing."""
 
     def place(self, key: Any) -> int:
         """A slot's place in the display: that of its first appearance, so that lines never move."""
@@ -93,6 +95,8 @@ def assess(
     if state.startswith("rollback") and not watch.rollback_wanted:
         watch.rolled_back = message or "the update was rolled back"
     tasks = list(tasks)
+    if watch.bygone is None:
+        watch.bygone = frozenset(_id(t) for t in tasks if t["Status"].get("State") == "rejected")
     slots = _slots(tasks, nodes)
     wanted = wanted_tasks(service, slots)
     running = sum(
@@ -115,7 +119,7 @@ def assess(
     }
     if service.get("JobStatus") is not None:
         return _assess_job(service, progress)
-    if not running and _hopeless(tasks):
+    if not running and _hopeless(t for t in tasks if _id(t) not in watch.bygone):
         why = f"its tasks are rejected: {progress['last_error']}"
         return Progress(**{**progress, "outcome": "failed", "why": why})
     if running < wanted or state in {"updating", "rollback_started"}:
@@ -157,6 +161,10 @@ def _hopeless(tasks: Iterable[Json]) -> bool:
             key = task.get("Slot") or task.get("NodeID")
             rejected[key] = rejected.get(key, 0) + 1
     return max(rejected.values(), default=0) >= _REJECTIONS
+
+
+def _id(task: Json) -> str:
+    return str(task.get("ID", ""))
 
 
 def _reason(task: Json) -> str:

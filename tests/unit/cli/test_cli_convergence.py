@@ -126,13 +126,17 @@ def test_jobs_are_done_when_their_tasks_have_completed() -> None:
 
 def test_tasks_that_are_rejected_again_and_again_end_the_wait() -> None:
     rejected = task(1, "rejected", "shutdown", Err="No such image: x")
-    assert look(Watch(), service(1), [rejected] * 2 + [task(1, "preparing")]).outcome == "waiting"
-    given_up = look(Watch(), service(1), [rejected] * 3 + [task(1, "preparing")])
+    watch = Watch()
+    assert look(watch, service(1), [task(1, "preparing")]).outcome == "waiting"
+    assert look(watch, service(1), [rejected] * 2 + [task(1, "preparing")]).outcome == "waiting"
+    given_up = look(watch, service(1), [rejected] * 3 + [task(1, "preparing")])
     assert (given_up.outcome, given_up.why) == (
         "failed",
         "its tasks are rejected: No such image: x",
     )
     assert look(Watch(), service(2), [rejected] * 3 + [task(2)]).outcome == "waiting"
+    late = look(Watch(), service(1), [rejected] * 3 + [task(1, "preparing")])
+    assert late.outcome == "waiting", "what was rejected before the wait began says nothing"
     failed = task(1, "failed", "shutdown", Err="task: non-zero exit (1)")
     assert look(Watch(), service(1), [failed] * 5 + [task(1, "preparing")]).outcome == "waiting"
 
