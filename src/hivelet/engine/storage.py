@@ -71,6 +71,13 @@ class Storage:
             uid=found.uid, gid=found.gid, additional_gids=found.additional_gids, home=found.home
         )
 
+    async def _has_image(self, record: Record) -> bool:
+        try:
+            await self._images.resolve(record.container.image_id)
+        except NotFound:
+            return False
+        return True
+
     async def image_size(self, record: Record) -> int:
         """Bytes of the image that the container was made from; 0 where it is gone."""
         try:
@@ -91,6 +98,8 @@ class Storage:
     async def remove(self, record: Record, *, volumes: bool) -> None:
         """Delete what the container wrote and, with `volumes`, the volumes that were made for it alone."""
         await asyncio.to_thread(self._snapshots.remove, record.id)
+        if not await self._has_image(record):
+            await self._images.collect_layers()  # it was removed by force, and its layers stayed for us
         if not volumes:
             return
         for mount in record.container.mounts:
