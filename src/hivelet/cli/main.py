@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from hivelet import __version__
-from hivelet.cli.session import Session
+from hivelet.cli.session import Session, paint
 from hivelet.errors import HiveletError
 
 _FAILED = 1
@@ -140,4 +140,4 @@ def main() -> None:
 
 
 def _show(message: str) -> None:
-    click.echo(f"{click.style('Error:', fg='red', bold=True)} {message}", err=True)
+    click.echo(f"{paint('Error:', 'red')} {message}", err=True)

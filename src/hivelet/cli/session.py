@@ -53,9 +53,14 @@ class Session:
 pass_session = click.make_pass_decorator(Session, ensure=True)
 
 
+def paint(text: str, colour: str) -> str:
+    """`text` in a colour, unless NO_COLOR is set; click leaves colours out where no terminal is."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour, bold=True)
+
+
 def warn(message: str) -> None:
     """A warning on the standard error: it never changes the exit code."""
-    click.echo(f"{click.style('Warning:', fg='yellow')} {message}", err=True)
+    click.echo(f"{paint('Warning:', 'yellow')} {message}", err=True)
 
 
 def say(message: str = "") -> None:
@@ -65,4 +70,4 @@ def say(message: str = "") -> None:
 
 def complain(message: str) -> None:
     """One thing that went wrong of several that were asked for; the command goes on and fails at its end."""
-    click.echo(f"{click.style('Error:', fg='red')} {message}", err=True)
+    click.echo(f"{paint('Error:', 'red')} {message}", err=True)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from hivelet.cli.session import Session, complain, say, warn
 from hivelet.cli.spec_compare import same_service
+from hivelet.client.engine import Engine
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.model import StackFile
 from hivelet.compose.names import IMAGE_LABEL, scoped
@@ -25,7 +26,8 @@ from hivelet.compose.to_spec import (
 )
 from hivelet.compose.wire import to_wire
 from hivelet.errors import HiveletError, InvalidParameter, NotFound
-from hivelet.objects.service import STACK_LABEL
+from hivelet.objects.service import STACK_LABEL, ServiceSpec
+from hivelet.objects.task import PortConfig
 
 Json: TypeAlias = dict[str, Any]
 
@@ -62,6 +64,9 @@ class Deployment:
         for config in config_specs(self._stack, self._file, self._contents):
             self._ensure_file_object("configs", to_wire(config))
         specs = service_specs(self._stack, self._file, self._known_ids())
+        warn_of_wider_ports(
+            self._engine, [port.host_ip for spec in specs.values() for port in _ports(spec)]
+        )
         network_ids = {network["Name"]: network["Id"] for network in self._engine.networks()}
         deployed: dict[str, str] = {}
         for name in dependency_order(self._file):
@@ -188,6 +193,19 @@ class Deployment:
                         name,
                         lambda k=kind, ref=entry["ID"]: self._engine.remove_file_object(k, ref),
                     )
+
+
+def _ports(spec: ServiceSpec) -> list[PortConfig]:
+    return [] if spec.endpoint_spec is None else spec.endpoint_spec.ports
+
+
+def warn_of_wider_ports(engine: Engine, addresses: Iterable[str]) -> None:
+    """Say that a Docker Swarm publishes a port on all addresses, whatever address the user gave; hivelet does not."""
+    given = sorted({address for address in addresses if address})
+    if given and ((engine.version().get("Platform") or {}).get("Name")) != "hivelet":
+        warn(
+            f"this daemon is a Docker engine: ports for {', '.join(given)} are published on all of its addresses"
+        )
 
 
 def dependency_order(file: StackFile) -> list[str]:

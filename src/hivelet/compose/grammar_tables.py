@@ -243,6 +243,39 @@ HEALTHCHECK = Fields(
     extensions=False,
 )
 
+_BUILD_KEYS = [
+    "additional_contexts",
+    "cache_from",
+    "cache_to",
+    "context",
+    "dockerfile",
+    "dockerfile_inline",
+    "entitlements",
+    "extra_hosts",
+    "isolation",
+    "labels",
+    "network",
+    "no_cache",
+    "no_cache_filter",
+    "platforms",
+    "privileged",
+    "provenance",
+    "pull",
+    "sbom",
+    "secrets",
+    "shm_size",
+    "ssh",
+    "tags",
+    "target",
+    "ulimits",
+]
+BUILD = OneOf(
+    (
+        STRING,
+        Fields({**honoured(args=LIST_OR_MAP), **honoured(**dict.fromkeys(_BUILD_KEYS, ANYTHING))}),
+    )
+)
+
 _HONOURED = honoured(
     cap_add=STRINGS,
     cap_drop=STRINGS,
@@ -307,7 +340,7 @@ _IGNORED = {
     "attach": ignored(BOOLEAN, "`stack deploy` attaches to nothing"),
     "blkio_config": ignored(ANYTHING, _NOT_IN_SERVICES),
     "build": ignored(
-        ANYTHING, "images are not built here; build it and load it, or push it to a registry"
+        BUILD, "images are not built here; build it and load it, or push it to a registry"
     ),
     "cgroup": ignored(STRING, _NOT_IN_SERVICES),
     "cgroup_parent": ignored(STRING, _NOT_IN_SERVICES),

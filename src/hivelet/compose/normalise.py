@@ -73,7 +73,7 @@ def normalise_service(service: Json, around: Surroundings) -> Json:
 
 def env_file_paths(service: Json, around: Surroundings) -> list[tuple[str, bool]]:
     """The absolute paths of a service's env files, and whether each must exist."""
-    entries = _env_file(service.get("env_file") or [])
+    entries = _env_file(service.get("env_file", []))
     return [(around.absolute(entry["path"]), entry.get("required", True)) for entry in entries]
 
 

@@ -81,6 +81,17 @@ def test_what_is_sent_says_everything_that_a_docker_engine_must_know(
     assert daemon.bodies("POST", "/secrets/create")[0]["Data"] == "czNjcmV0"
 
 
+def test_a_docker_engine_cannot_bind_a_port_to_one_address(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    result = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert result.err == (
+        "Warning: this daemon is a Docker engine: ports for 127.0.0.1 are published on all of its addresses\n"
+    )
+    daemon.answers["GET", "/version"] = (200, {"Platform": {"Name": "hivelet"}})
+    assert hivelet("stack", "deploy", "-d", "-c", stack_file, "app").err == ""
+
+
 def test_an_unchanged_file_changes_nothing(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
     hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
     daemon.requests.clear()

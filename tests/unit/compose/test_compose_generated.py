@@ -1,0 +1,138 @@
+"""Files made from the loader's own tables: whatever stands in them, the answer is a stack or a complaint."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hivelet.compose.document import ComposeError
+from hivelet.compose.grammar import Anything, Fields, ListOf, MapOf, OneOf, Rule, Scalar
+from hivelet.compose.grammar_tables import FILE
+from hivelet.compose.load import load_stack
+from hivelet.compose.render import render_config
+from hivelet.compose.to_spec import KnownIds, network_requests, service_specs
+from hivelet.compose.wire import to_wire
+
+NAMES = st.sampled_from(["a", "b", "web", "x_1", "n-1.0"])
+WORDS = st.sampled_from(
+    ["a", "1", "", "80:80", "8000-8001:80-81/udp", "10s", "0.5", "64m", "a=b", "a:1.2.3.4", "data:/x:ro", "./y:/z", "sh -c 'x y'", "yes", "é", "x: y", "- x", "#", "l1\nl2\n"]
+)  # fmt: skip
+CHECKED = {
+    "duration": st.sampled_from(["10s", "1m30s", "0", "1.5h"]),
+    "size": st.sampled_from(["64m", "1g", "1024"]),
+    "cpus": st.sampled_from(["0.5", "2"]),
+    "port": st.sampled_from(["80", "8000:80", "1-2:3-4/udp", "127.0.0.1:5:6"]),
+    "published": st.sampled_from(["80", "0"]),
+    "command": st.sampled_from(["sleep 5", "sh -c 'x y'", "a \"b c\""]),
+    "volume": st.sampled_from(["/x", "a:/x", "./a:/b:ro", "~/c:/d"]),
+}  # fmt: skip
+ANY: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 70000) | st.floats(-2, 2) | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def values(rule: Rule) -> st.SearchStrategy[Any]:
+    """Values that a rule takes, most of the time."""
+    match rule:
+        case Scalar():
+            return scalars(rule)
+        case ListOf():
+            return st.lists(values(rule.item), max_size=2)
+        case MapOf():
+            return st.dictionaries(NAMES, values(rule.value), max_size=2)
+        case Fields():
+            optional = {
+                name: values(key.rule)
+                for name, key in rule.keys.items()
+                if key.fate != "refused" and name not in rule.required
+            }
+            required = {name: values(rule.keys[name].rule) for name in rule.required}
+            return st.fixed_dictionaries(required, optional=dict(optional))
+        case OneOf():
+            return st.one_of([st.deferred(lambda form=form: values(form)) for form in rule.forms])
+        case Anything():
+            return ANY
+
+
+def scalars(rule: Scalar) -> st.SearchStrategy[Any]:
+    if rule.choices:
+        return st.sampled_from(rule.choices)
+    kinds = {
+        "string": CHECKED.get(rule.check, WORDS),
+        "integer": st.integers(0, 100),
+        "number": st.integers(0, 9) | st.floats(0, 9),
+        "boolean": st.booleans(),
+        "null": st.none(),
+    }
+    return st.one_of([kinds[kind] for kind in rule.kinds])
+
+
+SERVICES = FILE.keys["services"].rule.forms[1].value.keys  # type: ignore[union-attr]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> dict[str, Any]:
+    """A file with one or two services, each with a few keys, and what they refer to more or less declared."""
+    services: dict[str, Any] = {}
+    for name in draw(st.lists(NAMES, min_size=1, max_size=2, unique=True)):
+        keys = draw(st.lists(st.sampled_from(sorted(SERVICES)), max_size=5, unique=True))
+        service = {key: draw(values(SERVICES[key].rule)) for key in keys}
+        services[name] = {"image": "x", **service}
+    declared = {
+        name: draw(values(FILE.keys[name].rule))
+        for name in ("networks", "volumes", "secrets", "configs")
+    }
+    return {"services": services, **{key: value for key, value in declared.items() if value}}
+
+
+def load(folder: Path, data: Any) -> Any:
+    path = folder / "f.yml"
+    path.write_text(json.dumps(data))
+    return load_stack([str(path)], {"HOME": "/h"}, with_contents=False)
+
+
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@QUICK
+@given(data=files())
+def test_a_file_is_a_stack_or_a_complaint(
+    data: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        loaded = load(folder, data)
+    except ComposeError as error:
+        complaint = error.message
+    else:
+        complaint = "f.yml"
+        for spec in service_specs("st", loaded.file, KnownIds()).values():
+            json.dumps(to_wire(spec))
+        json.dumps(network_requests("st", loaded.file))
+        text = render_config(loaded.long_form)
+        again = folder / "again.yml"
+        again.write_text(text.replace("$", "$$"))
+        reread = load_stack([str(again)], {"HOME": "/h"}, with_contents=False)
+        assert render_config(reread.long_form) == text
+    assert "f.yml" in complaint or "env file" in complaint
+
+
+@QUICK
+@given(data=ANY)
+def test_any_data_is_a_stack_or_a_complaint(
+    data: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    complaints = []
+    for wrapped in (data, {"services": data}, {"services": {"a": data}}):
+        try:
+            load(tmp_path_factory.getbasetemp(), wrapped)
+        except ComposeError as error:
+            complaints.append(error.message)
+    assert all("f.yml" in complaint for complaint in complaints)
