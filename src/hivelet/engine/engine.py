@@ -17,9 +17,10 @@ from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
 from hivelet.engine.images import ImageActions
-from hivelet.engine.lifecycle import Lifecycle, LifecycleParts
+from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
+from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,7 @@ from hivelet.objects.container import ContainerState
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone
+from hivelet.runtime.failures import CreateFailed
 
 log = structlog.get_logger(__name__)
 

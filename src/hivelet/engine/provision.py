@@ -1,0 +1,144 @@
+"""What a container needs in order to run: made before its start, undone after its end. Everything here is idempotent.
+
+Note the difference to `hivelet.engine.lifecycle`, which knows what a container is doing: here nothing is watched and no
+state is changed. What is written of a container's record is where its things are (addresses, mounts).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hivelet.engine.create import (
+    ContainerPaths,
+    CreateContainer,
+    host_config,
+    volume_sources,
+    with_sandbox,
+)
+from hivelet.engine.devices import read_devices
+from hivelet.engine.events import EventBus
+from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.registry import LegRecord, Record, Registry
+from hivelet.engine.storage import Storage
+from hivelet.kit.clock import Clock
+from hivelet.kit.files import write_atomic
+from hivelet.network.plane import NetworkPlane
+from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
+from hivelet.objects.common import ContainerId
+from hivelet.runtime.cgroupfs import CgroupTree
+from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleParts:
+    """What containers are made with."""
+
+    registry: Registry
+    storage: Storage
+    networks: LocalNetworks
+    plane: NetworkPlane
+    runtime: ConmonRuntime
+    events: EventBus
+    clock: Clock
+    root: Path
+    cgroup_parent: str
+    cgroups: CgroupTree
+    facts: HostFacts
+
+
+class Provision:
+    """Makes and undoes what a running container needs."""
+
+    def __init__(self, parts: LifecycleParts) -> None:
+        self._parts = parts
+
+    def paths(self, container_id: ContainerId) -> ContainerPaths:
+        """Where the container's files are."""
+        return ContainerPaths(directory=self._parts.root / "containers" / container_id)
+
+    async def legs(self, request: CreateContainer) -> list[LegRecord]:
+        """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
+        legs = list(request.legs)
+        ingress = any(leg.network.kind == "ingress" for leg in legs)
+        closed = legs and all(leg.network.internal for leg in legs)
+        own = any(leg.network.kind in ("gateway", "bridge") for leg in legs)
+        if not own and (request.wants_gateway or not (ingress or closed)):
+            gateway = await self._parts.networks.ensure_gateway_bridge()
+            legs.append(LegRecord(network=gateway.bridge))
+        return legs
+
+    async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
+        """Directory, file system, volumes and sandbox; the record names them afterwards."""
+        paths = self.paths(record.id)
+        paths.bundle.mkdir(parents=True, exist_ok=True)
+        # Both are waited for, also where one fails: what comes to be too late would have no owner.
+        storage, sandbox = await asyncio.gather(
+            self._parts.storage.prepare(record),
+            self._ensure_sandbox(record),
+            return_exceptions=True,
+        )
+        if isinstance(storage, BaseException):
+            raise storage
+        if isinstance(sandbox, BaseException):
+            raise sandbox
+        record = with_sandbox(record, sandbox, storage)
+        write_atomic(paths.hostname, record.container.config.hostname + "\n")
+        write_atomic(paths.hosts, sandbox.hosts)
+        write_atomic(paths.resolv_conf, sandbox.resolv_conf)
+        self._parts.registry.write(record)
+        return record, sandbox
+
+    def spec(self, record: Record, sandbox: Sandbox) -> dict[str, Any]:
+        """The OCI spec of a container for which all this has been made."""
+        return build_oci_spec(
+            OciInput(
+                id=record.id,
+                config=record.container.config,
+                host=host_config(record),
+                facts=self._parts.facts,
+                rootfs=str(self._parts.storage.rootfs(record)),
+                cgroup_parent=self._parts.cgroup_parent,
+                user=self._parts.storage.process_user(record),
+                hostname=record.container.config.hostname,
+                netns=str(sandbox.netns),
+                files=self.paths(record.id).etc_files(),
+                volumes=volume_sources(record),
+                devices=read_devices(record.container.host_config.devices),
+            )
+        )
+
+    async def release(self, container_id: ContainerId) -> None:
+        """Undo what only a running container needs."""
+        await self._parts.runtime.delete(container_id, force=True)
+        await self._parts.plane.remove_sandbox(container_id)
+        await self._parts.storage.release(container_id)
+
+    async def _ensure_sandbox(self, record: Record) -> Sandbox:
+        existing = self._parts.plane.sandbox(record.id)
+        if existing is not None:
+            return existing
+        config, host = record.container.config, record.container.host_config
+        return await self._parts.plane.create_sandbox(
+            SandboxRequest(
+                container_id=record.id,
+                legs=tuple(
+                    Leg(
+                        network=leg.network, address=leg.address or None, aliases=tuple(leg.aliases)
+                    )
+                    for leg in record.legs
+                ),
+                task_id=record.task_id or None,
+                hostname=config.hostname,
+                names=(record.container.name, record.id[:12]),
+                dns=DnsSettings(
+                    nameservers=tuple(host.dns),
+                    search=tuple(host.dns_search),
+                    options=tuple(host.dns_options),
+                ),
+                extra_hosts=tuple(host.extra_hosts),
+            )
+        )
