@@ -396,8 +396,6 @@ def test_container_list(data):
     one = read_container(whole).replaced(size_root_fs=data.get("SizeRootFs", -1), size_rw=-1)
     written = container.encode_summary(one, datetime.fromisoformat(whole["Created"]))
     newer(data["NetworkSettings"]["Networks"])
-    for endpoint in written["NetworkSettings"]["Networks"].values():
-        endpoint["Aliases"] = None  # Docker leaves them out of the list
     assert written == data
 
 

@@ -26,7 +26,11 @@ def encode_summary(container: Container, now: datetime) -> Json:
         "Status": status_text(container.state, now),
         "HostConfig": {"NetworkMode": container.host_config.network_mode},
         "NetworkSettings": {
-            "Networks": {n: _encode_endpoint(e) for n, e in container.networks.items()}
+            "Networks": {
+                # The list leaves out aliases, as Docker's does.
+                n: _encode_endpoint(e) | {"Aliases": None}
+                for n, e in container.networks.items()
+            }
         },
         "Mounts": encode(container.mounts),
     }

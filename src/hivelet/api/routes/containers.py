@@ -9,7 +9,7 @@ from aiohttp import web
 from hivelet.api.call import Call, done, reply
 from hivelet.api.router import missing, route
 from hivelet.api.routes.tasks import log_content_type, tell_in_log
-from hivelet.api.streams import closing, json_line, send_stream
+from hivelet.api.streams import closing, gathered, json_line, send_stream
 from hivelet.convert import container as convert
 from hivelet.convert import log
 from hivelet.convert.container_filters import FILTERS, PRUNE_FILTERS, select_containers
@@ -127,9 +127,10 @@ async def stream_logs(call: Call) -> web.StreamResponse:
     container = await call.engine.get_container(call.ref)
     raw = container.config.tty
     form = log.LogFormat(timestamps=call.flag("timestamps"), details=call.flag("details"), raw=raw)
+    lines = _log(call, container, options, form)
     return await send_stream(
         call,
-        _log(call, container, options, form),
+        lines if options.follow else gathered(lines),
         content_type=log_content_type(call, raw=raw),
         tell=lambda error: tell_in_log(error, raw=raw),
     )

@@ -9,7 +9,7 @@ from aiohttp import web
 from hivelet.api.call import Call, reply
 from hivelet.api.logs import follow_task, merge_task_logs
 from hivelet.api.router import route
-from hivelet.api.streams import closing, send_stream
+from hivelet.api.streams import closing, gathered, send_stream
 from hivelet.convert import log
 from hivelet.convert import task as convert
 from hivelet.convert.network import index_networks
@@ -67,9 +67,10 @@ async def send_task_log(
 ) -> web.StreamResponse:
     """Send lines of tasks in Docker's format; with `details` each names its task."""
     form = log.LogFormat(timestamps=call.flag("timestamps"), details=call.flag("details"), raw=raw)
+    lines = _encode(entries, form)
     return await send_stream(
         call,
-        _encode(entries, form),
+        lines if call.flag("follow") else gathered(lines),
         content_type=log_content_type(call, raw=raw),
         tell=lambda error: tell_in_log(error, raw=raw),
     )
