@@ -26,8 +26,7 @@ from hivelet.compose.to_spec import (
 )
 from hivelet.compose.wire import to_wire
 from hivelet.errors import HiveletError, InvalidParameter, NotFound
-from hivelet.objects.service import STACK_LABEL, ServiceSpec
-from hivelet.objects.task import PortConfig
+from hivelet.objects.service import STACK_LABEL
 
 Json: TypeAlias = dict[str, Any]
 
@@ -64,13 +63,13 @@ class Deployment:
         for config in config_specs(self._stack, self._file, self._contents):
             self._ensure_file_object("configs", to_wire(config))
         specs = service_specs(self._stack, self._file, self._known_ids())
-        warn_of_wider_ports(
-            self._engine, [port.host_ip for spec in specs.values() for port in _ports(spec)]
-        )
+        wires = {name: to_wire(spec) for name, spec in specs.items()}
+        if not binds_addresses(self._engine, wires.values()):
+            _drop_addresses(wires.values())
         network_ids = {network["Name"]: network["Id"] for network in self._engine.networks()}
         deployed: dict[str, str] = {}
         for name in dependency_order(self._file):
-            spec = to_wire(specs[name])
+            spec = wires[name]
             auth = registry_auth.get(self._file.services[name].image, "")
             present = existing.get(scoped(self._stack, name))
             if present is None:
@@ -195,17 +194,25 @@ class Deployment:
                     )
 
 
-def _ports(spec: ServiceSpec) -> list[PortConfig]:
-    return [] if spec.endpoint_spec is None else spec.endpoint_spec.ports
+def _ports(specs: Iterable[Json]) -> list[Json]:
+    return [port for spec in specs for port in (spec.get("EndpointSpec") or {}).get("Ports") or []]
 
 
-def warn_of_wider_ports(engine: Engine, addresses: Iterable[str]) -> None:
-    """Say that a Docker Swarm publishes a port on all addresses, whatever address the user gave; hivelet does not."""
-    given = sorted({address for address in addresses if address})
-    if given and ((engine.version().get("Platform") or {}).get("Name")) != "hivelet":
-        warn(
-            f"this daemon is a Docker engine: ports for {', '.join(given)} are published on all of its addresses"
-        )
+def binds_addresses(engine: Engine, specs: Iterable[Json]) -> bool:
+    """Whether the daemon publishes a port on the one address that the user gave; a Docker Swarm does not, which is said."""
+    given = sorted({port["HostIP"] for port in _ports(specs) if port.get("HostIP")})
+    if not given or ((engine.version().get("Platform") or {}).get("Name")) == "hivelet":
+        return True
+    warn(
+        f"this daemon is a Docker engine: ports for {', '.join(given)} are published on all of its addresses"
+    )
+    return False
+
+
+def _drop_addresses(specs: Iterable[Json]) -> None:
+    """What a Docker engine does not keep must not look like a change the next time."""
+    for port in _ports(specs):
+        port.pop("HostIP", None)
 
 
 def dependency_order(file: StackFile) -> list[str]:
