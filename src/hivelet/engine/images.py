@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from hivelet.engine.events import EventBus
 from hivelet.engine.registry import Registry
-from hivelet.errors import HiveletError, NotFound
+from hivelet.errors import HiveletError, NotFound, Unavailable
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -27,6 +27,9 @@ from hivelet.runtime.images.pull import (
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.removal import ImageUse
 from hivelet.runtime.images.store import ImageStore, ImportOptions
+
+REGISTRY_PATIENCE = 5.0
+"""Seconds that a question to a registry may take: the docker CLI asks one before each `service create`, and waits."""
 
 
 class ImageActions:
@@ -128,8 +131,18 @@ class ImageActions:
     async def registry_image(
         self, reference: str, auth: RegistryAuth | None = None
     ) -> RegistryImage:
-        """What the registry says of an image."""
-        return await inspect_registry(reference, auth)
+        """What the registry says of an image.
+
+        Raises:
+            Unavailable: it does not answer in time; clients go on with the name alone.
+        """
+        try:
+            async with asyncio.timeout(REGISTRY_PATIENCE):
+                return await inspect_registry(reference, auth)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the registry of {reference} did not answer within {REGISTRY_PATIENCE:.0f} s"
+            ) from error
 
     async def authenticate(self, auth: RegistryAuth) -> str:
         """Check credentials against their registry, which gives no token of its own."""
