@@ -219,12 +219,13 @@ class _Bars:
 
     def show(self, name: str, progress: Progress) -> None:
         from rich.live import Live
+        from rich.text import Text
 
         self._latest[name] = progress
         if self._live is None:
             self._live = Live(refresh_per_second=10, transient=False)
             self._live.start()
-        self._live.update(self._text(), refresh=True)
+        self._live.update(Text(self._text()), refresh=True)
 
     def _text(self) -> str:
         if self._several:
