@@ -95,7 +95,6 @@ def hivelet(ctx: click.Context, host: str | None) -> None:
     The commands speak the Docker Engine API: they drive hivelet's own daemon as well as a real Docker Swarm.
     """
     session = ctx.ensure_object(Session)
-    ctx.color = session.color
     if host is not None:
         session.host = host
 
@@ -121,12 +120,12 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        _show(error.format_message(), session)
+        _show(error.format_message())
         if isinstance(error, click.UsageError) and error.ctx is not None:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         return error.exit_code
     except HiveletError as error:
-        _show(error.message, session)
+        _show(error.message)
         return _FAILED
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)

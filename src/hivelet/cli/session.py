@@ -45,11 +45,6 @@ class Session:
         return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251
 
     @property
-    def color(self) -> bool | None:
-        """False where NO_COLOR forbids colours (no-color.org); None leaves it to whether a terminal is written to."""
-        return False if self.environment.get("NO_COLOR") else None
-
-    @property
     def interactive(self) -> bool:
         """Whether a person looks at the output as it comes."""
         return sys.stdout.isatty() and self.environment.get("TERM") != "dumb"
