@@ -1,0 +1,483 @@
+"""Writes the parts of these pages that follow from tables in the code: compose keys, commands, endpoints.
+
+A page has such a part between `<!-- generated: NAME -->` and `<!-- end -->`. `python docs/generate.py` writes all of
+them anew; a test compares. What the tables of the code cannot say (that a key is taken and does not do what it says)
+is said here, by key, command or endpoint, and the test refuses an entry for one that does not exist.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from hivelet.api.router import Route
+from hivelet.api.routes import ALL_ROUTES
+from hivelet.cli.main import hivelet
+from hivelet.compose.grammar import (
+    LIST_OR_MAP,
+    Anything,
+    Fields,
+    Key,
+    ListOf,
+    MapOf,
+    OneOf,
+    Rule,
+    Scalar,
+)
+from hivelet.compose.grammar_tables import FILE
+from hivelet.daemon.main import main as hiveletd
+
+PAGES = Path(__file__).parent
+_PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+# ---- compose
+
+_SILENT = "no effect yet"
+_TEMPLATES = "templates such as `{{.Task.Slot}}` stay as they stand"
+COMPOSE_NOTES: dict[str, tuple[str, str]] = {
+    "version": ("honoured", "`3` to `3.13`, or left out; any other is refused"),
+    "services.configs": (_SILENT, "stored and checked, not mounted into containers"),
+    "services.credential_spec": (_SILENT, "kept; it is for Windows"),
+    "services.depends_on.condition": (_SILENT, "kept in a label"),
+    "services.depends_on": (
+        "differs",
+        "services are created in this order; none waits for another",
+    ),
+    "services.environment": ("differs", _TEMPLATES),
+    "services.healthcheck": (_SILENT, "kept and shown; no check is run, neither an image's own"),
+    "services.hostname": ("differs", _TEMPLATES),
+    "services.image": (
+        "differs",
+        "named as it stands: the command line does not pin it to a digest",
+    ),
+    "services.init": ("differs", "needs the package tini or catatonit; without it the task fails"),
+    "services.isolation": (_SILENT, "kept; it is for Windows"),
+    "services.logging": (
+        _SILENT,
+        "kept; every container logs to a file of its own, without a limit",
+    ),
+    "services.restart": (
+        "differs",
+        "instead of `deploy.restart_policy`; `no` restarts, as in Docker",
+    ),
+    "services.secrets": (_SILENT, "stored and checked, not mounted into containers"),
+    "services.stdin_open": (_SILENT, "kept; the standard input is empty"),
+    "services.tmpfs": ("honoured", "of its options `size` and `mode`"),
+    "services.ports.host_ip": (
+        "differs",
+        "the port is bound to that address alone; Docker Swarm binds it to all of them",
+    ),
+    "services.volumes.type": ("differs", "`npipe` and `cluster`: the task is rejected"),
+    "services.volumes.consistency": (_SILENT, "kept; it is for macOS"),
+    "services.networks.driver_opts": (_SILENT, "kept"),
+    "services.deploy.mode": ("differs", "the daemon refuses jobs"),
+    "services.deploy.labels": (
+        "honoured",
+        "`com.hivelet.drain-timeout`: see [drain](differences.md#drain)",
+    ),
+    "services.deploy.resources.reservations.generic_resources": (_SILENT, "kept, not looked at"),
+    "services.deploy.restart_policy.delay": (
+        "differs",
+        "see [restarts](differences.md#restarts)",
+    ),
+    "networks.driver": (
+        "differs",
+        "`overlay` only; with another the network is made, and its services are refused",
+    ),
+    "networks.driver_opts": (
+        "differs",
+        "`com.docker.network.driver.mtu`, `com.docker.network.bridge.enable_icc` only",
+    ),
+    "networks.attachable": (_SILENT, "kept; there are no plain containers to attach"),
+    "networks.enable_ipv6": (_SILENT, "kept; networks have IPv4 alone, an IPv6 subnet is refused"),
+    "networks.ipam.driver": ("differs", "`default` only"),
+    "networks.ipam.config": ("differs", "one subnet, the first"),
+    "networks.ipam.options": (_SILENT, "kept"),
+    "volumes.driver": ("differs", "`local` only; with another the task is rejected"),
+    "volumes.driver_opts": ("differs", "with any the task is rejected; use a bind mount"),
+    "secrets.driver": (_SILENT, "kept"),
+    "secrets.driver_opts": (_SILENT, "kept"),
+    "secrets.template_driver": (_SILENT, "kept"),
+    "configs.template_driver": (_SILENT, "kept"),
+}
+"""What becomes of keys that the loader takes as honoured and that do less, or other, than Docker's."""
+
+_KINDS = {"integer": "whole number", "null": "nothing"}
+_FORMS = {
+    "duration": "duration (`1m30s`)",
+    "size": "size (`64m`, bytes)",
+    "cpus": "number of CPUs (`0.5`)",
+    "port": "`[HOST_IP:][PUBLISHED:]TARGET[/PROTOCOL]`, ranges too",
+    "published": "port",
+    "command": "command line",
+    "volume": "`[SOURCE:]TARGET[:OPTIONS]`",
+}
+
+
+def compose_part() -> str:
+    """One chapter for each section of a stack file."""
+    chapters = [_compose_table("The file", "", FILE, flat=False)]
+    for name, key in FILE.keys.items():
+        entry = _fields_in(key.rule)
+        if entry is None:
+            continue
+        nested = name != "services"
+        chapters.append(_compose_table(f"{name}.NAME", name, entry, flat=nested))
+        if name == "services":
+            chapters += [
+                _compose_table(f"services.NAME.{inner}", f"services.{inner}", found, flat=True)
+                for inner, sub in entry.keys.items()
+                if sub.fate == "honoured" and (found := _fields_in(sub.rule)) is not None
+            ]
+    return "\n".join(chapters)
+
+
+def compose_paths() -> set[str]:
+    """Every key's path, as `COMPOSE_NOTES` names them."""
+    return {path for path, _ in _walk("", FILE, deep=True)}
+
+
+def _compose_table(title: str, path: str, fields: Fields, *, flat: bool) -> str:
+    rows = list(_walk(path, fields, deep=flat))
+    cut = len(path) + 1 if path else 0
+    lines = [f"### `{title}`" if path else f"### {title}", ""]
+    lines += ["| key | takes | what becomes of it |", "|---|---|---|"]
+    without: dict[str, list[str]] = {}
+    for place, key in rows:
+        name = place[cut:]
+        if key.fate == "ignored":
+            without.setdefault(key.note, []).append(f"`{name}`")
+        elif not (flat and place not in COMPOSE_NOTES and isinstance(key.rule, Fields)):
+            fate, note = COMPOSE_NOTES.get(place) or _inherited(place) or (key.fate, key.note)
+            told = f"**{fate}**" if fate != "honoured" else fate
+            takes = "" if key.fate == "refused" else _takes(key.rule)
+            lines.append(f"| `{name}` | {takes} | {told}{': ' + note if note else ''} |")
+    if without:
+        lines += [
+            "",
+            "Taken without effect, each named in a warning:",
+            "",
+            "| keys | why |",
+            "|---|---|",
+        ]
+        for note, keys in without.items():
+            rows_of_five = [keys[start : start + 5] for start in range(0, len(keys), 5)]
+            lines += [f"| {', '.join(five)} | {note} |" for five in rows_of_five]
+    return "\n".join(lines) + "\n"
+
+
+def _inherited(place: str) -> tuple[str, str] | None:
+    """What is said of a key above this one, where that has no effect as a whole."""
+    above = place.rpartition(".")[0]
+    while above:
+        if COMPOSE_NOTES.get(above, ("", ""))[0] == _SILENT:
+            return _SILENT, ""
+        above = above.rpartition(".")[0]
+    return None
+
+
+def _walk(path: str, fields: Fields, *, deep: bool) -> Iterator[tuple[str, Key]]:
+    for name, key in fields.keys.items():
+        place = f"{path}.{name}" if path else name
+        yield place, key
+        inner = _fields_in(key.rule) if deep and key.fate == "honoured" else None
+        if inner is not None:
+            yield from _walk(place, inner, deep=True)
+
+
+def _fields_in(rule: Rule) -> Fields | None:
+    """The mapping with known keys that a value may be or hold."""
+    match rule:
+        case Fields():
+            return rule
+        case ListOf():
+            return _fields_in(rule.item)
+        case MapOf():
+            return _fields_in(rule.value)
+        case OneOf():
+            return next((found for form in rule.forms if (found := _fields_in(form))), None)
+        case _:
+            return None
+
+
+def _takes(rule: Rule) -> str:
+    if rule == LIST_OR_MAP:
+        return "mapping or list of `NAME=VALUE`"
+    match rule:
+        case Scalar():
+            if rule.choices:
+                return ", ".join(f"`{choice}`" for choice in rule.choices)
+            if rule.check:
+                return _FORMS[rule.check]
+            return " or ".join(_KINDS.get(kind, kind) for kind in rule.kinds)
+        case ListOf():
+            return f"list of {_many(_takes(rule.item))}"
+        case MapOf():
+            return "mapping"
+        case OneOf():
+            words = [_takes(form) for form in rule.forms]
+            words = [word for word in words if word != "nothing"]
+            return " or ".join(dict.fromkeys(words))
+        case Anything():
+            return "anything"
+        case _:
+            return "mapping"
+
+
+def _many(word: str) -> str:
+    if word in {"string", "mapping", "whole number", "number"}:
+        return f"{word}s"
+    return f"({word})" if " or " in word else word
+
+
+# ---- command line
+
+EXAMPLES: dict[str, str] = {
+    "swarm init": "hivelet swarm init --advertise-addr 192.0.2.10",
+    "swarm join": "hivelet swarm join --token SWMTKN-1-… 192.0.2.10:2377",
+    "swarm join-token": "hivelet swarm join-token -q worker",
+    "swarm leave": "hivelet swarm leave --force",
+    "node ls": "hivelet node ls",
+    "node inspect": "hivelet node inspect --pretty self",
+    "node ps": "hivelet node ps self",
+    "stack deploy": "hivelet stack deploy -c docker-compose.yml -c production.yml --prune myapp",
+    "stack config": "hivelet stack config -c docker-compose.yml",
+    "stack ls": "hivelet stack ls",
+    "stack services": "hivelet stack services myapp",
+    "stack ps": "hivelet stack ps --no-trunc myapp",
+    "stack rm": "hivelet stack rm myapp",
+    "service create": "hivelet service create --name web --replicas 3 -p 8000:80 nginx:1.27",
+    "service update": "hivelet service update --image myweb:2 --update-order start-first myapp_web",
+    "service rollback": "hivelet service rollback myapp_web",
+    "service scale": "hivelet service scale myapp_web=5 myapp_worker=2",
+    "service ls": "hivelet service ls --format '{{.Name}} {{.Replicas}}'",
+    "service ps": "hivelet service ps --no-trunc -f desired-state=running myapp_web",
+    "service inspect": "hivelet service inspect --pretty myapp_web",
+    "service logs": "hivelet service logs -f --tail 100 myapp_web",
+    "service rm": "hivelet service rm myapp_web",
+    "network create": "hivelet network create -d overlay --subnet 10.20.0.0/24 backend",
+    "network ls": "hivelet network ls -f driver=overlay",
+    "network inspect": "hivelet network inspect -v backend",
+    "network rm": "hivelet network rm backend",
+    "secret create": "hivelet secret create db_password ./password.txt",
+    "secret ls": "hivelet secret ls",
+    "secret inspect": "hivelet secret inspect db_password",
+    "secret rm": "hivelet secret rm db_password",
+    "config create": "hivelet config create nginx_conf ./nginx.conf",
+    "config ls": "hivelet config ls",
+    "config inspect": "hivelet config inspect nginx_conf",
+    "config rm": "hivelet config rm nginx_conf",
+    "image ls": "hivelet image ls --digests",
+    "image import": 'hivelet image import -c \'CMD ["httpd", "-f"]\' rootfs.tar tiny:latest',
+    "image load": "hivelet image load -i myweb.tar",
+    "image pull": "hivelet image pull registry.example.com/myweb:2",
+    "image tag": "hivelet image tag myweb:2 myweb:latest",
+    "image inspect": "hivelet image inspect myweb:latest",
+    "image rm": "hivelet image rm myweb:1",
+    "ps": "hivelet ps -a",
+    "logs": "hivelet logs --since 10m 4f1c2a",
+    "rm": "hivelet rm -f 4f1c2a",
+    "info": "hivelet info",
+    "version": "hivelet version --format '{{.Server.Version}}'",
+    "events": "hivelet events --since 10m -f type=container",
+    "doctor": "hivelet doctor",
+    "daemon": "hivelet daemon --log-level debug",
+    "completion": "hivelet completion bash",
+}
+"""One command line for each command, by its words."""
+
+_METAVARS = {"integer": "N", "integer range": "N", "float": "NUMBER", "path": "FILE"}
+
+
+def commands() -> Iterator[tuple[str, click.Command, list[str]]]:
+    """Every command that is not a group: its words, itself, its other names."""
+    seen: dict[int, tuple[str, click.Command, list[str]]] = {}
+    for words, command in _leaves("", hivelet):
+        known = seen.get(id(command))
+        if known is None:
+            seen[id(command)] = (words, command, [])
+        elif command.name == words.rpartition(" ")[2]:
+            seen[id(command)] = (words, command, [known[0], *known[2]])
+        else:
+            known[2].append(words)
+    yield from seen.values()
+
+
+def _leaves(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield words, command
+        return
+    context = click.Context(command, info_name="hivelet")
+    for name in command.list_commands(context):
+        inner = command.get_command(context, name)
+        assert inner is not None
+        yield from _leaves(f"{words} {name}".strip(), inner)
+
+
+def cli_part() -> str:
+    """One chapter for each command: what it does, its line, an example, its options."""
+    chapters = []
+    for words, command, aliases in commands():
+        lines = [f"### hivelet {words}", "", (command.help or "").strip().partition("\n")[0]]
+        if aliases:
+            lines[-1] += f" Also called {', '.join(f'`hivelet {alias}`' for alias in aliases)}."
+        lines += ["", "```console", f"# {EXAMPLES[words]}", "```", ""]
+        if arguments := _arguments(command):
+            lines += [f"Arguments: {arguments}.", ""]
+        lines += _options(command)
+        chapters.append("\n".join(lines).rstrip() + "\n")
+    return "\n".join(chapters)
+
+
+def daemon_part() -> str:
+    """The options of hiveletd."""
+    return "\n".join(_options(hiveletd)) + "\n"
+
+
+def _arguments(command: click.Command) -> str:
+    context = click.Context(command, info_name=command.name)
+    return ", ".join(f"`{piece}`" for piece in command.collect_usage_pieces(context)[1:])
+
+
+def _options(command: click.Command) -> list[str]:
+    rows = []
+    for option in command.params:
+        if not isinstance(option, click.Option) or option.hidden:
+            continue
+        names = [name for name in (*option.opts, *option.secondary_opts) if name.strip()]
+        shown = ", ".join(f"`{name}`" for name in sorted(names, key=lambda n: n.startswith("--")))
+        note = (option.help or "").replace("|", "\\|").replace("  ", " ")
+        if option.show_default and isinstance(option.default, str | int):
+            note += f" Default `{option.default}`."
+        rows.append(f"| {shown} | {_value(option)} | {note.strip()} |")
+    return ["| option | value | meaning |", "|---|---|---|", *rows, ""] if rows else []
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        word = ", ".join(f"`{choice}`" for choice in option.type.choices)
+    else:
+        word = f"`{option.metavar or _METAVARS.get(option.type.name, 'TEXT')}`"
+    return f"{word}, repeatable" if option.multiple else word
+
+
+# ---- API
+
+API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
+    ("GET", "/info"): ("differs", "`Warnings` is empty; `hiveletd`'s log has them"),
+    ("GET", "/plugins"): ("differs", "there are none"),
+    ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
+    ("POST", "/auth"): ("differs", "credentials are checked; `IdentityToken` is empty"),
+    ("POST", "/swarm/init"): (
+        "differs",
+        "`AutoLockManagers` has no effect; no other node can join",
+    ),
+    ("POST", "/swarm/join"): ("501", "a swarm has one node; 503 where this node is in one already"),
+    ("POST", "/swarm/update"): ("differs", "501 for `AutoLockManagers`"),
+    ("GET", "/swarm/unlockkey"): ("differs", "the key is empty: no manager is ever locked"),
+    ("POST", "/swarm/unlock"): ("differs", "always 503: no manager is ever locked"),
+    ("POST", "/services/create"): (
+        "differs",
+        "501 for jobs; see the [compose reference](compose-reference.md#the-keys)",
+    ),
+    ("POST", "/services/{ref}/update"): ("differs", "as for create"),
+    ("POST", "/networks/create"): ("differs", "drivers `overlay` and `bridge`; IPv4 alone"),
+    ("POST", "/networks/{ref}/connect"): ("501", "name the networks in the service's spec"),
+    ("POST", "/networks/{ref}/disconnect"): ("501", "name the networks in the service's spec"),
+    ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
+    ("POST", "/volumes/create"): ("differs", "driver `local` without options, else 501"),
+}
+"""Endpoints that answer and do less, or other, than Docker's."""
+
+
+def api_part() -> str:
+    """One table for each of Docker's nouns."""
+    chapters: dict[str, list[str]] = {}
+    for row in ALL_ROUTES:
+        chapters.setdefault(_noun(row), []).append(_api_row(row))
+    return "\n".join(
+        "\n".join(
+            [
+                f"### {noun}",
+                "",
+                "| endpoint | since | does | state |",
+                "|---|---|---|---|",
+                *rows,
+                "",
+            ]
+        )
+        for noun, rows in chapters.items()
+    )
+
+
+def is_missing(row: Route) -> bool:
+    """Whether a route only says that it is not there yet."""
+    return row.answer.__qualname__.startswith("missing.")
+
+
+def _api_row(row: Route) -> str:
+    path = row.path.replace("{ref:path}", "{name}").replace("{ref}", "{id}")
+    start = f"| `{row.method} {path}` | {row.since} |"
+    if is_missing(row):
+        what = inspect.getclosurevars(row.answer).nonlocals["what"]
+        return f"{start} {what} | 501 |"
+    fate, note = API_NOTES.get((row.method, row.path), ("done", ""))
+    told = fate if fate == "done" else f"**{fate}**"
+    what = row.answer.__name__.replace("_", " ")
+    return f"{start} {what} | {told}{': ' + note if note else ''} |"
+
+
+def _noun(row: Route) -> str:
+    owner = row.answer if not is_missing(row) else None
+    if owner is None:
+        return _NOUNS.get(row.path.split("/")[1], row.path.split("/")[1])
+    return owner.__module__.rpartition(".")[2]
+
+
+_NOUNS = {
+    "exec": "containers",
+    "commit": "containers",
+    "plugins": "system",
+    "build": "system",
+    "session": "system",
+    "grpc": "system",
+}
+
+# ---- pages
+
+PARTS: dict[str, Callable[[], str]] = {
+    "compose": compose_part,
+    "commands": cli_part,
+    "hiveletd": daemon_part,
+    "endpoints": api_part,
+}
+
+
+def render_page(text: str) -> str:
+    """A page with its generated parts as they are now."""
+    return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text)
+
+
+def generated_pages() -> list[Path]:
+    """The pages that have such a part."""
+    return [page for page in sorted(PAGES.glob("*.md")) if _PART.search(page.read_text())]
+
+
+def main() -> None:
+    """Write all generated parts anew."""
+    for page in generated_pages():
+        before = page.read_text()
+        after = render_page(before)
+        if after != before:
+            page.write_text(after)
+            print(f"wrote {page}")
+
+
+if __name__ == "__main__":
+    main()
