@@ -17,6 +17,7 @@ import structlog
 
 from hivelet.errors import NotFound, OutOfSequence, System
 from hivelet.kit.clock import Clock
+from hivelet.kit.ids import new_id
 from hivelet.objects.plan import Write
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
@@ -71,8 +72,11 @@ class Move(NamedTuple):
 class Store:
     """The cluster store. `open` before anything else; `close` writes out what is left."""
 
-    def __init__(self, clock: Clock, journal: Journal) -> None:
+    def __init__(
+        self, clock: Clock, journal: Journal, *, make_id: Callable[[], str] = new_id
+    ) -> None:
         self._clock = clock
+        self._make_id = make_id
         self._journal = journal
         self._tables = new_tables()
         self._view = View(self._tables)
@@ -193,6 +197,8 @@ class Store:
         Raises:
             JournalFailed: the journal has given up.
         """
+        if self._unsafe:
+            self._journal.hurry()
         for number, future in tuple(self._unsafe):
             if number >= version:
                 await asyncio.shield(future)
@@ -229,10 +235,18 @@ class Store:
             now=self._clock.now(),
             actor=by,
             story=self.story,
+            make_id=self._make_id,
         )
 
     def _part(self, tx: Tx) -> Tx:
-        return Tx(self._tables, version=tx.version, now=tx.now, actor=tx.actor, story=self.story)
+        return Tx(
+            self._tables,
+            version=tx.version,
+            now=tx.now,
+            actor=tx.actor,
+            story=self.story,
+            make_id=self._make_id,
+        )
 
     def _finish(self, tx: Tx) -> None:
         events = tx.events()

@@ -8,7 +8,6 @@ commits, in order, so the file is the state after some commit, whenever the powe
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
 import threading
 from contextlib import suppress
@@ -39,6 +38,10 @@ _PUT = (
 _DROP = "DELETE FROM objects WHERE kind = ? AND id = ?"
 _META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
+_LINGER = 0.05
+"""Seconds that commits nobody waits for may gather: a disk flush holds up every new file on the file system, and a
+burst of status reports would otherwise make dozens of them."""
+
 Item = tuple[Entry, "asyncio.Future[None]", asyncio.AbstractEventLoop]
 
 
@@ -47,7 +50,10 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._wake = threading.Condition()
+        self._items: list[Item] = []
+        self._urgent = False
+        self._ending = False
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
 
@@ -58,21 +64,32 @@ class SqliteJournal:
             JournalCorrupt, JournalTooNew: with the way out in the sentence.
         """
         saved = await asyncio.to_thread(self._open)
+        self._ending = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
         return saved
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
-        """Take a commit in; the future is done once it is on the disk."""
+        """Take a commit in; the future is done once it is on the disk, soon by itself, at once after `hurry`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        self._queue.put((entry, future, loop))
+        with self._wake:
+            self._items.append((entry, future, loop))
+            self._wake.notify()
         return future
+
+    def hurry(self) -> None:
+        """Somebody waits: write what was taken in without delay."""
+        with self._wake:
+            self._urgent = True
+            self._wake.notify()
 
     async def close(self) -> None:
         """Write out what was taken in, and close the file."""
         if self._thread is not None:
-            self._queue.put(None)
+            with self._wake:
+                self._ending = True
+                self._wake.notify()
             await asyncio.to_thread(self._thread.join)
             self._thread = None
 
@@ -143,15 +160,11 @@ class SqliteJournal:
         self._release()
 
     def _gather(self) -> tuple[list[Item], bool]:
-        items: list[Item] = []
-        item = self._queue.get()
-        while item is not None:
-            items.append(item)
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return items, False
-        return items, True
+        with self._wake:
+            self._wake.wait_for(lambda: self._items or self._ending)
+            self._wake.wait_for(lambda: self._urgent or self._ending, timeout=_LINGER)
+            items, self._items, self._urgent = self._items, [], False
+            return items, self._ending
 
     def _write(self, entries: list[Entry]) -> None:
         assert self._db is not None

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from hivelet.errors import Conflict, NotFound, OutOfSequence
-from hivelet.kit.ids import new_id
 from hivelet.objects.common import Meta, Version
 from hivelet.objects.plan import Object, Write
 from hivelet.objects.task import Task, TaskState
@@ -46,12 +45,14 @@ class Tx(View):
         now: datetime,
         actor: Actor,
         story: Story,
+        make_id: Callable[[], str],
     ) -> None:
         super().__init__(tables)
         self.version = version
         self.now = now
         self.actor = actor
         self._story = story
+        self._make_id = make_id
         self._before: dict[tuple[type[Any], str], Object | None] = {}
 
     def create(self, obj: O) -> O:
@@ -60,7 +61,7 @@ class Tx(View):
         Raises:
             Conflict: its name or id is taken.
         """
-        named = obj if obj.id else cast("O", obj.replaced(id=new_id()))
+        named = obj if obj.id else cast("O", obj.replaced(id=self._make_id()))
         if self.get(type(named), named.id) is not None:
             raise Conflict(f"{KIND_NAMES[type(named)]} {named.id} exists already")
         if isinstance(named, Task):
