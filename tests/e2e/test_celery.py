@@ -16,7 +16,7 @@ COMPOSE = programs.SOURCES / "examples" / "annotation" / "docker-compose.yml"
 PAGE = "http://127.0.0.1:8000"
 WORKERS = "myapp_celery-worker"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_group("reference")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from harness.waiting import wait_until
 COMPOSE = programs.SOURCES / "examples" / "annotation" / "docker-compose.yml"
 SERVICES = {"myapp_rabbit": 1, "myapp_web": 3, "myapp_celery-worker": 2}
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("reference")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def networks(cli: Cli) -> dict[str, tuple[str, str]]:
