@@ -76,9 +76,9 @@ def swarm(machine: Machine, hiveletd: Daemon, docker: Cli) -> Swarm:
     return Swarm(machine, hiveletd, docker)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reference() -> Iterator[Swarm]:
-    """One daemon for a module, with the images of the reference application, not yet in a swarm."""
+    """One daemon with the images of the reference application; each test begins and leaves its swarm."""
     missing = [path for path in REFERENCE_IMAGES if not path.exists()]
     if missing:
         pytest.skip(f"{missing[0]} is not there; build it with examples/annotation/build-images")
