@@ -197,12 +197,11 @@ class Store:
         Raises:
             JournalFailed: the journal has given up.
         """
-        if self._unsafe:
+        if self._unsafe and self._unsafe[0][0] <= version:
             self._journal.hurry()
-        for number, future in tuple(self._unsafe):
-            if number >= version:
-                await asyncio.shield(future)
-                break
+            # Versions are without gaps, so the commit, or the newest where it is yet to come, is at a known place.
+            place = min(version - self._unsafe[0][0], len(self._unsafe) - 1)
+            await asyncio.shield(self._unsafe[place][1])
         if self._failure is not None:
             raise JournalFailed(f"the cluster state can't be written: {self._failure}")
 

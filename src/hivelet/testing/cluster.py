@@ -7,13 +7,14 @@ broken is collected in `violations` with the version it happened at.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Sequence
 
 from hivelet.agent.agent import Agent
 from hivelet.kit.clock import Clock
 from hivelet.manager.controlapi import ControlApi
 from hivelet.manager.manager import Manager
-from hivelet.objects.common import Annotations, NodeId
+from hivelet.objects.common import Annotations, NodeId, ServiceId, TaskId
 from hivelet.objects.network import IpamConfig, IpamOptions, NetworkAttachmentConfig, NetworkSpec
 from hivelet.objects.node import Node, NodeDescription, NodeSpec
 from hivelet.objects.service import (
@@ -71,7 +72,9 @@ class SimulatedCluster:
         self.journal = journal or MemoryJournal()
         self.hosts: dict[NodeId, FakeHost] = {}
         self.violations: list[str] = []
-        self.store = Store(self.clock, self.journal)
+        self.excused: set[frozenset[TaskId]] = set()
+        self._ids = itertools.count(1)
+        self.store = self._new_store()
         self.api = ControlApi(self.store, FakeSwarmHost(self))
         self.manager = Manager(self.store)
         self.agents: dict[NodeId, Agent] = {}
@@ -120,7 +123,7 @@ class SimulatedCluster:
 
     async def recover(self) -> None:
         """The daemon starts again on what the journal and the hosts still have."""
-        self.store = Store(self.clock, self.journal)
+        self.store = self._new_store()
         self.api = ControlApi(self.store, FakeSwarmHost(self))
         self.manager = Manager(self.store)
         await self.store.open()
@@ -224,6 +227,10 @@ class SimulatedCluster:
         broken = self.store.view(check_store)
         assert not broken, broken
 
+    def _new_store(self) -> Store:
+        # Ids by counting, so that the same story always goes the same way.
+        return Store(self.clock, self.journal, make_id=lambda: f"{next(self._ids):025d}"[::-1])
+
     def _check_commits(self) -> None:
         if self._checking:
             self._watcher = _CheckingWatcher(self)
@@ -253,14 +260,20 @@ class _CheckingWatcher(Watcher):
 
 
 def overlaps(cluster: SimulatedCluster) -> list[str]:
-    """Slots of which two containers run, though the service does not start first."""
+    """Slots of which two containers run, though nobody has ever said that the one may start before the other stops."""
+    services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
+    slots: dict[tuple[str, str], list[Task]] = {}
+    for task in cluster.tasks():
+        if TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order:
+            slots.setdefault(task.slot_key, []).append(task)
+    for (service_id, _), tasks in slots.items():
+        if len(tasks) > 1 and _may_overlap(services[ServiceId(service_id)]):
+            cluster.excused.update(frozenset((a.id, b.id)) for a in tasks for b in tasks)
     seen: dict[tuple[str, str], Task] = {}
     found: list[str] = []
-    services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
     for task in cluster.containers():
-        service = services.get(task.service_id)
         other = seen.setdefault(task.slot_key, task)
-        if other is not task and service is not None and not _may_overlap(service):
+        if other is not task and frozenset((task.id, other.id)) not in cluster.excused:
             found.append(f"slot {task.slot_key} runs {other.id} and {task.id}")
     return found
 

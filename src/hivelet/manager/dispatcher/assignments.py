@@ -69,6 +69,8 @@ class NodeTasks:
         self._gone: dict[TaskId, None] = {}
         self._uses: Counter[tuple[str, str]] = Counter()
         self.touches_changed = True
+        self.newest_version = 0
+        """The version that assigned the newest of the tasks."""
 
     def observe(self, task: Task, *, removed: bool) -> None:
         """Follow a task of this node."""
@@ -84,6 +86,8 @@ class NodeTasks:
             return
         self._known[task.id] = task
         self._count(before, task)
+        if before is None:
+            self.newest_version = max(self.newest_version, task.meta.version.index)
         if before is None or tells_more(before, task):
             self._changed[task.id] = task
 

@@ -67,7 +67,7 @@ class Dispatcher:
         return SessionInfo(session_id=session.id, period=self._period())
 
     async def assignments(self, session_id: str) -> AsyncIterator[Assignments]:
-        """First everything, then every change; only what is durable."""
+        """First everything, then every change; a new task only once it is durable."""
         session = self._session(session_id)
         while True:
             await session.wait()
@@ -75,7 +75,8 @@ class Dispatcher:
                 return
             found = self._store.view(session.next)
             if found is not None:
-                await self._store.durable(self._store.version)
+                # What is only to be stopped or known need not wait: decided once more, it comes out the same.
+                await self._store.durable(session.newest_version)
                 yield found
 
     async def heartbeat(self, session_id: str) -> float:

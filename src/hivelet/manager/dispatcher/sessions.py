@@ -55,6 +55,11 @@ class Session:
         self._news = asyncio.Event()
         self.ended = False
 
+    @property
+    def newest_version(self) -> int:
+        """The version that must be safe before the agent may hear of its newest task."""
+        return self._tasks.newest_version
+
     def begin(self, tasks: Iterable[Task]) -> None:
         """Start from all tasks of the node."""
         for task in tasks:
