@@ -48,7 +48,7 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
         "services are created in this order; none waits for another",
     ),
     "services.environment": ("differs", _TEMPLATES),
-    "services.healthcheck": (_SILENT, "kept and shown; no check is run, neither an image's own"),
+    "services.healthcheck": ("differs", "the first checks come sooner; see [tasks](differences.md#tasks)"),
     "services.hostname": ("differs", _TEMPLATES),
     "services.image": (
         "differs",
@@ -373,6 +373,7 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/info"): ("differs", "`Warnings` is empty; `hiveletd`'s log has them"),
     ("GET", "/plugins"): ("differs", "there are none"),
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
+    ("POST", "/build/prune"): ("differs", "there is no build cache: nothing is freed"),
     ("POST", "/auth"): ("differs", "credentials are checked; `IdentityToken` is empty"),
     ("POST", "/swarm/init"): (
         "differs",

@@ -15,7 +15,7 @@ def hold_lock(root: Path) -> int:
     Raises:
         Conflict: another hiveletd has it; the message names its process.
     """
-    root.mkdir(parents=True, exist_ok=True, mode=0o711)
+    root.mkdir(parents=True, exist_ok=True, mode=0o710)
     path = root / "hiveletd.pid"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

@@ -236,6 +236,11 @@ async def test_volumes(api):
     assert (await api.ask("DELETE", "/volumes/data?force=1"))[0] == 204
 
 
+async def test_there_is_no_build_cache(api):
+    status, answer = await api.ask("POST", "/build/prune")
+    assert (status, answer["SpaceReclaimed"]) == (200, 0)
+
+
 async def test_the_rest(api):
     assert (await api.get("/version"))["ApiVersion"] == "1.47"
     assert (await api.get("/info"))["ContainersRunning"] == 2

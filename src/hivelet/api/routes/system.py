@@ -70,6 +70,11 @@ async def inspect_plugin(call: Call) -> web.Response:
     raise NotFound(f'plugin "{call.ref}" not found')
 
 
+async def prune_builds(_: Call) -> web.Response:
+    """`POST /build/prune`: there is no build cache; `docker system prune` asks for it last."""
+    return reply({"CachesDeleted": None, "SpaceReclaimed": 0})
+
+
 async def _events(
     call: Call, since: datetime | None, until: datetime | None, filters: Filters
 ) -> AsyncIterator[bytes]:
@@ -108,6 +113,7 @@ ROUTES = (
     missing("POST", "/plugins/{ref:path}", "plugins"),
     missing("DELETE", "/plugins/{ref:path}", "plugins"),
     missing("POST", "/build", "image builds; build with another tool and load the result"),
+    route("POST", "/build/prune", prune_builds, since="1.31"),
     missing("POST", "/build/{ref:path}", "image builds"),
     missing("POST", "/session", "BuildKit sessions"),
     missing("POST", "/grpc", "BuildKit"),
