@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hivelet.engine.health_policy import build_policy
 from hivelet.engine.merge import merge_config
 from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import LegRecord, Record
@@ -89,9 +90,10 @@ def build_record(
     """The record of a container that has been accepted but not made yet.
 
     Raises:
-        InvalidParameter: neither the image nor the request says what to run.
+        InvalidParameter: neither the image nor the request says what to run, or the health check cannot be understood.
     """
     config = merge_config(request.config, request.image.config)
+    build_policy(config)
     config = config.replaced(hostname=config.hostname or container_id[:SHORT_ID])
     program = [*(config.entrypoint or []), *(config.cmd or [])]
     container = Container(

@@ -16,6 +16,8 @@ from pathlib import Path
 import structlog
 
 from hivelet.engine.create import ContainerPaths, CreateContainer, build_record
+from hivelet.engine.health import HealthKeeper
+from hivelet.engine.health_policy import begin_health
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record
 from hivelet.engine.signals import parse_signal
@@ -50,6 +52,7 @@ class Lifecycle:
         self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
         self._removals: dict[ContainerId, asyncio.Event] = {}
         self._supervisor = Supervisor("engine")
+        self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self._publish)
 
     # ---- adoption and end of the daemon
 
@@ -68,6 +71,7 @@ class Lifecycle:
 
     async def close(self) -> None:
         """Stop watching; the containers run on."""
+        await self.health.close()
         await self._supervisor.stop()
 
     async def _adopt_running(self, record: Record) -> None:
@@ -146,7 +150,12 @@ class Lifecycle:
             except HiveletError as error:
                 await self._start_failed(record, error)
                 raise
-            state = ContainerState(status="running", pid=pid, started_at=self._parts.clock.now())
+            state = ContainerState(
+                status="running",
+                pid=pid,
+                started_at=self._parts.clock.now(),
+                health=begin_health(record.container.config),
+            )
             record = record.with_state(state)
             self._registry.write(record)
             self._watch(record)
@@ -277,6 +286,7 @@ class Lifecycle:
     def _watch(self, record: Record) -> None:
         self._end(record.id)
         self._supervisor.spawn(f"watch {record.id[:12]}", self._watch_until_end(record.id))
+        self.health.begin(record.id)
 
     async def _watch_until_end(self, container_id: ContainerId) -> None:
         await self._ended(container_id, await self._parts.runtime.wait(container_id))
@@ -288,6 +298,7 @@ class Lifecycle:
         if record.task_id:
             # First of all: no new connection may meet a dead backend.
             await self._parts.plane.withdraw(record.task_id)
+            record = self._registry.get(container_id) or record
         state = record.container.state.replaced(
             status="exited",
             pid=0,
@@ -301,17 +312,20 @@ class Lifecycle:
         end = self._end(container_id)
         if not end.done():
             end.set_result(state)
+        self.health.tell(container_id, state)
         if status.oom_killed:
             self._publish(record, "oom")
         self._publish(record, "die", exitCode=str(status.code))
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
+                await self.health.end(container_id)
                 await self._provision.release(container_id)
 
     async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
         record = record.replaced(removing=True)
         self._registry.write(record)
+        await self.health.end(record.id)
         await self._provision.release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
         paths = self.paths(record.id)
@@ -321,6 +335,7 @@ class Lifecycle:
         end = self._ends.pop(record.id, None)
         if end is not None and not end.done():
             end.set_result(record.container.state)
+        self.health.tell(record.id, record.container.state)
         self._removals.pop(record.id, asyncio.Event()).set()
         self._publish(record, "destroy")
 

@@ -109,6 +109,10 @@ class Registry:
         self._records[record.id] = record
         self._database.put(_KIND, record.id, record)
 
+    def note(self, record: Record) -> None:
+        """Remember what is not worth a write to the disk: it is lost when the daemon ends."""
+        self._records[record.id] = record
+
     def forget(self, container_id: ContainerId) -> None:
         """A container is gone."""
         record = self._records.pop(container_id, None)

@@ -218,7 +218,9 @@ class ConmonRuntime:
             ended: Ended | None = None
             try:
                 async with asyncio.timeout(timeout):
-                    ended = await run_quick(order, env=ENVIRONMENT, output_limit=output_limit)
+                    ended = await run_quick(
+                        order, env=ENVIRONMENT, output_limit=output_limit, own_group=True
+                    )
             except TimeoutError:
                 return ExecResult(code=-1, output=b"", timed_out=True)
             finally:
@@ -357,7 +359,8 @@ class ConmonRuntime:
         if pid is None or pid not in self._cgroups.processes(found.own.cgroup):
             return
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            # It leads a group (runc), or is in that of the runtime we have called (crun): what it has started goes with it.
+            os.killpg(os.getpgid(pid), signal.SIGKILL)
 
     def _runtime_of(self, record: ProcessRecord) -> OciRuntime:
         if record.runtime_root == self.runtime.root:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hivelet.errors import System
 
@@ -40,7 +41,11 @@ class Ended:
 
 
 def spawn(
-    argv: Sequence[str], *, env: Mapping[str, str], fds: Mapping[int, int | str] | None = None
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    fds: Mapping[int, int | str] | None = None,
+    own_group: bool = False,
 ) -> int:
     """Start `argv` and return its pid.
 
@@ -48,6 +53,7 @@ def spawn(
         argv: the program (an absolute path) and its arguments.
         env: its whole environment.
         fds: what becomes each of its descriptors: one of ours, or a path to append to. 0, 1, 2 default to /dev/null.
+        own_group: whether it leads a process group of its own.
     """
     actions: list[tuple[int, ...] | tuple[int, int, str, int, int]] = []
     given: dict[int, int | str] = {0: "/dev/null", 1: "/dev/null", 2: "/dev/null", **(fds or {})}
@@ -57,9 +63,16 @@ def spawn(
         else:
             flags = os.O_RDONLY if target == 0 else os.O_WRONLY | os.O_APPEND | os.O_CREAT
             actions.append((os.POSIX_SPAWN_OPEN, target, source, flags, 0o600))
+    group: dict[str, Any] = {"setpgroup": 0} if own_group else {}
     try:
         return os.posix_spawn(
-            argv[0], list(argv), dict(env), file_actions=actions, setsigmask=(), setsigdef=_RESET
+            argv[0],
+            list(argv),
+            dict(env),
+            file_actions=actions,
+            setsigmask=(),
+            setsigdef=_RESET,
+            **group,
         )
     except OSError as error:
         raise SpawnFailed(f"{argv[0]} could not be started: {error.strerror}") from error
@@ -126,6 +139,7 @@ async def run_quick(
     env: Mapping[str, str],
     stdin: bytes = b"",
     output_limit: int = OUTPUT_LIMIT,
+    own_group: bool = False,
 ) -> Ended:
     """Run a program that ends soon; its output and errors come together, the first `output_limit` bytes of them.
 
@@ -138,7 +152,7 @@ async def run_quick(
         fds: dict[int, int | str] = {1: writer, 2: writer}
         if source >= 0:
             fds[0] = source
-        pidfd = os.pidfd_open(spawn(argv, env=env, fds=fds))
+        pidfd = os.pidfd_open(spawn(argv, env=env, fds=fds, own_group=own_group))
     except BaseException:
         os.close(reader)
         raise

@@ -14,6 +14,14 @@ from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExi
 from hivelet.agent.exec.drain import drain_limit, poll_delay
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.engine import Engine
+from hivelet.engine.health_policy import (
+    HEALTHY,
+    NONE,
+    STARTING,
+    UNHEALTHY,
+    describe_failure,
+    health_status,
+)
 from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import NotFound
 from hivelet.kit.clock import Clock
@@ -24,7 +32,11 @@ from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.network import Network
 from hivelet.objects.node import Node, NodeDescription
 from hivelet.objects.secret import Config, Secret
-from hivelet.objects.task import ContainerStatus, PortStatus, Task
+from hivelet.objects.task import ContainerStatus, PortStatus, Task, TaskState
+from hivelet.runtime.status import KILLED
+
+_GOOD_ENOUGH = (NONE, STARTING, HEALTHY)
+"""What a running task's container may be without being stopped; `starting` after an adoption."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +132,7 @@ class ContainerController:
         record = self._record()
         if record is None:
             return False
-        if record.container.state.running:
+        if record.container.state.running and self._may_serve(record.container.state):
             await self._plane.admit(self._backend(record))
         return True
 
@@ -148,11 +160,16 @@ class ContainerController:
         )
 
     async def start(self) -> None:
-        """Start the container and let it take connections."""
+        """Start the container and, once it is healthy, let it take connections."""
         record = self._engine.registry.of_task(self._task.id)
         if record is None:
             raise PermanentError(f"the container of task {self._task.id} has been removed")
         await self._engine.start_container(record.id)
+        state = await self._engine.lifecycle.health.leave(record.id, (STARTING,))
+        if not state.running:
+            raise TaskExited(_exit(state))
+        if health_status(state) == UNHEALTHY:
+            raise TaskExited(await self._end_unhealthy(state))
         await self._plane.admit(self._backend(record))
         if not self._engine.is_running(record.id):
             # It died while it was being admitted; its exit may have been seen before the admission.
@@ -163,8 +180,9 @@ class ContainerController:
         """How the container ended, once it has."""
         record = self._record()
         if record is None:
-            return Exit(code=137, reason="the container was removed")
-        return _exit(await self._engine.wait_exit(record.id))
+            return Exit(code=KILLED, reason="the container was removed")
+        state = await self._engine.lifecycle.health.leave(record.id, _GOOD_ENOUGH)
+        return await self._end_unhealthy(state) if state.running else _exit(state)
 
     async def shutdown(self) -> None:
         """Out of the balancer, drain, stop signal, grace period, SIGKILL."""
@@ -218,6 +236,22 @@ class ContainerController:
 
     async def close(self) -> None:
         """Nothing is held: the engine watches the container."""
+
+    def _may_serve(self, state: ContainerState) -> bool:
+        """Whether an adopted container takes connections: it is healthy, or it took them before and no probe failed it."""
+        status = health_status(state)
+        served = self._task.status.state is TaskState.RUNNING
+        return status in (NONE, HEALTHY) or (served and status != UNHEALTHY)
+
+    async def _end_unhealthy(self, state: ContainerState) -> Exit:
+        """Stop a container that its health check has given up; Docker's words, and what the last probe said."""
+        await self.shutdown()
+        ended = self._record()
+        why = describe_failure(state.health)
+        return Exit(
+            code=KILLED if ended is None else ended.container.state.exit_code,
+            reason="dockerexec: unhealthy container" + (f" ({why})" if why else ""),
+        )
 
     async def _drain(self, record: Record) -> None:
         limit = drain_limit(self._task)

@@ -121,4 +121,6 @@ def _failed(status: TaskStatus, error: str) -> TaskStatus:
 
 
 def _exit_message(how: Exit) -> str:
+    if how.code == 0:
+        return f"task: {how.reason}"
     return f"task: non-zero exit ({how.code})" + (f": {how.reason}" if how.reason else "")
