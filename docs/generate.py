@@ -48,7 +48,10 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
         "services are created in this order; none waits for another",
     ),
     "services.environment": ("differs", _TEMPLATES),
-    "services.healthcheck": ("differs", "the first checks come sooner; see [tasks](differences.md#tasks)"),
+    "services.healthcheck": (
+        "differs",
+        "within `start_period` checks come sooner; see [tasks](differences.md#tasks)",
+    ),
     "services.hostname": ("differs", _TEMPLATES),
     "services.image": (
         "differs",
