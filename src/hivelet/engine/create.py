@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hivelet.engine.dependencies import FileReference
 from hivelet.engine.health_policy import build_policy
 from hivelet.engine.merge import merge_config
 from hivelet.engine.mounts import collect_mounts
@@ -36,6 +37,7 @@ class CreateContainer:
     image: ImageRecord
     legs: tuple[LegRecord, ...] = ()
     task_id: TaskId | None = None
+    files: tuple[FileReference, ...] = ()
     wants_gateway: bool = False
 
 
@@ -113,7 +115,10 @@ def build_record(
         resolv_conf_path=str(paths.resolv_conf),
     )
     return Record(
-        container=container, legs=list(request.legs), task_id=request.task_id or TaskId("")
+        container=container,
+        legs=list(request.legs),
+        task_id=request.task_id or TaskId(""),
+        files=list(request.files),
     )
 
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from pathlib import Path
 from hivelet.engine.containers import ContainerActions, directory_size
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
+from hivelet.engine.dependencies import Dependencies, FileReference
+from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
@@ -72,12 +74,14 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         self._networks = LocalNetworks(self._database, self._events, clock, plane.used_subnets)
         self._plane = plane
         self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
+        self._dependencies = DependencyFiles(config.run)
         self._cgroups = cgroups = read_cgroup_tree()
         self._runtime = ConmonRuntime(config.runtime, config.conmon, cgroups, clock)
         self.lifecycle = Lifecycle(
             LifecycleParts(
                 registry=self.registry,
                 storage=self._storage,
+                files=self._dependencies,
                 networks=self._networks,
                 plane=plane,
                 runtime=self._runtime,
@@ -89,7 +93,6 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 facts=read_host_facts(cgroups),
             )
         )
-        self._dependencies: tuple[Mapping[SecretId, Secret], Mapping[ConfigId, Config]] = ({}, {})
         self.warnings: Callable[[], list[str]] = list
         self.node_id: Callable[[], str] = str
         ContainerActions.__init__(self, self.lifecycle, self.registry, self._storage, clock)
@@ -142,7 +145,15 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]
     ) -> None:
         """The secrets and configs that this node's tasks may read; kept in memory only."""
-        self._dependencies = (secrets, configs)
+        self._dependencies.set_known(Dependencies(secrets=secrets, configs=configs))
+
+    def check_dependencies(self, references: Sequence[FileReference]) -> None:
+        """Refuse secrets and configs that this node does not have.
+
+        Raises:
+            HiveletError: naming the first of them, and the way out.
+        """
+        self._dependencies.check(references)
 
     async def ensure_gateway_bridge(self) -> None:
         """Have `docker_gwbridge`, as `swarm init` does."""

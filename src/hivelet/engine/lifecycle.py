@@ -19,7 +19,7 @@ from hivelet.engine.create import ContainerPaths, CreateContainer, build_record
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.provision import LifecycleParts, Provision
-from hivelet.engine.registry import Record
+from hivelet.engine.registry import Record, running
 from hivelet.engine.signals import parse_signal
 from hivelet.errors import Conflict, HiveletError, NotFound
 from hivelet.kit.ids import new_hex_id
@@ -60,6 +60,7 @@ class Lifecycle:
         """Take over every container that an earlier daemon left, and finish removals that it began."""
         known = {record.id for record in self._registry.all()}
         await self._parts.storage.adopt(known)
+        self._parts.files.adopt({record.id for record in running(self._registry.all())})
         for record in self._registry.all():
             if record.removing:
                 await self._take_down(record)

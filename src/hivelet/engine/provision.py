@@ -18,6 +18,7 @@ from hivelet.engine.create import (
     volume_sources,
     with_sandbox,
 )
+from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.devices import read_devices
 from hivelet.engine.events import EventBus
 from hivelet.engine.networks import LocalNetworks
@@ -39,6 +40,7 @@ class LifecycleParts:
 
     registry: Registry
     storage: Storage
+    files: DependencyFiles
     networks: LocalNetworks
     plane: NetworkPlane
     runtime: ConmonRuntime
@@ -72,9 +74,10 @@ class Provision:
         return legs
 
     async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
-        """Directory, file system, volumes and sandbox; the record names them afterwards."""
+        """Directory, file system, volumes, secrets and sandbox; the record names them afterwards."""
         paths = self.paths(record.id)
         paths.bundle.mkdir(parents=True, exist_ok=True)
+        self._parts.files.prepare(record.id, record.files)
         # Both are waited for, also where one fails: what comes to be too late would have no owner.
         storage, sandbox = await asyncio.gather(
             self._parts.storage.prepare(record),
@@ -94,11 +97,13 @@ class Provision:
 
     def spec(self, record: Record, sandbox: Sandbox) -> dict[str, Any]:
         """The OCI spec of a container for which all this has been made."""
+        host = host_config(record)
+        files = self._parts.files.mounts(record.id, record.files)
         return build_oci_spec(
             OciInput(
                 id=record.id,
                 config=record.container.config,
-                host=host_config(record),
+                host=host.replaced(mounts=[*host.mounts, *files]),
                 facts=self._parts.facts,
                 rootfs=str(self._parts.storage.rootfs(record)),
                 cgroup_parent=self._parts.cgroup_parent,
@@ -116,6 +121,7 @@ class Provision:
         await self._parts.runtime.delete(container_id, force=True)
         await self._parts.plane.remove_sandbox(container_id)
         await self._parts.storage.release(container_id)
+        self._parts.files.release(container_id)
 
     async def _ensure_sandbox(self, record: Record) -> Sandbox:
         existing = self._parts.plane.sandbox(record.id)

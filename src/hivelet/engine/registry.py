@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hivelet.engine.database import Database
+from hivelet.engine.dependencies import FileReference
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId, Struct, TaskId
 from hivelet.objects.container import ContainerState
@@ -35,6 +36,7 @@ class Record(Struct, frozen=True, kw_only=True):
     container: Container
     legs: list[LegRecord] = []
     task_id: TaskId = TaskId("")
+    files: list[FileReference] = []
     removing: bool = False
 
     @property

@@ -87,7 +87,7 @@ class Bench:
     plane: NetworkPlane
 
     async def create(
-        self, *command: str, name: str = "one", host: HostConfig | None = None, **config
+        self, *command: str, name: str = "one", host: HostConfig | None = None, files=(), **config
     ) -> Record:
         image = await self.engine.ensure_image("bb:latest")
         return await self.engine.create(
@@ -97,6 +97,7 @@ class Bench:
                 host=host or HostConfig(),
                 image=image,
                 legs=(LegRecord(network=WEBNET),),
+                files=files,
             )
         )
 

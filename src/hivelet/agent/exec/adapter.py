@@ -13,6 +13,7 @@ from hivelet.agent.exec.container import build_container, stop_grace_seconds
 from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited
 from hivelet.agent.exec.drain import drain_limit, poll_delay
 from hivelet.engine.create import CreateContainer
+from hivelet.engine.dependencies import file_references
 from hivelet.engine.engine import Engine
 from hivelet.engine.health_policy import (
     HEALTHY,
@@ -145,6 +146,8 @@ class ContainerController:
             return
         for port in self._task.ports:
             await self._plane.check_port_free(port)
+        files = file_references(spec)
+        self._engine.check_dependencies(files)
         image = await self._engine.ensure_image(spec.image)
         request = build_container(self._task, self._node)
         await self._engine.create(
@@ -155,6 +158,7 @@ class ContainerController:
                 image=image,
                 legs=self._legs(),
                 task_id=self._task.id,
+                files=files,
                 wants_gateway=any(port.publish_mode == "host" for port in self._task.ports),
             )
         )

@@ -22,6 +22,7 @@ _libc.mount.argtypes = [
 _libc.umount2.argtypes = [ctypes.c_char_p, ctypes.c_int]
 
 MNT_DETACH = 2
+_NOSUID, _NODEV, _NOEXEC = 2, 4, 8
 _UMOUNT_NOFOLLOW = 8
 _CLONE_FS = 0x200
 _PAGE = 4096
@@ -47,6 +48,15 @@ def mount_overlay(target: Path, lower: Sequence[Path], upper: Path, work: Path) 
     if len(short) >= _PAGE:
         raise MountFailed(f"{target}: {len(lower)} layers are more than the kernel can stack")
     _in_directory(base, lambda: _mount_overlay(target, short))
+
+
+def mount_tmpfs(target: Path, *, size: int, inodes: int) -> None:
+    """Mount a file system in memory on `target`: so many bytes and files, and for root alone."""
+    options = f"mode=0700,size={size},nr_inodes={inodes}".encode()
+    flags = _NOSUID | _NODEV | _NOEXEC
+    if _libc.mount(b"tmpfs", os.fsencode(target), b"tmpfs", flags, options) != 0:
+        number = ctypes.get_errno()
+        raise MountFailed(f"can't mount a tmpfs on {target}: {os.strerror(number)}")
 
 
 def unmount(target: Path) -> bool:
