@@ -13,8 +13,8 @@ import click
 from hivelet.cli.render.human import parse_time, truncate_id
 from hivelet.cli.session import Session
 from hivelet.client.streams import iter_frames
-from hivelet.compose.units import parse_duration
 from hivelet.errors import InvalidParameter, NotFound
+from hivelet.kit.durations import parse_duration
 
 Json: TypeAlias = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])

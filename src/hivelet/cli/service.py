@@ -281,7 +281,7 @@ def _follow(
 
 def parse_seconds(text: str | None) -> float | None:
     """A time limit; a bare number is in seconds."""
-    from hivelet.compose.units import parse_duration
+    from hivelet.kit.durations import parse_duration
 
     if text is None:
         return None

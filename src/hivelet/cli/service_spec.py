@@ -14,8 +14,9 @@ from hivelet.cli import flag_values
 from hivelet.compose.capabilities import effective_capabilities
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import parse_cpus, parse_duration, parse_size
+from hivelet.compose.units import parse_cpus, parse_size
 from hivelet.errors import InvalidParameter
+from hivelet.kit.durations import parse_duration
 
 Json: TypeAlias = dict[str, Any]
 Given: TypeAlias = Mapping[str, Any]

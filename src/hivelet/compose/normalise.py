@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from hivelet.compose.ports import parse_port, parse_published
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import format_number, parse_duration, parse_size
+from hivelet.compose.units import format_number, parse_size
 from hivelet.compose.volumes import parse_volume
+from hivelet.kit.durations import parse_duration
 
 Json: TypeAlias = dict[str, Any]
 """A part of a file in its long form; `validate` has seen to its types."""

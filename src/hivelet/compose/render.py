@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hivelet.compose.normalise import Json
-from hivelet.compose.units import format_duration, format_number
+from hivelet.compose.units import format_number
 from hivelet.compose.yaml_reader import resolve_plain
+from hivelet.kit.durations import format_duration
 
 _NEWEST = "3.13"
 _MEANINGFUL_WHEN_EMPTY = frozenset(

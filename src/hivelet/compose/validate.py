@@ -15,8 +15,9 @@ from hivelet.compose.grammar import Anything, Check, Fields, Key, ListOf, MapOf,
 from hivelet.compose.grammar_tables import FILE
 from hivelet.compose.ports import parse_port, parse_published
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import parse_cpus, parse_duration, parse_size
+from hivelet.compose.units import parse_cpus, parse_size
 from hivelet.compose.volumes import parse_volume
+from hivelet.kit.durations import parse_duration
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _VERSIONS = frozenset({"3", *(f"3.{minor}" for minor in range(14))})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from hivelet.convert.container_config import encode_container_config, encode_host_config
-from hivelet.convert.durations import human_duration
 from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
+from hivelet.kit.durations import human_duration
 from hivelet.objects.container import ContainerState, Health, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
 

@@ -9,7 +9,8 @@ from fake_daemon import FakeDaemon
 
 from hivelet.cli.main import COMMANDS
 from hivelet.cli.main import hivelet as root
-from hivelet.cli.render.human import ago, binary_size, human_duration, human_size, parse_time
+from hivelet.cli.render.human import ago, binary_size, human_size, parse_time
+from hivelet.kit.durations import human_duration
 
 
 def test_help_imports_nothing_it_does_not_need() -> None:

@@ -13,14 +13,9 @@ from hivelet.compose.interpolate import interpolate, substitute
 from hivelet.compose.merge import merge_services
 from hivelet.compose.ports import Port, parse_port
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import (
-    format_duration,
-    format_number,
-    parse_cpus,
-    parse_duration,
-    parse_size,
-)
+from hivelet.compose.units import format_number, parse_cpus, parse_size
 from hivelet.compose.yaml_reader import read_yaml, resolve_plain
+from hivelet.kit.durations import format_duration, parse_duration
 
 SECOND = 1_000_000_000
 

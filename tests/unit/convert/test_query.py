@@ -1,10 +1,10 @@
 import pytest
 
-from hivelet.convert.durations import human_duration
 from hivelet.convert.lookup import find
 from hivelet.convert.query import flag, integer, log_options, object_version, timestamp_ns
 from hivelet.convert.versions import MAXIMUM, ApiVersion, parse_version
 from hivelet.errors import InvalidParameter, NotFound
+from hivelet.kit.durations import human_duration
 from hivelet.objects.log import LogOptions
 
 

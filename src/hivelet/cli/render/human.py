@@ -1,37 +1,13 @@
-"""Durations, sizes and moments as the docker CLI words them. Pure."""
+"""Sizes and moments as the docker CLI words them. Pure."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
 
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+from hivelet.kit.durations import human_duration
+
 _FRACTION = re.compile(r"\.(\d+)")
-
-
-def human_duration(seconds: float) -> str:
-    """A rough length of time: "Less than a second", "3 seconds", "About a minute", "2 weeks"."""
-    whole = int(seconds)
-    if whole < 1:
-        return "Less than a second"
-    if whole < 2 * _MINUTE:
-        return _below_two_minutes(whole)
-    hours = int(whole / _HOUR + 0.5)
-    steps = (
-        (whole // _MINUTE < 60, f"{whole // _MINUTE} minutes"),
-        (hours == 1, "About an hour"),
-        (hours < 48, f"{hours} hours"),
-        (hours < 24 * 7 * 2, f"{hours // 24} days"),
-        (hours < 24 * 30 * 2, f"{hours // 24 // 7} weeks"),
-        (hours < 24 * 365 * 2, f"{hours // 24 // 30} months"),
-    )
-    return next((text for holds, text in steps if holds), f"{hours // 24 // 365} years")
-
-
-def _below_two_minutes(whole: int) -> str:
-    if whole < _MINUTE:
-        return "1 second" if whole == 1 else f"{whole} seconds"
-    return "About a minute"
 
 
 def human_size(size: float) -> str:

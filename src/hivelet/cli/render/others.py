@@ -6,16 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.human import (
-    ago,
-    ellipsis,
-    go_time,
-    human_duration,
-    human_size,
-    truncate_id,
-)
+from hivelet.cli.render.human import ago, ellipsis, go_time, human_size, truncate_id
 from hivelet.cli.render.listing import Row, View
 from hivelet.cli.render.services import natural_key
+from hivelet.kit.durations import human_duration
 
 Json: TypeAlias = dict[str, Any]
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from hivelet.cli.render.human import ago, binary_size
-from hivelet.compose.units import format_duration, format_number
+from hivelet.compose.units import format_number
+from hivelet.kit.durations import format_duration
 
 Json: TypeAlias = dict[str, Any]
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.human import ellipsis, human_duration, parse_time, truncate_id
+from hivelet.cli.render.human import ellipsis, parse_time, truncate_id
 from hivelet.cli.render.listing import Row, View
 from hivelet.cli.render.services import familiar_image, natural_key
+from hivelet.kit.durations import human_duration
 
 Json: TypeAlias = dict[str, Any]
 

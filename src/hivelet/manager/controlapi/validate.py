@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from hivelet.kit.durations import parse_duration
 from hivelet.manager.constraints import parse_constraints
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.container import Healthcheck
+from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL
 from hivelet.objects.service import EndpointSpec, ServiceMode, ServiceSpec, UpdateConfig
 from hivelet.objects.task import (
     ConfigReference,
@@ -42,11 +44,23 @@ def validate_service(spec: ServiceSpec) -> None:
         InvalidParameter, NotImplemented: in SwarmKit's words.
     """
     validate_name(spec.name)
+    validate_labels(spec.labels)
     validate_template(spec.task_template)
     validate_update(spec.update_config)
     validate_update(spec.rollback_config)
     validate_endpoint(spec.endpoint_spec)
     validate_mode(spec.mode)
+
+
+def validate_labels(labels: Mapping[str, str]) -> None:
+    """Refuse a value of a label that means something to hivelet and cannot be understood."""
+    limit = labels.get(DRAIN_TIMEOUT_LABEL)
+    if limit is None:
+        return
+    try:
+        parse_duration(limit)
+    except ValueError as error:
+        raise invalid(f"label {DRAIN_TIMEOUT_LABEL}: {error}") from error
 
 
 def validate_name(name: str) -> None:
