@@ -313,3 +313,22 @@ def test_zero_replicas_and_back():
         await cluster.until(lambda: len(cluster.tasks()) == 3)
 
     simulated(story)
+
+
+def test_tasks_of_a_node_that_is_gone_are_given_up():
+    async def story(cluster):
+        await cluster.create(replicated("web", 4))
+        await cluster.until(lambda: len(cluster.running()) == 4)
+        gone, lost = list(cluster.hosts)[1:]
+        for node_id in (gone, lost):
+            await cluster.stop_agent(node_id)
+            cluster.hosts[node_id].containers.clear()
+        await cluster.api.remove_node(gone, force=True)
+        await cluster.until(lambda: len(cluster.running()) == 4)
+        await cluster.until(lambda: all(t.node_id != gone for t in cluster.tasks()))
+        await cluster.api.remove_service("web")
+        await cluster.until(lambda: {t.node_id for t in cluster.tasks()} == {lost})
+        await cluster.until(lambda: not cluster.tasks(), within=25 * 3600)
+        cluster.violations.clear()
+
+    simulated(story, nodes=3)

@@ -8,9 +8,13 @@ from datetime import datetime, timedelta
 from hivelet.objects.common import NodeId
 from hivelet.objects.node import Node, NodeDescription
 from hivelet.objects.plan import Write
+from hivelet.objects.task import Task, TaskState
 
 GRACE = 3
 """Heartbeats that may be missed (SwarmKit)."""
+
+ORPHAN_AFTER = timedelta(hours=24)
+"""How long a node must be down before its tasks are given up (SwarmKit)."""
 
 SILENT = "heartbeat failure"
 """SwarmKit's message for a node that is down."""
@@ -44,3 +48,21 @@ def mark_ready(node: Node, description: NodeDescription) -> Node:
     status = node.status.replaced(state="ready", message="")
     after = node.replaced(description=description, status=status)
     return node if after == node else after
+
+
+def orphan_tasks(tasks: Iterable[Task], now: datetime) -> list[Write]:
+    """The writes that give up the tasks of a node that is gone: nobody will ever say what became of them."""
+    placed = (
+        task
+        for task in tasks
+        if TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order
+    )
+    return [
+        Write(
+            update=(
+                task.replaced(status=task.status.replaced(timestamp=now, state=TaskState.ORPHANED)),
+            ),
+            why=f"node {task.node_id} is gone",
+        )
+        for task in placed
+    ]

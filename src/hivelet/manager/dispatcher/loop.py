@@ -10,7 +10,12 @@ import structlog
 
 from hivelet.errors import NotFound
 from hivelet.kit.ids import new_id
-from hivelet.manager.dispatcher.heartbeat import mark_ready, mark_silent
+from hivelet.manager.dispatcher.heartbeat import (
+    ORPHAN_AFTER,
+    mark_ready,
+    mark_silent,
+    orphan_tasks,
+)
 from hivelet.manager.dispatcher.sessions import EntryCache, Session
 from hivelet.objects.assignment import Assignments, SessionInfo, StatusUpdate
 from hivelet.objects.cluster import Cluster
@@ -42,6 +47,7 @@ class Dispatcher:
         self._by_node: dict[NodeId, Session] = {}
         self._heard: dict[NodeId, datetime] = {}
         self._entries = EntryCache()
+        self._down_since: dict[NodeId, datetime] = {}
         self._listening = asyncio.Event()
 
     async def register(self, node_id: NodeId, description: NodeDescription) -> SessionInfo:
@@ -117,18 +123,30 @@ class Dispatcher:
         now = self._store.clock.now()
         for node in self._store.view(lambda view: list(view.all(Node))):
             self._heard.setdefault(node.id, now)
+        for node_id in {task.node_id for task in self._store.view(lambda v: list(v.all(Task)))}:
+            if node_id and self._store.view(lambda view, n=node_id: view.node(n)) is None:  # type: ignore[misc]
+                self._orphan(node_id, now)
 
     def _call_silent_nodes_down(self) -> float:
         now = self._store.clock.now()
         nodes = self._store.view(lambda view: list(view.all(Node)))
+        for node in nodes:
+            if node.status.state != "down":
+                self._down_since.pop(node.id, None)
+            elif now - self._down_since.setdefault(node.id, now) >= ORPHAN_AFTER:
+                self._orphan(node.id, now)
         writes, next_look = mark_silent(nodes, self._heard, self._period(), now)
         self._store.commit(writes, Actor.DISPATCHER)
         for write in writes:
-            for node in write.update:
-                if isinstance(node, Node) and (session := self._by_node.get(node.id)) is not None:
+            for silent in write.update:
+                if (session := self._by_node.get(NodeId(silent.id))) is not None:
                     self._forget(session)
         away = (next_look - now).total_seconds() if next_look else self._period()
         return max(away, 0.001)
+
+    def _orphan(self, node_id: NodeId, now: datetime) -> None:
+        tasks = self._store.view(lambda view: view.tasks_on_node(node_id))
+        self._store.commit(orphan_tasks(tasks, now), Actor.DISPATCHER)
 
     def _route(self, event: Event) -> None:
         removed = event.action is Action.REMOVE
@@ -141,6 +159,8 @@ class Dispatcher:
             self._entries.forget(event.obj.id)
         if removed and isinstance(event.obj, Node):
             self._heard.pop(event.obj.id, None)
+            self._down_since.pop(event.obj.id, None)
+            self._orphan(event.obj.id, self._store.clock.now())
             if (gone := self._by_node.get(event.obj.id)) is not None:
                 self._forget(gone)
         for session in self._sessions.values():
