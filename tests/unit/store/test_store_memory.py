@@ -14,6 +14,7 @@ from hivelet.objects.transitions import Actor, InvalidTransition
 from hivelet.store import Store
 from hivelet.store.events import Action
 from hivelet.store.journal import MemoryJournal
+from hivelet.store.memory import JournalFailed
 from hivelet.store.watch import WatchLagged
 from hivelet.testing.clock import EPOCH, ManualClock
 
@@ -191,3 +192,44 @@ async def test_what_was_acknowledged_survives():
     await second.open()
     assert second.version == 1
     assert second.view(lambda view: view.service(made.id)) == made
+
+
+class BrokenJournal(MemoryJournal):
+    """A disk that is full."""
+
+    def append(self, entry):
+        future = super().append(entry)
+        failed = type(future)(loop=future.get_loop())
+        failed.set_exception(OSError("no space left on device"))
+        return failed
+
+
+async def test_nothing_is_acknowledged_once_the_journal_has_failed():
+    store = Store(ManualClock(), BrokenJournal())
+    await store.open()
+    with pytest.raises(JournalFailed, match="no space left on device"):
+        await store.update(lambda tx: tx.create(service("a")))
+    with pytest.raises(JournalFailed):
+        store.commit([Write(create=(task(),))], Actor.ORCHESTRATOR)
+
+
+async def test_an_answer_waits_for_the_disk():
+    journal = MemoryJournal(latency=0.002)
+    store = Store(ManualClock(), journal)
+    await store.open()
+    assert store.apply(lambda tx: tx.create(service("a")), Actor.USER).meta.version.index == 1
+    assert (await journal.survivors().load()).objects == ()
+    await store.durable(1)
+    assert len((await journal.survivors().load()).objects) == 1
+
+
+async def test_wiping_leaves_nothing_and_is_kept():
+    journal = MemoryJournal()
+    store = Store(ManualClock(), journal)
+    await store.open()
+    await store.update(lambda tx: tx.create(service("a")))
+    with store.watch([Service]) as watcher:
+        await store.wipe()
+        assert [e.action for e in watcher.drain().events] == [Action.REMOVE]
+    assert store.view(lambda view: view.count(Service)) == 0
+    assert (await journal.load()).objects == ()
