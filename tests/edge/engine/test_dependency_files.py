@@ -48,18 +48,19 @@ def mounted(bench):
 
 
 async def test_files_with_owner_and_mode_read_only(informed):
-    record = await informed.run(
-        "/bin/sh",
-        "-c",
-        "cat /run/secrets/key; echo; busybox stat -c '%u:%g %a' /run/secrets/key /etc/own/key /run.sh;"
-        " /run.sh; echo x > /run/secrets/key; busybox touch /etc/own/key && echo touched; exit 0",
-        files=FILES,
-    )
+    # Root may write to any mode, so only the mount can refuse it. Outcomes, not messages: the log may cut those.
+    script = """
+        echo $(cat /run/secrets/key)
+        busybox stat -c '%u:%g %a' /run/secrets/key /etc/own/key /run.sh
+        /run.sh
+        (echo x > /run/secrets/key) 2>/dev/null && echo written
+        busybox touch /etc/own/key 2>/dev/null && echo touched
+        echo done
+    """
+    record = await informed.run("/bin/sh", "-c", script, files=FILES)
     assert (await informed.engine.wait_exit(record.id)).exit_code == 0
     lines = informed.log(record).splitlines()
-    assert lines[:5] == ["hunter2", "0:0 444", "33:44 400", "0:0 555", "ran"]
-    assert all("Read-only file system" in line for line in lines[5:])
-    assert len(lines) == 7
+    assert lines == ["hunter2", "0:0 444", "33:44 400", "0:0 555", "ran", "done"]
 
 
 async def test_a_secret_is_on_tmpfs_only_and_goes_with_the_container(informed):
@@ -84,7 +85,7 @@ async def test_a_secret_is_on_tmpfs_only_and_goes_with_the_container(informed):
 
 
 async def test_files_are_written_anew_at_a_restart_and_kept_by_one_that_runs(informed):
-    script = "cat /run/secrets/key; echo; exec sleep 1000"
+    script = "echo $(cat /run/secrets/key); exec sleep 1000"
     record = await informed.run("/bin/sh", "-c", script, files=FILES)
     other = await informed.run("/bin/sleep", "1000", name="other", files=FILES)
     pid = other.container.state.pid
