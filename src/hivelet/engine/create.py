@@ -43,14 +43,18 @@ class CreateContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerPaths:
-    """Where a container's files are; all of them survive a reboot."""
+    """Where a container's files are: `directory` survives a reboot, `run` has what is made anew at each start.
+
+    `run` is memory on most machines, so that a start waits for no disk, and the environment is on none.
+    """
 
     directory: Path
+    run: Path
 
     @property
     def bundle(self) -> Path:
         """The OCI bundle: `config.json`."""
-        return self.directory / "bundle"
+        return self.run / "bundle"
 
     @property
     def runtime(self) -> BundlePaths:
@@ -73,17 +77,17 @@ class ContainerPaths:
     @property
     def hosts(self) -> Path:
         """`/etc/hosts` of the container."""
-        return self.directory / "hosts"
+        return self.run / "hosts"
 
     @property
     def hostname(self) -> Path:
         """`/etc/hostname` of the container."""
-        return self.directory / "hostname"
+        return self.run / "hostname"
 
     @property
     def resolv_conf(self) -> Path:
         """`/etc/resolv.conf` of the container."""
-        return self.directory / "resolv.conf"
+        return self.run / "resolv.conf"
 
 
 def build_record(

@@ -88,12 +88,12 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 events=self._events,
                 clock=clock,
                 root=config.root,
+                run=config.run,
                 cgroup_parent=config.cgroup_parent,
                 cgroups=cgroups,
                 facts=read_host_facts(cgroups),
             )
         )
-        self.warnings: Callable[[], list[str]] = list
         self.node_id: Callable[[], str] = str
         ContainerActions.__init__(self, self.lifecycle, self.registry, self._storage, clock)
         ImageActions.__init__(self, self._images, self.registry, self._events)
@@ -182,6 +182,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
     async def info(self) -> EngineInfo:
         """The node, save its swarm part."""
         runtime = self._config.runtime
+        findings = await self._plane.findings()
         counts = {
             "running": 0,
             "paused": 0,
@@ -199,7 +200,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 counts=counts,
                 runtime=RuntimeInfo(path=runtime.path, version=runtime.version),
                 runtime_name=runtime.name,
-                warnings=self.warnings(),
+                warnings=[f"WARNING: {f.meaning} {f.repair}" for f in findings],
                 now=self._clock.now(),
             ),
         )

@@ -29,7 +29,7 @@ from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
-from hivelet.runtime.conmon import Exited, ExitStatus, Gone
+from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
 from hivelet.runtime.failures import CreateFailed
 
 log = structlog.get_logger(__name__)
@@ -66,9 +66,12 @@ class Lifecycle:
                 await self._take_down(record)
             elif record.container.state.running:
                 await self._adopt_running(record)
-        for directory in (self._parts.root / "containers").glob("*"):
-            if directory.name not in known:
-                await asyncio.to_thread(shutil.rmtree, directory)
+            else:
+                await self._settle(record)
+        for base in (self._parts.root, self._parts.run):
+            for directory in (base / "containers").glob("*"):
+                if directory.name not in known:
+                    await asyncio.to_thread(shutil.rmtree, directory)
 
     async def close(self) -> None:
         """Stop watching; the containers run on."""
@@ -88,6 +91,33 @@ class Lifecycle:
                 # We died between create and start: nobody has seen it run, so it may end here.
                 await self._parts.runtime.delete(record.id, force=True)
                 await self._ended(record.id, self._lost())
+
+    async def _settle(self, record: Record) -> None:
+        """A container that does not run as far as is known: we may have died while it was started or taken down."""
+        paths = self.paths(record.id).runtime
+        if not paths.config.exists():
+            return
+        if record.container.state.status == "exited":
+            await self._provision.release(record.id)
+            return
+        match await self._parts.runtime.adopt(record.id, paths):
+            case Running(pid=pid, started=True):
+                self._registry.write(record.with_state(self._begun(record, pid)))
+                self._watch(record)
+            case Exited(status=status):
+                await self._ended(record.id, status)
+            case Gone():
+                return
+            case _:
+                await self._parts.runtime.delete(record.id, force=True)
+
+    def _begun(self, record: Record, pid: int) -> ContainerState:
+        return ContainerState(
+            status="running",
+            pid=pid,
+            started_at=self._parts.clock.now(),
+            health=begin_health(record.container.config),
+        )
 
     def _lost(self) -> ExitStatus:
         return ExitStatus(
@@ -151,13 +181,7 @@ class Lifecycle:
             except HiveletError as error:
                 await self._start_failed(record, error)
                 raise
-            state = ContainerState(
-                status="running",
-                pid=pid,
-                started_at=self._parts.clock.now(),
-                health=begin_health(record.container.config),
-            )
-            record = record.with_state(state)
+            record = record.with_state(self._begun(record, pid))
             self._registry.write(record)
             self._watch(record)
             self._publish(record, "start")
@@ -330,8 +354,9 @@ class Lifecycle:
         await self._provision.release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
         paths = self.paths(record.id)
-        if paths.directory.exists():
-            await asyncio.to_thread(shutil.rmtree, paths.directory)
+        for directory in (paths.run, paths.directory):
+            if directory.exists():
+                await asyncio.to_thread(shutil.rmtree, directory)
         self._registry.forget(record.id)
         end = self._ends.pop(record.id, None)
         if end is not None and not end.done():

@@ -47,6 +47,7 @@ class LifecycleParts:
     events: EventBus
     clock: Clock
     root: Path
+    run: Path
     cgroup_parent: str
     cgroups: CgroupTree
     facts: HostFacts
@@ -60,7 +61,10 @@ class Provision:
 
     def paths(self, container_id: ContainerId) -> ContainerPaths:
         """Where the container's files are."""
-        return ContainerPaths(directory=self._parts.root / "containers" / container_id)
+        return ContainerPaths(
+            directory=self._parts.root / "containers" / container_id,
+            run=self._parts.run / "containers" / container_id,
+        )
 
     async def legs(self, request: CreateContainer) -> list[LegRecord]:
         """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
@@ -76,6 +80,7 @@ class Provision:
     async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
         """Directory, file system, volumes, secrets and sandbox; the record names them afterwards."""
         paths = self.paths(record.id)
+        paths.directory.mkdir(parents=True, exist_ok=True)
         paths.bundle.mkdir(parents=True, exist_ok=True)
         self._parts.files.prepare(record.id, record.files)
         # Both are waited for, also where one fails: what comes to be too late would have no owner.

@@ -99,7 +99,9 @@ class Storage:
         """Delete what the container wrote and, with `volumes`, the volumes that were made for it alone."""
         await asyncio.to_thread(self._snapshots.remove, record.id)
         if not await self._has_image(record):
-            await self._images.collect_layers()  # it was removed by force, and its layers stayed for us
+            await (
+                self._images.collect_layers()
+            )  # it was removed by force, and its layers stayed for us
         if not volumes:
             return
         for mount in record.container.mounts:

@@ -134,6 +134,8 @@ def list_used_subnets() -> dict[str, str]:
 
 
 def _make_links(path: Path, layout: SandboxLayout) -> None:
+    # A namespace that was just removed may take a moment to give back the links of the same container's last run.
+    netlink.execute([netlink.delete_link(link.port) for link in layout.links])
     namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pairs = [

@@ -157,3 +157,31 @@ async def test_events_tell_the_life_of_a_container(bench):
                 if event.action == "destroy":
                     break
     assert seen == [("create", None), ("start", None), ("die", "4"), ("destroy", None)]
+
+
+async def test_a_daemon_that_died_between_start_and_its_note_finds_the_container_running(bench):
+    record = await bench.create("/bin/sleep", "1000")
+    lifecycle = bench.engine.lifecycle
+    prepared, sandbox = await lifecycle._provision.ensure(record)
+    pid = await lifecycle._run(prepared, sandbox)
+    assert not bench.engine.registry.find(record.id).container.state.running
+    await bench.restart()
+    state = bench.engine.registry.find(record.id).container.state
+    assert (state.status, state.pid) == ("running", pid)
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        assert (await bench.engine.wait_exit(record.id)).exit_code == 137
+
+
+async def test_a_daemon_that_died_after_an_end_takes_down_what_is_left(bench):
+    record = await bench.run("/bin/sleep", "1000")
+    ended = record.container.state.replaced(status="exited", pid=0, exit_code=9)
+    pid = record.container.state.pid
+
+    def die_after_the_note() -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    bench.engine.registry.write(record.with_state(ended))
+    await bench.restart(meanwhile=die_after_the_note)
+    assert bench.engine.registry.find(record.id).container.state.exit_code == 9
+    assert bench.traces() == []
