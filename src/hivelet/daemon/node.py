@@ -11,7 +11,8 @@ from contextlib import AsyncExitStack
 
 import structlog
 
-from hivelet.agent.exec.adapter import NodeExecutor, NodeParts
+from hivelet.agent.exec.adapter import NodeParts
+from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.api.app import build_app, serve
 from hivelet.daemon.config import DaemonConfig
 from hivelet.daemon.swarm import SwarmMember

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from hivelet.agent.agent import Agent
-from hivelet.agent.exec.adapter import NodeExecutor
+from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.daemon.address import choose_address
 from hivelet.engine.engine import Engine
 from hivelet.engine.system import read_machine

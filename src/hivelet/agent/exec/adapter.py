@@ -1,13 +1,14 @@
-"""The real executor: tasks become containers of this node's engine, and backends of its network plane.
+"""One task as one container: this node's engine runs it, the network plane brings it connections.
 
-The counterpart of SwarmKit's `dockerexec`. What always holds: a task is a backend only between "its container runs"
-and "it was told to stop, or died"; an address leaves the balancer before its process is signalled.
+The counterpart of SwarmKit's `dockerexec`. What always holds: a task is a backend only between "its container runs, and is
+healthy where it has a health check" and "it was told to stop, died, or is unhealthy"; an address leaves the balancer before
+its process is signalled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from hivelet.agent.exec.container import build_container, stop_grace_seconds
 from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited
@@ -27,12 +28,10 @@ from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import NotFound
 from hivelet.kit.clock import Clock
 from hivelet.network.plane import NetworkPlane
-from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
+from hivelet.objects.common import NetworkId
 from hivelet.objects.container import ContainerState
-from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
-from hivelet.objects.network import Network
-from hivelet.objects.node import Node, NodeDescription
-from hivelet.objects.secret import Config, Secret
+from hivelet.objects.endpoint import Backend, BridgeNetwork
+from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerStatus, PortStatus, Task, TaskState
 from hivelet.runtime.status import KILLED
 
@@ -49,78 +48,24 @@ class NodeParts:
     clock: Clock
 
 
-class NodeExecutor:
-    """Runs this node's tasks as containers."""
+class ContainerHost(Protocol):
+    """What a controller needs of its node's executor."""
 
-    def __init__(self, parts: NodeParts) -> None:
-        self.parts = parts
-        self._node = Node(id=NodeId(""))
-        self._networks: dict[NetworkId, BridgeNetwork] = {}
-
-    async def describe(self) -> NodeDescription:
-        """The node's platform, resources and engine."""
-        return await self.parts.engine.describe()
-
-    async def configure(self, node: Node) -> None:
-        """Remember the node object, which containers' labels name."""
-        self._node = node
-
-    async def configure_networks(
-        self, networks: Mapping[NetworkId, Network], services: Mapping[ServiceId, ServiceEntry]
-    ) -> None:
-        """Bring the network plane to these networks and services."""
-        self._networks.clear()
-        self._networks.update({key: bridge_of(network) for key, network in networks.items()})
-        await self.drop_networks()
-        self.parts.plane.set_services(services)
-
-    async def drop_networks(self) -> None:
-        """Remove the cluster's networks that are no longer wanted here and that no container has a leg in.
-
-        A task is forgotten by the cluster before its container is gone, so this is asked again after each removal.
-        """
-        records = self.parts.engine.registry.all()
-        used = {leg.network.id for record in records for leg in record.legs}
-        for network in self.parts.plane.networks().values():
-            left = network.kind in ("overlay", "ingress") and network.id not in self._networks
-            if left and network.id not in used:
-                await self.parts.plane.remove_network(network.id)
-
-    async def configure_dependencies(
-        self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]
-    ) -> None:
-        """Hand this node's secrets and configs to the engine, which keeps them in memory."""
-        self.parts.engine.set_dependencies(secrets, configs)
+    parts: NodeParts
 
     def network(self, network_id: NetworkId) -> BridgeNetwork | None:
         """A network of the cluster as this node builds it, if the node may have it."""
-        return self._networks.get(network_id)
+        ...
 
-    def controller(self, task: Task) -> ContainerController:
-        """A controller for `task`."""
-        return ContainerController(task, self._node, self)
-
-    async def known_tasks(self) -> Collection[TaskId]:
-        """Every task that has a container here, in whatever state."""
-        return {record.task_id for record in self.parts.engine.registry.all() if record.task_id}
-
-    async def discard(self, task_id: TaskId) -> None:
-        """Stop and remove the container of a task that the cluster no longer knows."""
-        await self.parts.plane.withdraw(task_id)
-        record = self.parts.engine.registry.of_task(task_id)
-        if record is not None:
-            await self.parts.engine.remove_container(record.id, force=True, volumes=True)
-            await self.drop_networks()
-
-    async def resume(self) -> None:
-        """All that ran before has been adopted: let the network plane write its rules again."""
-        await self.parts.plane.resume()
+    async def drop_networks(self) -> None:
+        """Remove the cluster's networks that nothing needs here any more."""
+        ...
 
 
 class ContainerController:
     """Runs one task as one container."""
 
-    def __init__(self, task: Task, node: Node, executor: NodeExecutor) -> None:
+    def __init__(self, task: Task, node: Node, executor: ContainerHost) -> None:
         self._task = task
         self._node = node
         self._executor = executor
@@ -297,20 +242,3 @@ class ContainerController:
 
 def _exit(state: ContainerState) -> Exit:
     return Exit(code=state.exit_code, reason="out of memory" if state.oom_killed else state.error)
-
-
-def bridge_of(network: Network) -> BridgeNetwork:
-    """A network of the cluster as this node builds it. Its addresses are the allocator's."""
-    pools = network.ipam.configs if network.ipam else []
-    pool = next((p for p in pools if ":" not in p.subnet), None)
-    options = network.spec.driver_configuration.options
-    return BridgeNetwork(
-        id=network.id,
-        name=network.spec.name,
-        kind="ingress" if network.spec.ingress else "overlay",
-        subnet=pool.subnet if pool else "",
-        gateway=pool.gateway if pool else "",
-        internal=network.spec.internal,
-        icc=options.get("com.docker.network.bridge.enable_icc", "true").lower() != "false",
-        mtu=int(options.get("com.docker.network.driver.mtu", "1500")),
-    )

@@ -1,0 +1,98 @@
+"""The real executor of a node: describes it, carries the cluster's networks, and makes a controller for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from hivelet.agent.exec.adapter import ContainerController, NodeParts
+from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
+from hivelet.objects.endpoint import BridgeNetwork, ServiceEntry
+from hivelet.objects.network import Network
+from hivelet.objects.node import Node, NodeDescription
+from hivelet.objects.secret import Config, Secret
+from hivelet.objects.task import Task
+
+
+class NodeExecutor:
+    """Runs this node's tasks as containers."""
+
+    def __init__(self, parts: NodeParts) -> None:
+        self.parts = parts
+        self._node = Node(id=NodeId(""))
+        self._networks: dict[NetworkId, BridgeNetwork] = {}
+
+    async def describe(self) -> NodeDescription:
+        """The node's platform, resources and engine."""
+        return await self.parts.engine.describe()
+
+    async def configure(self, node: Node) -> None:
+        """Remember the node object, which containers' labels name."""
+        self._node = node
+
+    async def configure_networks(
+        self, networks: Mapping[NetworkId, Network], services: Mapping[ServiceId, ServiceEntry]
+    ) -> None:
+        """Bring the network plane to these networks and services."""
+        self._networks.clear()
+        self._networks.update({key: bridge_of(network) for key, network in networks.items()})
+        await self.drop_networks()
+        self.parts.plane.set_services(services)
+
+    async def drop_networks(self) -> None:
+        """Remove the cluster's networks that are no longer wanted here and that no container has a leg in.
+
+        A task is forgotten by the cluster before its container is gone, so this is asked again after each removal.
+        """
+        records = self.parts.engine.registry.all()
+        used = {leg.network.id for record in records for leg in record.legs}
+        for network in self.parts.plane.networks().values():
+            left = network.kind in ("overlay", "ingress") and network.id not in self._networks
+            if left and network.id not in used:
+                await self.parts.plane.remove_network(network.id)
+
+    async def configure_dependencies(
+        self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]
+    ) -> None:
+        """Hand this node's secrets and configs to the engine, which keeps them in memory."""
+        self.parts.engine.set_dependencies(secrets, configs)
+
+    def network(self, network_id: NetworkId) -> BridgeNetwork | None:
+        """A network of the cluster as this node builds it, if the node may have it."""
+        return self._networks.get(network_id)
+
+    def controller(self, task: Task) -> ContainerController:
+        """A controller for `task`."""
+        return ContainerController(task, self._node, self)
+
+    async def known_tasks(self) -> Collection[TaskId]:
+        """Every task that has a container here, in whatever state."""
+        return {record.task_id for record in self.parts.engine.registry.all() if record.task_id}
+
+    async def discard(self, task_id: TaskId) -> None:
+        """Stop and remove the container of a task that the cluster no longer knows."""
+        await self.parts.plane.withdraw(task_id)
+        record = self.parts.engine.registry.of_task(task_id)
+        if record is not None:
+            await self.parts.engine.remove_container(record.id, force=True, volumes=True)
+            await self.drop_networks()
+
+    async def resume(self) -> None:
+        """All that ran before has been adopted: let the network plane write its rules again."""
+        await self.parts.plane.resume()
+
+
+def bridge_of(network: Network) -> BridgeNetwork:
+    """A network of the cluster as this node builds it. Its addresses are the allocator's."""
+    pools = network.ipam.configs if network.ipam else []
+    pool = next((p for p in pools if ":" not in p.subnet), None)
+    options = network.spec.driver_configuration.options
+    return BridgeNetwork(
+        id=network.id,
+        name=network.spec.name,
+        kind="ingress" if network.spec.ingress else "overlay",
+        subnet=pool.subnet if pool else "",
+        gateway=pool.gateway if pool else "",
+        internal=network.spec.internal,
+        icc=options.get("com.docker.network.bridge.enable_icc", "true").lower() != "false",
+        mtu=int(options.get("com.docker.network.driver.mtu", "1500")),
+    )
