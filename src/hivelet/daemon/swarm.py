@@ -30,7 +30,7 @@ from hivelet.store.sqlite import SqliteJournal
 
 log = structlog.get_logger(__name__)
 
-_LOOK_AGAIN = 30.0
+_LOOK_AGAIN = 5.0
 """Seconds between two looks at which subnets the host uses."""
 
 
@@ -140,7 +140,12 @@ class SwarmMember:
         return self._subnets
 
     async def _look_at_subnets(self) -> None:
-        self._subnets = await self._plane.used_subnets()
+        # The cluster's own networks are in the allocator's book already; a bridge that still stands while its network
+        # is being removed must not keep the next network of the same subnet waiting.
+        cluster = [n for n in self._plane.networks().values() if n.kind in ("overlay", "ingress")]
+        own = {network.subnet for network in cluster}
+        used = await self._plane.used_subnets()
+        self._subnets = {subnet: owner for subnet, owner in used.items() if subnet not in own}
 
     async def _keep_looking(self) -> None:
         while True:
