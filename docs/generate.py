@@ -40,7 +40,6 @@ _SILENT = "no effect yet"
 _TEMPLATES = "templates such as `{{.Task.Slot}}` stay as they stand"
 COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     "version": ("honoured", "`3` to `3.13`, or left out; any other is refused"),
-    "services.configs": (_SILENT, "stored and checked, not mounted into containers"),
     "services.credential_spec": (_SILENT, "kept; it is for Windows"),
     "services.depends_on.condition": (_SILENT, "kept in a label"),
     "services.depends_on": (
@@ -67,7 +66,6 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
         "differs",
         "instead of `deploy.restart_policy`; `no` restarts, as in Docker",
     ),
-    "services.secrets": (_SILENT, "stored and checked, not mounted into containers"),
     "services.stdin_open": (_SILENT, "kept; the standard input is empty"),
     "services.tmpfs": ("honoured", "of its options `size` and `mode`"),
     "services.ports.host_ip": (
