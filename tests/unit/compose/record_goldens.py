@@ -62,9 +62,7 @@ def main() -> None:
             "text": True,
         }
         config = subprocess.run(["docker", "stack", "config", *chosen], **run)
-        (golden / f"{name}.config.yml").write_text(
-            config.stdout.replace(str(HERE / "corpus"), "/corpus")
-        )
+        (golden / f"{name}.config.yml").write_text(config.stdout.replace(str(HERE), "/here"))
         with tempfile.TemporaryDirectory() as scratch:
             daemon = FakeDaemon(Path(scratch) / "socket")
             seed_external_objects(daemon)
@@ -88,7 +86,7 @@ def main() -> None:
             daemon.close()
         for bodies in sent.values():
             bodies.sort(key=lambda body: body["Name"])
-        text = json.dumps(sent, indent=1, sort_keys=True).replace(str(HERE / "corpus"), "/corpus")
+        text = json.dumps(sent, indent=1, sort_keys=True).replace(str(HERE), "/here")
         (golden / f"{name}.requests.json").write_text(text + "\n")
         print(name)
 
