@@ -1,9 +1,10 @@
-"""One hiveletd for each root: a lock on a file, which the kernel drops when the process dies, however it dies."""
+"""One hiveletd for each root and for each network: locks that the kernel drops when the process dies, however it dies."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 from hivelet.errors import Conflict
@@ -29,3 +30,24 @@ def hold_lock(root: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+def hold_network() -> socket.socket:
+    """Take this network namespace for the life of this process; the socket must stay open.
+
+    Two daemons would undo each other's rules. An abstract socket's name is unique within a network namespace, which is
+    just what is to be locked; nobody ever connects to it.
+
+    Raises:
+        Conflict: another hiveletd has it.
+    """
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    try:
+        holder.bind("\0hiveletd")
+    except OSError as error:
+        holder.close()
+        raise Conflict(
+            "another hiveletd runs in this network namespace, and two would undo each other's rules: stop it, or start "
+            "this one in a network namespace of its own"
+        ) from error
+    return holder

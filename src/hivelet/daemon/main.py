@@ -14,7 +14,7 @@ import structlog
 
 import hivelet
 from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load_config
-from hivelet.daemon.lock import hold_lock
+from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
 from hivelet.daemon.notify import notify
 from hivelet.errors import Forbidden, HiveletError, Unavailable
@@ -53,6 +53,7 @@ def main(file: Path, **options: Any) -> None:
         config = load_config(file, options)
         configure_logging(config.log_level, config.log_format)
         check_prerequisites()
+        network = hold_network()
         lock = hold_lock(config.root)
     except HiveletError as error:
         click.echo(f"hiveletd: {error.message}", err=True)
@@ -65,6 +66,7 @@ def main(file: Path, **options: Any) -> None:
         sys.exit(1)
     finally:
         os.close(lock)
+        network.close()
 
 
 def check_prerequisites() -> None:

@@ -20,6 +20,7 @@ from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.listeners import parse_listeners
 from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.provision import LifecycleParts
@@ -135,6 +136,17 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         """Whether its first process lives, as far as is known."""
         record = self.registry.get(container_id)
         return record is not None and record.container.state.running
+
+    def listeners(self, container_id: ContainerId) -> frozenset[int]:
+        """The TCP ports that the container listens on, other than on loopback; none once it has ended."""
+        record = self.registry.get(container_id)
+        pid = record.container.state.pid if record is not None else 0
+        try:
+            return parse_listeners(
+                Path(f"/proc/{pid}/net/{kind}").read_text() for kind in ("tcp", "tcp6")
+            )
+        except OSError:
+            return frozenset()
 
     def addresses(self, container_id: ContainerId) -> dict[NetworkId, str]:
         """The container's plain addresses, by network."""

@@ -111,6 +111,8 @@ class RuleWriter:
                         done.set_result(None)
 
     async def _write(self) -> None:
+        if self._whole and not self._state.networks:
+            return  # no network, no rules: a node outside of any swarm, or one that has just left, shows no table
         whole, self._whole = self._whole, False
         if whole:
             self._state.mark_all()

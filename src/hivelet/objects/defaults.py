@@ -40,5 +40,11 @@ DYNAMIC_PORTS = range(30000, 32768)
 DRAIN_TIMEOUT = 10 * SECOND
 """How long established connections of a leaving task may drain before SIGTERM, where nothing else is said."""
 
+READY_TIMEOUT = 60 * SECOND
+"""How long a task with published TCP ports may take until it listens on them, where nothing else is said."""
+
+READY_TIMEOUT_LABEL = "com.hivelet.ready-timeout"
+"""Service label that sets that limit, as a Go duration ("5m"); "0s" turns the wait off."""
+
 DRAIN_TIMEOUT_LABEL = "com.hivelet.drain-timeout"
 """Service label that sets the drain limit, as a Go duration ("30s"); "0s" turns the drain off."""

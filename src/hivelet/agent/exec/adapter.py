@@ -13,6 +13,7 @@ from typing import Protocol
 from hivelet.agent.exec.container import build_container, stop_grace_seconds
 from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited
 from hivelet.agent.exec.drain import drain_limit, poll_delay
+from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.dependencies import file_references
 from hivelet.engine.engine import Engine
@@ -119,6 +120,8 @@ class ContainerController:
             raise TaskExited(_exit(state))
         if health_status(state) == UNHEALTHY:
             raise TaskExited(await self._end_unhealthy(state))
+        if health_status(state) == NONE:
+            await self._until_listening(record)
         await self._plane.admit(self._backend(record))
         if not self._engine.is_running(record.id):
             # It died while it was being admitted; its exit may have been seen before the admission.
@@ -190,7 +193,7 @@ class ContainerController:
         """Whether an adopted container takes connections: it is healthy, or it took them before and no probe failed it."""
         status = health_status(state)
         served = self._task.status.state is TaskState.RUNNING
-        return status in (NONE, HEALTHY) or (served and status != UNHEALTHY)
+        return status == HEALTHY or (served and status != UNHEALTHY)
 
     async def _end_unhealthy(self, state: ContainerState) -> Exit:
         """Stop a container that its health check has given up; Docker's words, and what the last probe said."""
@@ -201,6 +204,18 @@ class ContainerController:
             code=KILLED if ended is None else ended.container.state.exit_code,
             reason="dockerexec: unhealthy container" + (f" ({why})" if why else ""),
         )
+
+    async def _until_listening(self, record: Record) -> None:
+        """Return when the task listens where its ports are published, has ended, or has had its time."""
+        wanted = awaited_ports(self._task)
+        limit = ready_limit(self._task) if wanted else 0.0
+        begun = self._clock.now()
+        while (self._clock.now() - begun).total_seconds() < limit:
+            if not self._engine.is_running(record.id) or wanted <= self._engine.listeners(
+                record.id
+            ):
+                return
+            await self._clock.sleep(POLL)
 
     async def _drain(self, record: Record) -> None:
         limit = drain_limit(self._task)

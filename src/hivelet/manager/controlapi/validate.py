@@ -9,7 +9,7 @@ from hivelet.kit.durations import parse_duration
 from hivelet.manager.constraints import parse_constraints
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.container import Healthcheck
-from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL
+from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL
 from hivelet.objects.service import EndpointSpec, ServiceMode, ServiceSpec, UpdateConfig
 from hivelet.objects.task import (
     ConfigReference,
@@ -54,13 +54,13 @@ def validate_service(spec: ServiceSpec) -> None:
 
 def validate_labels(labels: Mapping[str, str]) -> None:
     """Refuse a value of a label that means something to hivelet and cannot be understood."""
-    limit = labels.get(DRAIN_TIMEOUT_LABEL)
-    if limit is None:
-        return
-    try:
-        parse_duration(limit)
-    except ValueError as error:
-        raise invalid(f"label {DRAIN_TIMEOUT_LABEL}: {error}") from error
+    for name in (DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL):
+        if name not in labels:
+            continue
+        try:
+            parse_duration(labels[name])
+        except ValueError as error:
+            raise invalid(f"label {name}: {error}") from error
 
 
 def validate_name(name: str) -> None:
