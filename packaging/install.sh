@@ -54,7 +54,7 @@ install_python() {
       return 1
     }
     echo "installing hivelet and its Python packages into $VENV"
-    [ -x "$VENV/bin/python" ] || "$python" -m venv "$VENV"
+    [ -x "$VENV/bin/python" ] || { "$python" -m venv "$VENV" && touch "$VENV/.made-by-hivelet"; }
     "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$1"
     touch "$VENV/.hivelet-$stamp"
   fi

@@ -1,15 +1,17 @@
-"""The reference application's background work: Celery tasks through RabbitMQ, and the death of a worker."""
+"""The reference application: balanced, its Celery tasks through RabbitMQ, a worker's death, and change under traffic."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 from harness import programs
+from harness.machine import ADDRESS, OUTSIDE
 from harness.swarm import Swarm
-from harness.traffic import ways_in
+from harness.traffic import Traffic, ways_in
 from harness.waiting import wait_until
 
 COMPOSE = programs.SOURCES / "examples" / "annotation" / "docker-compose.yml"
@@ -105,3 +107,50 @@ def test_killing_a_worker_loses_no_task(myapp: Swarm) -> None:
     assert answer["redelivered"] is True
     assert answer["worker"] != victim[:12]
     myapp.until_running(WORKERS, 2)
+
+
+def test_the_seeds_application_loses_no_request_while_it_changes(myapp: Swarm) -> None:
+    """Django needs half a second from its start until it listens; until then nobody may be sent to it."""
+    with Traffic.requests(
+        myapp.machine, f"http://{ADDRESS}:8000/healthz", "--rate", "30", where=OUTSIDE
+    ) as traffic:
+        myapp.cli("service", "scale", "--detach", "myapp_web=5")
+        myapp.until_running("myapp_web", 5)
+        traffic.go_on(15)
+        old = myapp.task_ids("myapp_web")
+        myapp.cli("service", "update", "--detach", "--force", "myapp_web")
+        wait_until(
+            lambda: (
+                len(myapp.task_ids("myapp_web") - old) == 5
+                and not myapp.task_ids("myapp_web") & old
+            ),
+            timeout=90,
+            what="all five replicas are new ones",
+            evidence=myapp.story,
+        )
+        myapp.cli("service", "scale", "--detach", "myapp_web=3")
+        myapp.until_running("myapp_web", 3)
+        traffic.go_on(30)
+        traffic.stop()
+        assert traffic.failures == [], f"{len(traffic.failures)} of {len(traffic.records)} lost"
+
+
+def test_removing_a_replica_of_the_seeds_application_loses_only_what_it_had_in_hand(
+    myapp: Swarm,
+) -> None:
+    with Traffic.requests(
+        myapp.machine, f"http://{ADDRESS}:8000/healthz", "--rate", "30", where=OUTSIDE
+    ) as traffic:
+        old = myapp.task_ids("myapp_web")
+        begun = time.monotonic()
+        myapp.cli("rm", "-f", myapp.container_ids("myapp_web")[0])
+        gone = time.monotonic()
+        wait_until(
+            lambda: len(myapp.task_ids("myapp_web")) == 3 and myapp.task_ids("myapp_web") != old,
+            timeout=20,
+            what="three replicas again",
+        )
+        traffic.go_on(45)
+        traffic.stop()
+        late = [r for r in traffic.failures if r.at >= gone or r.ended <= begun]
+        assert late == [], "requests failed that did not meet the removal"
