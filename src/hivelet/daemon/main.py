@@ -53,8 +53,8 @@ def main(file: Path, **options: Any) -> None:
         config = load_config(file, options)
         configure_logging(config.log_level, config.log_format)
         check_prerequisites()
-        network = hold_network()
         lock = hold_lock(config.root)
+        network = hold_network()
     except HiveletError as error:
         click.echo(f"hiveletd: {error.message}", err=True)
         sys.exit(1)

@@ -111,8 +111,9 @@ class RuleWriter:
                         done.set_result(None)
 
     async def _write(self) -> None:
-        if self._whole and not self._state.networks:
-            return  # no network, no rules: a node outside of any swarm, or one that has just left, shows no table
+        if not self._state.networks:
+            await self._clear()
+            return
         whole, self._whole = self._whole, False
         if whole:
             self._state.mark_all()
@@ -141,6 +142,13 @@ class RuleWriter:
         except BaseException:
             self._whole = True
             raise
+
+    async def _clear(self) -> None:
+        """No network, no rules: a node outside of any swarm, or one that has just left it, shows no table."""
+        self._state.take_dirty()
+        if not self._whole:
+            self.forget()
+            await self._nft.remove_table()
 
     async def _change_vips(self, wanted: dict[str, set[str]], *, remove: bool) -> None:
         # Added before the rules point to them, removed after: an ARP request never finds a VIP without its chain.

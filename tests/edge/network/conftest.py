@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from network_lab import Lab
 
-_NET, _MOUNT = 0x40000000, 0x00020000
+_NET, _MOUNT, _FS = 0x40000000, 0x00020000, 0x00000200
 _PRIVATE_RECURSIVE = 0x4000 | 0x40000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -32,6 +32,8 @@ def private_namespaces():
     try:
         yield
     finally:
+        # A thread that still ends shares our file system attributes, and setns refuses to move what is shared.
+        assert _libc.unshare(_FS) == 0
         for home, kind in zip(homes, (_NET, _MOUNT), strict=True):
             assert _libc.setns(home, kind) == 0
             os.close(home)
