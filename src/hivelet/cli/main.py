@@ -125,7 +125,9 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         return error.exit_code
     except HiveletError as error:
-        _show(error.message)
+        from hivelet.cli.stack_checks import plain_message
+
+        _show(plain_message(error.message))
         return _FAILED
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)

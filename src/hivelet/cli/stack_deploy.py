@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from hivelet.cli.session import Session, complain, say, warn
 from hivelet.cli.spec_compare import same_service
+from hivelet.cli.stack_checks import check_images, check_ports
 from hivelet.client.engine import Engine
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.model import StackFile
@@ -55,6 +56,7 @@ class Deployment:
         """Make the cluster as the file has it; the answer has the names of the stack's services by id."""
         existing = {entry["Spec"]["Name"]: entry for entry in self._engine.services(self._filter)}
         self._check_external_networks()
+        self._check_services(resolve_image)
         if prune:
             self._prune_services(existing)
         self._create_networks()
@@ -80,6 +82,16 @@ class Deployment:
         if prune:
             self._prune_others()
         return deployed
+
+    def _check_services(self, resolve_image: str) -> None:
+        # Ids of secrets and configs are not known yet, and not needed here.
+        secrets, configs = referenced_names(self._stack, self._file)
+        unknown = KnownIds(secrets=dict.fromkeys(secrets, ""), configs=dict.fromkeys(configs, ""))
+        specs = [to_wire(spec) for spec in service_specs(self._stack, self._file, unknown).values()]
+        check_ports(specs, self._engine.services())
+        if resolve_image != "never" and is_hivelet(self._engine):
+            # On a Docker Swarm of several machines, an image may be where the task will run and not here.
+            check_images(self._engine, specs)
 
     def _check_external_networks(self) -> None:
         for name in external_networks(self._file):
@@ -198,10 +210,15 @@ def _ports(specs: Iterable[Json]) -> list[Json]:
     return [port for spec in specs for port in (spec.get("EndpointSpec") or {}).get("Ports") or []]
 
 
+def is_hivelet(engine: Engine) -> bool:
+    """Whether the daemon is ours, and not a Docker engine."""
+    return bool((engine.version().get("Platform") or {}).get("Name") == "hivelet")
+
+
 def binds_addresses(engine: Engine, specs: Iterable[Json]) -> bool:
     """Whether the daemon publishes a port on the one address that the user gave; a Docker Swarm does not, which is said."""
     given = sorted({port["HostIP"] for port in _ports(specs) if port.get("HostIP")})
-    if not given or ((engine.version().get("Platform") or {}).get("Name")) == "hivelet":
+    if not given or is_hivelet(engine):
         return True
     warn(
         f"this daemon is a Docker engine: ports for {', '.join(given)} are published on all of its addresses"

@@ -177,6 +177,10 @@ class Engine:
         """The image called `ref`."""
         return self._object(f"/images/{ref}/json")
 
+    def registry_image(self, ref: str) -> Json:
+        """What the registry says of the image called `ref`."""
+        return self._object(f"/distribution/{ref}/json")
+
     def remove_image(self, ref: str, *, force: bool, prune: bool = True) -> list[Json]:
         """Remove an image's name, or the image; the answer says what went."""
         query = {"force": force, "noprune": not prune}

@@ -34,6 +34,13 @@ def stack_file(tmp_path: Path) -> str:
     return str(path)
 
 
+def as_hivelet(daemon: FakeDaemon) -> None:
+    """The daemon is hivelet's, and has the images of the file."""
+    daemon.answers["GET", "/version"] = (200, {"Platform": {"Name": "hivelet"}})
+    for image in ("db:1", "web:latest"):
+        daemon.answers["GET", f"/images/{image}/json"] = (200, {"Id": "sha256:1"})
+
+
 def test_deploy_creates_in_order_and_waits(
     daemon: FakeDaemon, hivelet, clock, stack_file: str
 ) -> None:
@@ -56,8 +63,9 @@ def test_deploy_creates_in_order_and_waits(
 def test_what_is_sent_says_everything_that_a_docker_engine_must_know(
     daemon: FakeDaemon, hivelet, stack_file: str
 ) -> None:
-    daemon.answers["GET", "/version"] = (200, {"Platform": {"Name": "hivelet"}})
-    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    as_hivelet(daemon)
+    sent = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert sent.code == 0, sent.err
     (_, web) = daemon.bodies("POST", "/services/create")
     container = web["TaskTemplate"]["ContainerSpec"]
     assert web["Labels"]["com.hivelet.depends-on"] == "app_db:healthy"
@@ -89,7 +97,7 @@ def test_a_docker_engine_cannot_bind_a_port_to_one_address(
     assert result.err == (
         "Warning: this daemon is a Docker engine: ports for 127.0.0.1 are published on all of its addresses\n"
     )
-    daemon.answers["GET", "/version"] = (200, {"Platform": {"Name": "hivelet"}})
+    as_hivelet(daemon)
     changed = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
     assert (changed.out.splitlines()[-1][:24], changed.err) == ("Updating service app_web", "")
     unchanged = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
@@ -174,11 +182,31 @@ def test_bad_stack_name(daemon: FakeDaemon, hivelet, stack_file: str, name: str)
 def test_port_taken_is_told_as_the_daemon_says_it(
     daemon: FakeDaemon, hivelet, stack_file: str
 ) -> None:
-    message = "rpc error: code = InvalidArgument desc = port '8000' is already in use by service 'other_web' (abc) as an ingress port"
-    daemon.answers["POST", "/services/create"] = (400, {"message": message})
+    message = "port '8000' is already in use by service 'other_web' (abc) as an ingress port"
+    raw = f"rpc error: code = InvalidArgument desc = {message}"
+    daemon.answers["POST", "/services/create"] = (400, {"message": raw})
     result = hivelet("stack", "deploy", "-c", stack_file, "app")
     assert result.code == 1
     assert result.err.endswith(f"Error: {message}\n")
+
+
+def test_a_missing_image_and_a_taken_port_change_nothing(
+    daemon: FakeDaemon, hivelet, tmp_path: Path
+) -> None:
+    daemon.answers["GET", "/version"] = (200, {"Platform": {"Name": "hivelet"}})
+    path = tmp_path / "f.yml"
+    path.write_text('services:\n  a: {image: "nope:9"}\n')
+    result = hivelet("stack", "deploy", "-c", str(path), "app")
+    assert result.code == 1
+    assert "image nope:9 of service app_a is neither on this node" in result.err
+    daemon.answers["GET", "/images/x:latest/json"] = (200, {})
+    path.write_text(
+        'services:\n  a: {image: x, ports: ["80:80"]}\n  b: {image: x, ports: ["80:81"]}\n'
+    )
+    result = hivelet("stack", "deploy", "-c", str(path), "app")
+    assert result.code == 1
+    assert "port 80/tcp of service app_b is already published by service app_a" in result.err
+    assert not daemon.bodies("POST", ".*")
 
 
 def test_external_network_that_is_not_there(daemon: FakeDaemon, hivelet, tmp_path: Path) -> None:
