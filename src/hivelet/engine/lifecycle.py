@@ -198,6 +198,9 @@ class Lifecycle:
         record = self._current(container_id)
         if not record.container.state.running:
             return False
+        if record.task_id:
+            # Whoever stops a task's container, also by force: no new connection may meet it once it is signalled.
+            await self._parts.plane.withdraw(record.task_id)
         end = self._end(container_id)
         if grace is None or grace > 0:
             stop_signal = signal or record.container.config.stop_signal or "SIGTERM"
