@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from hivelet import __version__
+from hivelet.cli.messages import plain_message
 from hivelet.cli.session import Session, paint
 from hivelet.errors import HiveletError
 
@@ -125,8 +126,6 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         return error.exit_code
     except HiveletError as error:
-        from hivelet.cli.stack_checks import plain_message
-
         _show(plain_message(error.message))
         return _FAILED
     except (click.Abort, KeyboardInterrupt):

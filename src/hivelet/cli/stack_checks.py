@@ -5,17 +5,16 @@ The daemon would find both as well, but only when networks and other services ha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
+from hivelet.cli.messages import plain_message
 from hivelet.client.engine import Engine
 from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 
 Json: TypeAlias = dict[str, Any]
 
 _ANY = ("", "0.0.0.0")
-_RPC = re.compile(r"^rpc error: code = \w+ desc = ")
 
 
 def check_ports(specs: Iterable[Json], services: Iterable[Json]) -> None:
@@ -65,11 +64,6 @@ def check_images(engine: Engine, specs: Iterable[Json]) -> None:
                 f"image {image} of service {service} is neither on this node nor to be had from its registry "
                 f"({reason}): load it with `hivelet image load`, pull it, or correct the name"
             )
-
-
-def plain_message(message: str) -> str:
-    """The daemon's sentence without what only a program wants of it."""
-    return _RPC.sub("", message).replace('"docker swarm ', '"hivelet swarm ')
 
 
 def _why_not(engine: Engine, image: str) -> str:

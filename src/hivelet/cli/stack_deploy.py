@@ -54,9 +54,14 @@ class Deployment:
         self, *, prune: bool, resolve_image: str, registry_auth: Mapping[str, str]
     ) -> dict[str, str]:
         """Make the cluster as the file has it; the answer has the names of the stack's services by id."""
-        existing = {entry["Spec"]["Name"]: entry for entry in self._engine.services(self._filter)}
+        services = self._engine.services()
+        existing = {
+            entry["Spec"]["Name"]: entry
+            for entry in services
+            if (entry["Spec"].get("Labels") or {}).get(STACK_LABEL) == self._stack
+        }
         self._check_external_networks()
-        self._check_services(resolve_image)
+        self._check_services(services, resolve_image)
         if prune:
             self._prune_services(existing)
         self._create_networks()
@@ -83,12 +88,12 @@ class Deployment:
             self._prune_others()
         return deployed
 
-    def _check_services(self, resolve_image: str) -> None:
+    def _check_services(self, services: list[Json], resolve_image: str) -> None:
         # Ids of secrets and configs are not known yet, and not needed here.
         secrets, configs = referenced_names(self._stack, self._file)
         unknown = KnownIds(secrets=dict.fromkeys(secrets, ""), configs=dict.fromkeys(configs, ""))
         specs = [to_wire(spec) for spec in service_specs(self._stack, self._file, unknown).values()]
-        check_ports(specs, self._engine.services())
+        check_ports(specs, services)
         if resolve_image != "never" and is_hivelet(self._engine):
             # On a Docker Swarm of several machines, an image may be where the task will run and not here.
             check_images(self._engine, specs)

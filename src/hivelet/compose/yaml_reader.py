@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from hivelet.compose.document import ComposeError, Document, Mark, Node, Path, Problem
+from hivelet.compose.document import ComposeError, Document, Mark, Node
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
@@ -185,8 +185,3 @@ class _Composer:
 
 def _mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
-
-
-def problem_at(path: Path, error: ValueError) -> Problem:
-    """A value's own complaint as a problem of the file."""
-    return Problem(path=path, message=str(error))

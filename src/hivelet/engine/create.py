@@ -6,7 +6,6 @@ The request of a task and the request of `docker run` meet here.
 from __future__ import annotations
 
 import hashlib
-import shlex
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -169,11 +168,6 @@ def host_config(record: Record) -> HostConfig:
         for mount in wanted
     ]
     return record.container.host_config.replaced(binds=[], mounts=mounts)
-
-
-def describe_command(container: Container) -> str:
-    """The command as `docker ps` shows it."""
-    return shlex.join([container.path, *container.args])
 
 
 def _endpoint_id(container_id: str, leg: LegRecord) -> str:

@@ -14,14 +14,12 @@ from pathlib import Path
 
 import hivelet
 from hivelet.errors import HiveletError
+from hivelet.kit.architecture import go_architecture
 from hivelet.kit.process import run_command
 from hivelet.objects.common import Platform
 from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
 from hivelet.objects.node import EngineDescription, NodeDescription, PluginDescription
 from hivelet.objects.task import Resources
-
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-"""The kernel's names of architectures in Go's words, which the API uses for images and platforms."""
 
 _PROGRAMS = {
     "conmon": ("conmon", "--version"),
@@ -46,7 +44,7 @@ class Machine:
     @property
     def architecture(self) -> str:
         """The architecture in Go's words."""
-        return ARCHITECTURES.get(self.machine, self.machine)
+        return go_architecture(self.machine)
 
 
 @cache

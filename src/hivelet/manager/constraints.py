@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.architecture import go_architecture
 from hivelet.objects.node import Node
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9\-_.]+", re.IGNORECASE)
@@ -29,8 +30,6 @@ _FIELDS: dict[str, Callable[[Node], str]] = {
     "node.platform.os": lambda node: node.description.platform.os,
     "node.platform.arch": lambda node: node.description.platform.architecture,
 }
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class Constraint:
             return not self.equal
         one, other = self.value.lower(), actual.lower()
         if self.key.lower() == "node.platform.arch":
-            one, other = _ARCHITECTURES.get(one, one), _ARCHITECTURES.get(other, other)
+            one, other = go_architecture(one), go_architecture(other)
         return (one == other) is self.equal
 
     def _matches_address(self, address: str) -> bool:

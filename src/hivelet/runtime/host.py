@@ -8,20 +8,13 @@ import resource
 import shutil
 from pathlib import Path
 
+from hivelet.kit.architecture import go_architecture
 from hivelet.runtime.capabilities import parse_capability_mask
 from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.oci_spec import HostFacts
 
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_ARCHITECTURES = {
-    "x86_64": "amd64",
-    "aarch64": "arm64",
-    "armv7l": "arm",
-    "armv6l": "arm",
-    "i686": "386",
-    "i386": "386",
-}
 _INITS = ("docker-init", "tini-static", "catatonit")
 """Static programs that reap orphans and pass signals on, in the packages docker.io, tini and catatonit."""
 _INIT_PATH = f"{SEARCH_PATH}:/usr/libexec/podman:/usr/lib/podman"
@@ -31,7 +24,7 @@ def read_host_facts(tree: CgroupTree) -> HostFacts:
     """The facts of this machine and of this process' rights."""
     uname = os.uname()
     return HostFacts(
-        architecture=_ARCHITECTURES.get(uname.machine, uname.machine),
+        architecture=go_architecture(uname.machine),
         kernel=parse_kernel_version(uname.release),
         cgroup_version=tree.version,
         swap_limit=tree.swap_limit(),

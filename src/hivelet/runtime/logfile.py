@@ -154,8 +154,3 @@ def is_wanted(record: LogRecord, options: LogOptions) -> bool:
 def is_past(record: LogRecord, options: LogOptions) -> bool:
     """Whether `record` comes after the last moment a reader with `options` wants."""
     return 0 < options.until_ns < record.time_ns
-
-
-def encode_frame(stream: int, payload: bytes) -> bytes:
-    """Docker's frame for streams without a terminal: the stream's number, three zeros, the length, the payload."""
-    return bytes((stream, 0, 0, 0)) + len(payload).to_bytes(4, "big") + payload

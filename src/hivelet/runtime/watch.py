@@ -12,17 +12,15 @@ from hivelet.runtime.spawn import reap
 class Watch:
     """Calls `on_end` once, when the container has ended and conmon has said all it has to say.
 
-    That is when both processes have ended. `conmon_lost` tells that conmon ended while the container lived: then nobody
-    reaps the container, nobody reads its output, and its exit code will not be known.
+    That is when both processes have ended. Where conmon ended while the container lived, nobody reaps the container,
+    nobody reads its output, and its exit code will not be known.
     """
 
     def __init__(self, pidfd: int | None, conmon: int | None, on_end: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_end = on_end
         self._pidfd = pidfd
-        self._conmon = conmon
         self._open = {descriptor for descriptor in (pidfd, conmon) if descriptor is not None}
-        self.conmon_lost = conmon is None
         for descriptor in self._open:
             self._loop.add_reader(descriptor, self._ended, descriptor)
 
@@ -43,7 +41,5 @@ class Watch:
         self._open.discard(descriptor)
         reap(descriptor)
         os.close(descriptor)
-        if descriptor == self._conmon and self.pidfd is not None:
-            self.conmon_lost = True
         if not self._open:
             self._on_end()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hivelet.cli.stack_checks import check_images, check_ports, plain_message
+from hivelet.cli.messages import plain_message
+from hivelet.cli.stack_checks import check_images, check_ports
 from hivelet.errors import Conflict, InvalidParameter, NotFound, Unavailable
 
 

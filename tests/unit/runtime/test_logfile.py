@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hivelet.convert.log import frame as encode
 from hivelet.objects.log import STDERR, STDOUT, LogOptions, LogRecord
 from hivelet.runtime.logfile import (
     PART_LIMIT,
     LogParser,
-    encode_frame,
     is_past,
     is_wanted,
     parse_log_line,
@@ -147,7 +147,7 @@ def test_tail_reads_the_last_lines_in_whatever_blocks(lines, wanted, block, half
 
 @given(st.sampled_from([STDOUT, STDERR]), st.binary(max_size=100))
 def test_frame(stream, payload):
-    frame = encode_frame(stream, payload)
+    frame = encode(stream, payload)
     assert frame[:4] == bytes([stream, 0, 0, 0])
     assert int.from_bytes(frame[4:8], "big") == len(payload)
     assert frame[8:] == payload

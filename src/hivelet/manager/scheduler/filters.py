@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from hivelet.kit.architecture import go_architecture
 from hivelet.manager.constraints import parse_constraints, unmet
 from hivelet.manager.scheduler.nodeinfo import NodeInfo, PortKey, host_ports, reserved
 from hivelet.objects.common import Platform
@@ -101,12 +102,9 @@ def explain(failures: Iterable[Filter]) -> str:
     return f"no suitable node ({reasons})"
 
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
 def _same_platform(wanted: Platform, there: Platform) -> bool:
-    one = _ARCHITECTURES.get(wanted.architecture, wanted.architecture)
-    other = _ARCHITECTURES.get(there.architecture, there.architecture)
+    one = go_architecture(wanted.architecture)
+    other = go_architecture(there.architecture)
     return (not wanted.os or wanted.os == there.os) and (not one or one == other)
 
 

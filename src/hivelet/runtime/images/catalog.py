@@ -77,10 +77,6 @@ class Catalog:
         """Whether there is an image with exactly this id."""
         return image_id in self._images
 
-    def owner_of(self, name: str) -> str:
-        """The id of the image that has this full name; "" where none has."""
-        return self._names.get(name, "")
-
     def resolve(self, text: str) -> ImageRecord:
         """The image that `text` means: a name first, then an id or an unambiguous beginning of one.
 

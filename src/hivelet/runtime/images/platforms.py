@@ -6,24 +6,8 @@ import os
 from dataclasses import dataclass
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.architecture import go_platform
 
-# The kernel's machine name: architecture, and the variant that images of it state.
-_MACHINES = {
-    "x86_64": ("amd64", ""),
-    "aarch64": ("arm64", "v8"),
-    "armv8l": ("arm", "v8"),
-    "armv7l": ("arm", "v7"),
-    "armv6l": ("arm", "v6"),
-    "i386": ("386", ""),
-    "i486": ("386", ""),
-    "i586": ("386", ""),
-    "i686": ("386", ""),
-    "ppc64le": ("ppc64le", ""),
-    "s390x": ("s390x", ""),
-    "riscv64": ("riscv64", ""),
-    "loongarch64": ("loong64", ""),
-    "mips64": ("mips64le", ""),
-}
 _FOREIGN = {"windows", "darwin", "freebsd"}
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm"}
 
@@ -42,7 +26,7 @@ class Platform:
 
 def parse_machine(machine: str) -> Platform:
     """The platform of a kernel that calls its machine `machine` (`uname -m`)."""
-    architecture, variant = _MACHINES.get(machine, (machine, ""))
+    architecture, variant = go_platform(machine)
     return Platform(architecture=architecture, variant=variant)
 
 
