@@ -18,7 +18,7 @@ import structlog
 from hivelet.errors import NotFound, OutOfSequence, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_id
-from hivelet.objects.plan import Write
+from hivelet.objects.plan import Object, Write
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
 from hivelet.store.events import Action, Commit, Event
@@ -34,6 +34,10 @@ T = TypeVar("T")
 
 STORY_LENGTH = 8192
 """Moves of all tasks that are remembered for the story in an InvalidTransition."""
+
+
+_NOTABLE = 5.0
+"""Seconds by which the wall clock may be behind before it is worth a word."""
 
 
 class JournalFailed(System):
@@ -114,6 +118,7 @@ class Store:
             self._tables[type(obj)].put(obj)
         self._version = saved.version
         self._watchers.reset(saved.version)
+        self._stay_after(saved.objects)
 
     async def wipe(self) -> None:
         """Forget everything, for good: the swarm is left. Watchers hear of it; the version goes on."""
@@ -224,6 +229,13 @@ class Store:
     def story(self, task_id: str) -> list[str]:
         """The remembered moves of a task, oldest first."""
         return [move.told() for move in self._story if move.task_id == task_id]
+
+    def _stay_after(self, objects: Sequence[Object]) -> None:
+        """What is written from now on is newer than what is there, whatever the wall clock says."""
+        written = [obj.meta.updated_at for obj in objects if obj.meta.updated_at is not None]
+        behind = self._clock.not_before(max(written)) if written else 0.0
+        if behind > _NOTABLE:
+            log.warning("the machine's clock is behind the last write; check it", seconds=behind)
 
     def _begin(self, by: Actor) -> Tx:
         if self._failure is not None:

@@ -23,6 +23,12 @@ class ManualClock:
         self._now += timedelta(seconds=seconds)
         return self._now
 
+    def not_before(self, moment: datetime) -> float:
+        """Move it on to `moment`, where it is not there yet."""
+        behind = max(0.0, (moment - self._now).total_seconds())
+        self.advance(behind)
+        return behind
+
     async def sleep(self, seconds: float) -> None:
         """Move on by `seconds`, at once."""
         self.advance(max(0.0, seconds))
