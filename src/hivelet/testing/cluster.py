@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from hivelet.agent.agent import Agent
 from hivelet.kit.clock import Clock
 from hivelet.manager.controlapi import ControlApi
 from hivelet.manager.manager import Manager
-from hivelet.objects.common import Annotations, NodeId, ServiceId, TaskId
+from hivelet.objects.common import Annotations, NodeId, TaskId
 from hivelet.objects.network import IpamConfig, IpamOptions, NetworkAttachmentConfig, NetworkSpec
 from hivelet.objects.node import Node, NodeDescription, NodeSpec
 from hivelet.objects.service import (
@@ -33,8 +34,12 @@ from hivelet.store import Store
 from hivelet.store.invariants import check_store
 from hivelet.store.journal import MemoryJournal
 from hivelet.store.watch import Watcher
+from hivelet.testing.checks import CheckingWatcher
+from hivelet.testing.fragile import FragileJournal
 from hivelet.testing.runtime import FakeExecutor, FakeHost
 from hivelet.testing.virtual_time import VirtualClock
+
+T = TypeVar("T")
 
 
 class FakeSwarmHost:
@@ -72,6 +77,9 @@ class SimulatedCluster:
         self.journal = journal or MemoryJournal()
         self.hosts: dict[NodeId, FakeHost] = {}
         self.violations: list[str] = []
+        self.silent: set[NodeId] = set()
+        self.unheard: set[NodeId] = set()
+        """Nodes that have been silent and may still run what was meanwhile replaced elsewhere."""
         self.excused: set[frozenset[TaskId]] = set()
         self._ids = itertools.count(1)
         self.store = self._new_store()
@@ -80,6 +88,7 @@ class SimulatedCluster:
         self.agents: dict[NodeId, Agent] = {}
         self._checking = checking
         self._watcher: Watcher | None = None
+        self._crashed = asyncio.Event()
 
     async def start(self, nodes: int = 1) -> None:
         """A new swarm, all nodes ready."""
@@ -105,6 +114,7 @@ class SimulatedCluster:
 
     async def boot_node(self, node_id: NodeId) -> None:
         """Start the node's agent."""
+        self.silent.discard(node_id)
         host = self.hosts.setdefault(node_id, FakeHost("manager"))
         executor = FakeExecutor(host, self.clock)
         agent = Agent(executor, self.manager.dispatcher, node_id, self.clock)
@@ -112,17 +122,55 @@ class SimulatedCluster:
         await agent.start()
 
     async def stop_agent(self, node_id: NodeId) -> None:
-        """The node falls silent; its containers go on."""
+        """The node falls silent until it is booted again; its containers go on."""
+        self.silent.add(node_id)
+        self.unheard.add(node_id)
         await self.agents.pop(node_id).stop()
 
     async def crash(self) -> None:
         """The daemon dies at once: memory is gone, what was not yet safe is lost, containers go on."""
+        self._die()
         survivors = self.journal.survivors()
         await self.stop()
         self.journal = survivors
 
+    def crash_at(self, write: int, *, keep: bool) -> None:
+        """The daemon will die at the `write`th write from now; see `FragileJournal.break_at`.
+
+        Raises:
+            TypeError: the cluster was not made with a fragile journal.
+        """
+        if not isinstance(self.journal, FragileJournal):
+            raise TypeError("only a FragileJournal breaks at a write")
+        self.journal.break_at(write, keep=keep, then=self._die)
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the daemon has died; `crash` and `recover` bring it back."""
+        return self._crashed.is_set()
+
+    async def attempt(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` gives; None where the daemon dies before it is done."""
+        doing = asyncio.ensure_future(work)
+        dying = asyncio.ensure_future(self._crashed.wait())
+        await asyncio.wait({doing, dying}, return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+        if self.crashed:
+            doing.cancel()
+            await asyncio.wait({doing})
+            return None
+        return await doing
+
+    def _die(self) -> None:
+        self._crashed.set()
+        for host in self.hosts.values():
+            host.daemon_dead = True
+
     async def recover(self) -> None:
         """The daemon starts again on what the journal and the hosts still have."""
+        self._crashed.clear()
+        for host in self.hosts.values():
+            host.daemon_dead = False
         self.store = self._new_store()
         self.api = ControlApi(self.store, FakeSwarmHost(self))
         self.manager = Manager(self.store)
@@ -130,7 +178,8 @@ class SimulatedCluster:
         self._check_commits()
         await self.manager.start()
         for node in self.nodes():
-            await self.boot_node(node.id)
+            if node.id not in self.silent:
+                await self.boot_node(node.id)
 
     async def stop(self) -> None:
         """End everything but the containers."""
@@ -233,55 +282,7 @@ class SimulatedCluster:
 
     def _check_commits(self) -> None:
         if self._checking:
-            self._watcher = _CheckingWatcher(self)
-
-
-class _CheckingWatcher(Watcher):
-    """Is offered every commit in the moment it is made, and looks at the store instead of queueing it."""
-
-    def __init__(self, cluster: SimulatedCluster) -> None:
-        store = cluster.store
-        subscribed = store.watch(())
-        super().__init__((), coalescing=True, version=store.version, close=lambda _: None)
-        self._cluster = cluster
-        # The store offers commits to what it has subscribed; let that be this one.
-        subscribed.offer = self.offer  # type: ignore[method-assign]
-        self._subscribed = subscribed
-
-    def offer(self, commit: object) -> None:
-        """Check the state after a commit."""
-        cluster = self._cluster
-        found = [*cluster.store.view(check_store), *overlaps(cluster)]
-        cluster.violations.extend(f"version {cluster.store.version}: {text}" for text in found)
-
-    def close(self) -> None:
-        """Unsubscribe."""
-        self._subscribed.close()
-
-
-def overlaps(cluster: SimulatedCluster) -> list[str]:
-    """Slots of which two containers run, though nobody has ever said that the one may start before the other stops."""
-    services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
-    slots: dict[tuple[str, str], list[Task]] = {}
-    for task in cluster.tasks():
-        if TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order:
-            slots.setdefault(task.slot_key, []).append(task)
-    for (service_id, _), tasks in slots.items():
-        if len(tasks) > 1 and _may_overlap(services[ServiceId(service_id)]):
-            cluster.excused.update(frozenset((a.id, b.id)) for a in tasks for b in tasks)
-    seen: dict[tuple[str, str], Task] = {}
-    found: list[str] = []
-    for task in cluster.containers():
-        other = seen.setdefault(task.slot_key, task)
-        if other is not task and frozenset((task.id, other.id)) not in cluster.excused:
-            found.append(f"slot {task.slot_key} runs {other.id} and {task.id}")
-    return found
-
-
-def _may_overlap(service: Service) -> bool:
-    specs = [spec for spec in (service.spec, service.previous_spec) if spec is not None]
-    configs = [config for spec in specs for config in (spec.update_config, spec.rollback_config)]
-    return any(config is not None and config.order == "start-first" for config in configs)
+            self._watcher = CheckingWatcher(self)
 
 
 def replicated(

@@ -74,6 +74,7 @@ class FakeHost:
         self.services: Mapping[ServiceId, ServiceEntry] = {}
         self.starts: dict[TaskId, int] = {}
         self.resumed = 0
+        self.daemon_dead = False
         self._tries: dict[str, int] = {}
 
     def script(self, task: Task) -> Script:
@@ -90,6 +91,21 @@ class FakeHost:
     def kill(self, task_id: TaskId, code: int = 137) -> None:
         """What `docker rm -f`, the OOM killer or a crash does."""
         self.containers[task_id].end(Exit(code=code))
+
+    def turn_unhealthy(self, task_id: TaskId) -> None:
+        """Its health check fails so often that the controller stops it."""
+        self.containers[task_id].end(Exit(code=137, reason="unhealthy container"))
+
+    def reboot(self) -> None:
+        """Power off and on: nothing that ran runs any more, and nothing of it is left."""
+        for container in self.containers.values():
+            container.end(Exit(code=137))
+        self.containers.clear()
+
+    async def alive(self) -> None:
+        """Return while the daemon on this host lives; what a dead one had in mind never happens."""
+        if self.daemon_dead:
+            await asyncio.Event().wait()
 
     def running(self) -> list[Task]:
         """The tasks whose container runs."""
@@ -120,6 +136,7 @@ class FakeController:
         container = self._task.spec.container_spec
         image = container.image if container else ""
         await self._clock.sleep(self._script.prepare)
+        await self._host.alive()
         if self._host.attempt(f"prepare {image}") < self._script.flaky_prepares:
             raise TemporaryError("the registry did not answer", delay=0.5)
         if self._script.missing:
@@ -136,6 +153,7 @@ class FakeController:
         if self._script.hangs_in_start:
             await asyncio.Event().wait()
         await self._clock.sleep(self._script.start)
+        await self._host.alive()
         image = self._task.spec.container_spec.image if self._task.spec.container_spec else ""
         if self._host.attempt(f"start {image}") < self._script.failing_starts:
             container.end(Exit(code=1))
@@ -159,15 +177,18 @@ class FakeController:
         container = self._container
         if container is not None and container.running:
             await self._clock.sleep(self._script.stop)
+            await self._host.alive()
             container.end(Exit(code=143))
 
     async def terminate(self) -> None:
         """Stop at once."""
+        await self._host.alive()
         if self._container is not None:
             self._container.end(Exit(code=137))
 
     async def remove(self) -> None:
         """Nothing is left."""
+        await self._host.alive()
         self._host.containers.pop(self._task.id, None)
 
     async def update(self, task: Task) -> None:
@@ -231,6 +252,7 @@ class FakeExecutor:
 
     async def discard(self, task_id: TaskId) -> None:
         """Kill and remove."""
+        await self.host.alive()
         container = self.host.containers.pop(task_id, None)
         if container is not None:
             container.end(Exit(code=137))

@@ -1,0 +1,103 @@
+"""What must hold after every commit of a simulated cluster, beyond what the store checks by itself. Pure, save the watcher."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from hivelet.objects.common import ServiceId
+from hivelet.objects.node import Node
+from hivelet.objects.service import Service
+from hivelet.objects.task import Resources, Task, TaskState
+from hivelet.store.invariants import check_store
+from hivelet.store.watch import Watcher
+
+if TYPE_CHECKING:
+    from hivelet.testing.cluster import SimulatedCluster
+
+
+class CheckingWatcher(Watcher):
+    """Is offered every commit in the moment it is made, and looks at the store instead of queueing it."""
+
+    def __init__(self, cluster: SimulatedCluster) -> None:
+        store = cluster.store
+        subscribed = store.watch(())
+        super().__init__((), coalescing=True, version=store.version, close=lambda _: None)
+        self._cluster = cluster
+        # The store offers commits to what it has subscribed; let that be this one.
+        subscribed.offer = self.offer  # type: ignore[method-assign]
+        self._subscribed = subscribed
+
+    def offer(self, commit: object) -> None:
+        """Check the state after a commit."""
+        cluster = self._cluster
+        found = [
+            *cluster.store.view(check_store),
+            *overlaps(cluster),
+            *overcommitted(cluster.tasks(), cluster.nodes()),
+            *shared_host_ports(cluster.tasks()),
+        ]
+        cluster.violations.extend(f"version {cluster.store.version}: {text}" for text in found)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self._subscribed.close()
+
+
+def overlaps(cluster: SimulatedCluster) -> list[str]:
+    """Slots of which two containers run, though nobody has ever said that the one may start before the other stops."""
+    services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
+    slots: dict[tuple[str, str], list[Task]] = {}
+    for task in cluster.tasks():
+        if TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order:
+            slots.setdefault(task.slot_key, []).append(task)
+    for (service_id, _), tasks in slots.items():
+        if len(tasks) > 1 and _may_overlap(services[ServiceId(service_id)]):
+            cluster.excused.update(frozenset((a.id, b.id)) for a in tasks for b in tasks)
+    seen: dict[tuple[str, str], Task] = {}
+    found: list[str] = []
+    for task in cluster.containers():
+        if task.node_id in cluster.unheard:
+            continue
+        other = seen.setdefault(task.slot_key, task)
+        if other is not task and frozenset((task.id, other.id)) not in cluster.excused:
+            found.append(f"slot {task.slot_key} runs {other.id} and {task.id}")
+    return found
+
+
+def _may_overlap(service: Service) -> bool:
+    specs = [spec for spec in (service.spec, service.previous_spec) if spec is not None]
+    configs = [config for spec in specs for config in (spec.update_config, spec.rollback_config)]
+    return any(config is not None and config.order == "start-first" for config in configs)
+
+
+def overcommitted(tasks: Sequence[Task], nodes: Sequence[Node]) -> Iterator[str]:
+    """Nodes on which tasks have reserved more than there is."""
+    reserved: dict[str, list[Resources]] = defaultdict(list)
+    for task in tasks:
+        needs = task.spec.resources.reservations if task.spec.resources else None
+        if needs is not None and _on_node(task):
+            reserved[task.node_id].append(needs)
+    for node in nodes:
+        there = node.description.resources
+        memory = sum(each.memory_bytes for each in reserved[node.id])
+        cpus = sum(each.nano_cpus for each in reserved[node.id])
+        if memory > there.memory_bytes or cpus > there.nano_cpus:
+            yield f"node {node.id} has promised {memory} bytes and {cpus} nano-CPUs, more than it has"
+
+
+def shared_host_ports(tasks: Sequence[Task]) -> Iterator[str]:
+    """Ports of a node that two running tasks hold in host mode."""
+    held = Counter(
+        (task.node_id, port.protocol, port.published_port, port.host_ip)
+        for task in tasks
+        if task.status.state is TaskState.RUNNING and task.desired_state is TaskState.RUNNING
+        for port in task.ports
+        if port.publish_mode == "host" and port.published_port
+    )
+    yield from (f"port {port} is held by {n} tasks" for port, n in held.items() if n > 1)
+
+
+def _on_node(task: Task) -> bool:
+    return TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order
