@@ -1,9 +1,13 @@
 """Simulations are quiet, and each runs on an event loop of its own whose time is virtual."""
 
 import logging
+import sys
+from pathlib import Path
 
 import pytest
 import structlog
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,10 @@ class Clock(Protocol):
         """
         ...
 
+    def steady(self) -> float:
+        """Seconds since some moment in the past, which nobody can put: for whatever no restart has to outlive."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`; at once where they are not positive."""
         ...
@@ -63,6 +67,10 @@ class SystemClock:
         behind = moment.timestamp() - self.now().timestamp()
         self._ahead += max(0.0, behind)
         return max(0.0, behind)
+
+    def steady(self) -> float:
+        """Seconds since the machine was started."""
+        return self._steady()
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""

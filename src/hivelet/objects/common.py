@@ -22,7 +22,14 @@ SECOND = 1_000_000_000
 S = TypeVar("S", bound="Struct")
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+class Struct(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename="pascal",
+    omit_defaults=True,
+    repr_omit_defaults=True,
+):
     """The base of all API-shaped data: frozen, PascalCase on the wire, defaults left out.
 
     Note the difference to what the API *answers*: `hivelet.convert` adds the keys that Docker always writes.

@@ -84,7 +84,11 @@ def overcommitted(tasks: Sequence[Task], nodes: Sequence[Node]) -> Iterator[str]
         memory = sum(each.memory_bytes for each in reserved[node.id])
         cpus = sum(each.nano_cpus for each in reserved[node.id])
         if memory > there.memory_bytes or cpus > there.nano_cpus:
-            yield f"node {node.id} has promised {memory} bytes and {cpus} nano-CPUs, more than it has"
+            on_it = [f"{t.id[:5]} {t.status.state}" for t in tasks if t.node_id == node.id]
+            yield (
+                f"node {node.id} has {there.memory_bytes} bytes and {there.nano_cpus} nano-CPUs and "
+                f"promised {memory} and {cpus}: {', '.join(on_it)}"
+            )
 
 
 def shared_host_ports(tasks: Sequence[Task]) -> Iterator[str]:

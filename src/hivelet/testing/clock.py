@@ -29,6 +29,10 @@ class ManualClock:
         self.advance(behind)
         return behind
 
+    def steady(self) -> float:
+        """Seconds it was moved since simulated time began."""
+        return (self._now - EPOCH).total_seconds()
+
     async def sleep(self, seconds: float) -> None:
         """Move on by `seconds`, at once."""
         self.advance(max(0.0, seconds))

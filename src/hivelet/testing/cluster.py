@@ -257,7 +257,7 @@ class SimulatedCluster:
 
     def describe(self) -> str:
         """How things stand, for a failing test."""
-        lines = [f"version {self.store.version}, {self.clock.now():%H:%M:%S.%f}"]
+        lines = [f"version {self.store.version}"]
         for service in self.store.view(lambda view: list(view.all(Service))):
             status = service.update_status
             told = f"{status.state}: {status.message}" if status else "never updated"

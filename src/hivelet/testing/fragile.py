@@ -26,6 +26,10 @@ class FragileJournal(MemoryJournal):
         """
         self._left, self._keeps_last, self._broke = write, keep, then
 
+    def relent(self) -> None:
+        """Don't break after all."""
+        self._left = None
+
     def append(self, entry: Entry) -> asyncio.Future[None]:
         """As the parent, until the chosen write."""
         if self.broken:

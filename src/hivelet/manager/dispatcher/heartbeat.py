@@ -1,9 +1,12 @@
-"""Which nodes have been silent for too long, and what is written of them. Pure."""
+"""Which nodes have been silent for too long, and what is written of them. Pure.
+
+Silence is counted in seconds of the steady clock: a wall clock that is put forward must not turn every node down at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hivelet.objects.common import NodeId
 from hivelet.objects.node import Node, NodeDescription
@@ -13,28 +16,23 @@ from hivelet.objects.task import Task, TaskState
 GRACE = 3
 """Heartbeats that may be missed (SwarmKit)."""
 
-ORPHAN_AFTER = timedelta(hours=24)
-"""How long a node must be down before its tasks are given up (SwarmKit)."""
+ORPHAN_AFTER = 24 * 3600.0
+"""Seconds that a node must be down before its tasks are given up (SwarmKit)."""
 
 SILENT = "heartbeat failure"
 """SwarmKit's message for a node that is down."""
 
 
-def silence_limit(period: float) -> timedelta:
-    """How long a node may be silent."""
-    return timedelta(seconds=period * GRACE)
-
-
 def mark_silent(
-    nodes: Iterable[Node], heard: Mapping[NodeId, datetime], period: float, now: datetime
-) -> tuple[list[Write], datetime | None]:
-    """The writes that call silent nodes down, and when to look again."""
+    nodes: Iterable[Node], heard: Mapping[NodeId, float], period: float, now: float
+) -> tuple[list[Write], float | None]:
+    """The writes that call silent nodes down, and when to look again. `period` and all moments in seconds."""
     writes: list[Write] = []
-    moments: list[datetime] = []
+    moments: list[float] = []
     for node in nodes:
         if node.status.state == "down" or node.id not in heard:
             continue
-        limit = heard[node.id] + silence_limit(period)
+        limit = heard[node.id] + period * GRACE
         if limit > now:
             moments.append(limit)
         else:

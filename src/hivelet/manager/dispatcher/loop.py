@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 
 import structlog
 
@@ -45,9 +44,9 @@ class Dispatcher:
         self._store = store
         self._sessions: dict[str, Session] = {}
         self._by_node: dict[NodeId, Session] = {}
-        self._heard: dict[NodeId, datetime] = {}
+        self._heard: dict[NodeId, float] = {}
         self._entries = EntryCache()
-        self._down_since: dict[NodeId, datetime] = {}
+        self._down_since: dict[NodeId, float] = {}
         self._listening = asyncio.Event()
 
     async def register(self, node_id: NodeId, description: NodeDescription) -> SessionInfo:
@@ -68,7 +67,7 @@ class Dispatcher:
         session = Session(new_id(), node_id, self._entries)
         session.begin(self._store.view(lambda view: view.tasks_on_node(node_id)))
         self._sessions[session.id] = self._by_node[node_id] = session
-        self._heard[node_id] = self._store.clock.now()
+        self._heard[node_id] = self._store.clock.steady()
         log.info("agent registered", **{"node.id": node_id})
         return SessionInfo(session_id=session.id, period=self._period())
 
@@ -88,7 +87,7 @@ class Dispatcher:
     async def heartbeat(self, session_id: str) -> float:
         """Note that the agent lives."""
         session = self._session(session_id)
-        self._heard[session.node_id] = self._store.clock.now()
+        self._heard[session.node_id] = self._store.clock.steady()
         return self._period()
 
     async def update_task_status(self, session_id: str, updates: Sequence[StatusUpdate]) -> None:
@@ -120,31 +119,32 @@ class Dispatcher:
 
     def _expect_everyone(self) -> None:
         """A new manager gives every node that was there the usual time to come back."""
-        now = self._store.clock.now()
+        now = self._store.clock.steady()
         for node in self._store.view(lambda view: list(view.all(Node))):
             self._heard.setdefault(node.id, now)
         for node_id in {task.node_id for task in self._store.view(lambda v: list(v.all(Task)))}:
             if node_id and self._store.view(lambda view, n=node_id: view.node(n)) is None:  # type: ignore[misc]
-                self._orphan(node_id, now)
+                self._orphan(node_id)
 
     def _call_silent_nodes_down(self) -> float:
-        now = self._store.clock.now()
+        now = self._store.clock.steady()
         nodes = self._store.view(lambda view: list(view.all(Node)))
         for node in nodes:
             if node.status.state != "down":
                 self._down_since.pop(node.id, None)
             elif now - self._down_since.setdefault(node.id, now) >= ORPHAN_AFTER:
-                self._orphan(node.id, now)
+                self._orphan(node.id)
         writes, next_look = mark_silent(nodes, self._heard, self._period(), now)
         self._store.commit(writes, Actor.DISPATCHER)
         for write in writes:
             for silent in write.update:
                 if (session := self._by_node.get(NodeId(silent.id))) is not None:
                     self._forget(session)
-        away = (next_look - now).total_seconds() if next_look else self._period()
+        away = self._period() if next_look is None else next_look - now
         return max(away, 0.001)
 
-    def _orphan(self, node_id: NodeId, now: datetime) -> None:
+    def _orphan(self, node_id: NodeId) -> None:
+        now = self._store.clock.now()
         tasks = self._store.view(lambda view: view.tasks_on_node(node_id))
         self._store.commit(orphan_tasks(tasks, now), Actor.DISPATCHER)
 
@@ -160,7 +160,7 @@ class Dispatcher:
         if removed and isinstance(event.obj, Node):
             self._heard.pop(event.obj.id, None)
             self._down_since.pop(event.obj.id, None)
-            self._orphan(event.obj.id, self._store.clock.now())
+            self._orphan(event.obj.id)
             if (gone := self._by_node.get(event.obj.id)) is not None:
                 self._forget(gone)
         for session in self._sessions.values():
