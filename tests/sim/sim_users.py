@@ -156,7 +156,9 @@ class Users(Machine):
 
         def edit(spec):
             container = spec.task_template.container_spec.replaced(secrets=[reference])
-            return spec.replaced(task_template=spec.task_template.replaced(container_spec=container))
+            return spec.replaced(
+                task_template=spec.task_template.replaced(container_spec=container)
+            )
 
         self.edit(number, f"given the secret {secret.spec.name}", edit)
 

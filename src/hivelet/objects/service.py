@@ -31,10 +31,20 @@ class GlobalMode(Struct, frozen=True, kw_only=True):
 
 
 class ReplicatedJobMode(Struct, frozen=True, kw_only=True):
-    """Run until so many tasks have completed."""
+    """Run until so many tasks have completed: `concurrency` at a time, `completions` in all."""
 
     max_concurrent: int | None = None
     total_completions: int | None = None
+
+    @property
+    def concurrency(self) -> int:
+        """Tasks at a time: 1 where nothing was said (Docker's API)."""
+        return self.max_concurrent or 1
+
+    @property
+    def completions(self) -> int:
+        """Tasks that must complete: as many as run at a time where nothing was said (Docker's API)."""
+        return self.concurrency if self.total_completions is None else self.total_completions
 
 
 class GlobalJobMode(Struct, frozen=True, kw_only=True):
@@ -48,6 +58,16 @@ class ServiceMode(Struct, frozen=True, kw_only=True):
     global_: GlobalMode | None = field(default=None, name="Global")
     replicated_job: ReplicatedJobMode | None = None
     global_job: GlobalJobMode | None = None
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its tasks are to complete, not to run for ever."""
+        return self.replicated_job is not None or self.global_job is not None
+
+    @property
+    def is_global(self) -> bool:
+        """Whether its slots are the nodes, not numbers."""
+        return self.global_ is not None or self.global_job is not None
 
 
 class UpdateConfig(Struct, frozen=True, kw_only=True):

@@ -348,6 +348,16 @@ class Task(Struct, frozen=True, kw_only=True):
     restarts: RestartHistory = RestartHistory()
 
     @property
+    def wanted(self) -> bool:
+        """Whether it should run, or for a job's task have run: nobody has asked for its end."""
+        return self.desired_state.order <= TaskState.COMPLETE.order
+
+    @property
+    def goal(self) -> TaskState:
+        """The desired state of a task that nothing holds back: a job's is to complete, any other's to run."""
+        return TaskState.RUNNING if self.job_iteration is None else TaskState.COMPLETE
+
+    @property
     def slot_key(self) -> tuple[str, str]:
         """SwarmKit's SlotTuple: which slot this task is an attempt at."""
         return (self.service_id, str(self.slot) if self.slot else self.node_id)

@@ -120,5 +120,5 @@ def check_delete(task: Task, actor: Actor, story: Story = untold) -> None:
 def is_reapable(task: Task) -> bool:
     """Whether no container of the task can be running: it is down, or never reached a node and never will."""
     if task.status.state.order < TaskState.ASSIGNED.order:
-        return task.desired_state.order > TaskState.RUNNING.order
+        return not task.wanted
     return task.status.state.terminal

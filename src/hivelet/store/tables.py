@@ -111,7 +111,7 @@ def _task_networks(task: Task) -> list[str]:
 
 def _waiting_for(task: Task) -> tuple[Hashable, ...]:
     """What a task on its way to a node waits for: addresses, service by service, or a node."""
-    if task.desired_state.order > TaskState.RUNNING.order:
+    if not task.wanted:
         return ()
     if task.status.state is TaskState.NEW:
         return (("addresses", task.service_id),)

@@ -18,8 +18,8 @@ from hivelet.manager.controlapi.door import Door, at_version, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, unimplemented
 from hivelet.manager.controlapi.validate import mode_name, validate_service
 from hivelet.objects.common import ServiceId, Version
-from hivelet.objects.dirty import is_task_dirty
-from hivelet.objects.service import Service, ServiceSpec, UpdateStatus
+from hivelet.objects.dirty import is_task_dirty, same_template
+from hivelet.objects.service import JobStatus, Service, ServiceSpec, UpdateStatus
 from hivelet.objects.swarm import ServiceCreated, ServiceUpdate
 from hivelet.objects.task import Task
 from hivelet.store.events import Action
@@ -51,7 +51,8 @@ class ServicesApi(Door):
         def change(tx: Tx) -> Service:
             resolved = resolve_networks(tx, spec)
             _check_against_cluster(tx, resolved)
-            return tx.create(Service(id=ServiceId(""), spec=resolved))
+            job = JobStatus(last_execution=tx.now) if resolved.mode.is_job else None
+            return tx.create(Service(id=ServiceId(""), spec=resolved, job_status=job))
 
         made = await self._write(change)
         return ServiceCreated(id=made.id)
@@ -163,6 +164,18 @@ def _updated(service: Service, spec: ServiceSpec, tx: Tx) -> Service:
         previous_spec=before,
         previous_spec_version=service.spec_version,
         update_status=None,
+        job_status=_next_iteration(service, spec, tx),
+    )
+
+
+def _next_iteration(service: Service, spec: ServiceSpec, tx: Tx) -> JobStatus | None:
+    """A job runs again where what it runs, or how often, has changed; not where nothing has, unlike in SwarmKit."""
+    job, before = service.job_status, service.spec
+    same = same_template(before.task_template, spec.task_template) and before.mode == spec.mode
+    if job is None or same:
+        return job
+    return JobStatus(
+        job_iteration=Version(index=job.job_iteration.index + 1), last_execution=tx.now
     )
 
 
@@ -175,7 +188,10 @@ def _rolled_back(service: Service, tx: Tx) -> Service:
         spec_version=service.previous_spec_version or Version(index=tx.version),
         previous_spec=service.spec,
         previous_spec_version=service.spec_version,
-        update_status=UpdateStatus(
+        update_status=None
+        if service.job_status is not None
+        else UpdateStatus(
             state="rollback_started", started_at=tx.now, message="manually requested rollback"
         ),
+        job_status=_next_iteration(service, service.previous_spec, tx),
     )

@@ -50,6 +50,8 @@ def validate_service(spec: ServiceSpec) -> None:
     validate_update(spec.rollback_config)
     validate_endpoint(spec.endpoint_spec)
     validate_mode(spec.mode)
+    if spec.mode.is_job and (spec.update_config or spec.rollback_config):
+        raise invalid("update and rollback configuration is not supported for jobs")
 
 
 def validate_labels(labels: Mapping[str, str]) -> None:
@@ -218,8 +220,9 @@ def validate_mode(mode: ServiceMode) -> None:
         raise invalid("only one service mode can be given")
     if mode.replicated is not None and (mode.replicated.replicas or 0) < 0:
         raise invalid("Number of replicas must be non-negative")
-    if mode.replicated_job is not None or mode.global_job is not None:
-        raise unimplemented("hivelet does not run jobs yet; use a replicated or a global service")
+    job = mode.replicated_job
+    if job is not None and ((job.max_concurrent or 0) < 0 or (job.total_completions or 0) < 0):
+        raise invalid("Maximum concurrent jobs and total completions must not be negative")
 
 
 def mode_name(mode: ServiceMode) -> str:

@@ -89,7 +89,7 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     if not moved or not _tells(task):
         return
     # The update looks first: it may roll back what the slot would otherwise restart.
-    if is_updating(service):
+    if is_updating(service) or (service.spec.mode.is_job and task.status.state.terminal):
         yield Key(service.id)
     if task.status.state.terminal:
         yield Key(service.id, task.slot_key)
@@ -104,7 +104,7 @@ def _by_node(view: View, node: Node, old: object) -> Iterator[Key]:
         return
     touched_services = {task.service_id for task in view.tasks_on_node(node.id) if is_wanted(task)}
     for service in view.all(Service):
-        if service.id in touched_services or service.spec.mode.global_ is not None:
+        if service.id in touched_services or service.spec.mode.is_global:
             yield Key(service.id)
 
 

@@ -13,6 +13,12 @@ from datetime import datetime, timedelta
 
 from hivelet.manager.orchestrator.enforce import must_leave
 from hivelet.manager.orchestrator.global_mode import may_start, spread_service
+from hivelet.manager.orchestrator.jobs import (
+    is_done,
+    is_outdated,
+    run_on_nodes,
+    run_to_completion,
+)
 from hivelet.manager.orchestrator.replicated import remove_slot, scale_service
 from hivelet.manager.orchestrator.restart import Restart, should_restart
 from hivelet.manager.orchestrator.slots import (
@@ -44,7 +50,7 @@ class Situation:
     @property
     def is_global(self) -> bool:
         """Whether the service has a task on each node, rather than a number of replicas."""
-        return self.service.spec.mode.global_ is not None
+        return self.service.spec.mode.is_global
 
 
 def reconcile_service(situation: Situation, tasks: Collection[Task]) -> Plan:
@@ -53,6 +59,8 @@ def reconcile_service(situation: Situation, tasks: Collection[Task]) -> Plan:
     slots = group_slots(tasks)
     if service.pending_delete:
         return _remove_service(service, slots)
+    if service.spec.mode.is_job:
+        return _reconcile_job(situation, slots)
     if situation.is_global:
         writes, scaled = spread_service(service, slots, situation.nodes, now)
     else:
@@ -62,6 +70,16 @@ def reconcile_service(situation: Situation, tasks: Collection[Task]) -> Plan:
     calm = (slot for key, slot in rest.items() if key not in step.slots)
     scaling = Plan(writes=tuple(writes), why="; ".join(sorted({w.why for w in writes})))
     return merge_plans([scaling, step.plan, *(reconcile_slot(situation, slot) for slot in calm)])
+
+
+def _reconcile_job(situation: Situation, slots: Mapping[SlotKey, Slot]) -> Plan:
+    service, now = situation.service, situation.now
+    if situation.is_global:
+        plan, touched = run_on_nodes(service, slots, situation.nodes, now)
+    else:
+        plan, touched = run_to_completion(service, slots, now)
+    calm = (slot for key, slot in slots.items() if key not in touched)
+    return merge_plans([plan, *(reconcile_slot(situation, slot) for slot in calm)])
 
 
 def reconcile_slot(situation: Situation, slot: Slot) -> Plan:
@@ -82,7 +100,7 @@ def _reconcile_current(situation: Situation, slot: Slot, task: Task) -> Plan:
     reason = must_leave(task, node)
     if reason:
         return _move(situation, slot, task, reason)
-    if task.desired_state is not TaskState.RUNNING:
+    if task.desired_state is not task.goal:
         return _let_go(situation, slot, task)
     return NOTHING
 
@@ -90,6 +108,10 @@ def _reconcile_current(situation: Situation, slot: Slot, task: Task) -> Plan:
 def _follow(situation: Situation, slot: Slot, task: Task) -> Plan:
     """An ended task: stop wanting it, and make the next one if there is to be one."""
     service, now = situation.service, situation.now
+    if is_done(task):
+        return NOTHING
+    if is_outdated(service, task):
+        return _one(_shut_down(task, "the job was started anew"))
     if task.start_after is not None and task.start_after > now:
         # It failed while it was being prepared; its own delay still holds, or a missing image would spin.
         return Plan(wake_at=task.start_after, why="the restart delay is not over")
@@ -115,12 +137,11 @@ def _replace(situation: Situation, slot: Slot, task: Task, verdict: Restart) -> 
     start_after = now + timedelta(seconds=verdict.delay) if verdict.delay > 0 else None
     others = [other for other in slot.tasks if not (is_wanted(other) and other is not task)]
     blocked = any(_blocks(other, situation.nodes) for other in others)
-    desired = TaskState.READY if start_after or blocked else TaskState.RUNNING
     successor = new_task(
         situation.service,
         slot,
         now,
-        desired=desired,
+        held=start_after is not None or blocked,
         start_after=start_after,
         restarts=verdict.history if verdict.history.total else RestartHistory(),
     )
@@ -141,7 +162,7 @@ def _let_go(situation: Situation, slot: Slot, task: Task) -> Plan:
         limit = _patience(leaving, task)
         if limit is None or limit > now:
             return Plan(wake_at=limit, why=f"{leaving[0].id} is still stopping")
-    started = task.replaced(desired_state=TaskState.RUNNING)
+    started = task.replaced(desired_state=task.goal)
     return _one(Write(update=(started,), why="nothing holds it any more"))
 
 

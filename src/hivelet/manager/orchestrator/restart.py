@@ -1,6 +1,7 @@
 """Whether an ended task is followed by another, and when. Pure; its memory is the `RestartHistory` that tasks hand on.
 
-Delay: where the policy gives one, that one, always. Where it gives none: the first restart at once, then exponentially longer
+Delay: where the policy gives one, that one; but a slot that fails again and again right away is not started more than once
+a second, whatever the policy says: a missing image would otherwise be asked for hundreds of times a second. Where it gives none: the first restart at once, then exponentially longer
 up to a minute, from the start again after a run of `STABLE_RUN` (Docker Engine resets the delay of its own restarts likewise).
 Attempts: as SwarmKit counts them, per slot and spec version, within the window where one is given.
 """
@@ -19,6 +20,12 @@ from hivelet.objects.task import RestartHistory, RestartPolicy, Task, TaskState
 
 STABLE_RUN = timedelta(seconds=10)
 """A task that ran this long has proven that starting it makes sense."""
+
+HASTY_RESTARTS = 5
+"""So many failures in a row may be followed as quickly as the policy asks."""
+
+LEAST_DELAY = 1.0
+"""Seconds between restarts after that; about what a restart takes in Docker Swarm, which bounds its loops in the same way."""
 
 BACKOFF = Backoff(first=1.0, factor=2.0, ceiling=60.0, jitter=0.1)
 
@@ -69,7 +76,8 @@ def next_history(
 def restart_delay(task: Task, policy: RestartPolicy, history: RestartHistory) -> float:
     """Seconds before the next task may start."""
     if policy.delay is not None:
-        return policy.delay / SECOND
+        hasty = history.failures > HASTY_RESTARTS
+        return max(policy.delay / SECOND, LEAST_DELAY if hasty else 0.0)
     # Jitter without chance: slots differ from each other, and the same slot decides the same again.
     seed = f"{task.service_id}.{task.slot or task.node_id}.{history.total}"
     return BACKOFF.delay(history.failures - 1, zlib.crc32(seed.encode()) / 2**32)

@@ -1,6 +1,6 @@
 """Slots: the places that a service has for tasks, and the tasks that tried to fill them. Pure.
 
-A task is *wanted* while its desired state is RUNNING or before, *alive* while a container of it may be running. A slot has at
+A task is *wanted* while nobody has asked for its end, *alive* while a container of it may be running. A slot has at
 most one wanted task, save during a start-first update, and at most one alive one under the same exception.
 """
 
@@ -48,8 +48,8 @@ class Slot:
 
 
 def is_wanted(task: Task) -> bool:
-    """Whether the task should be running, now or soon."""
-    return task.desired_state.order <= TaskState.RUNNING.order
+    """Whether the task should be running, now or soon, or completes a job."""
+    return task.wanted
 
 
 def is_alive(task: Task) -> bool:
@@ -84,12 +84,13 @@ def new_task(
     slot: Slot,
     now: datetime,
     *,
-    desired: TaskState = TaskState.RUNNING,
+    held: bool = False,
     start_after: datetime | None = None,
     restarts: RestartHistory | None = None,
 ) -> Task:
-    """A new attempt at `slot`, made from the service's present spec. Its id comes with the commit."""
-    return Task(
+    """A new attempt at `slot`, made from the service's present spec; `held` until it is let go. Its id comes with the commit."""
+    job = service.job_status
+    task = Task(
         id="",  # type: ignore[arg-type]
         service_id=service.id,
         service_annotations=service.annotations,
@@ -98,18 +99,19 @@ def new_task(
         spec=service.spec.task_template,
         spec_version=service.spec_version,
         status=TaskStatus(timestamp=now, state=TaskState.NEW, message=CREATED),
-        desired_state=desired,
+        desired_state=TaskState.READY,
         ports=_asked_ports(service),
         log_driver=service.spec.task_template.log_driver,
         start_after=start_after,
         restarts=restarts or RestartHistory(),
+        job_iteration=job.job_iteration if job is not None else None,
     )
+    return task if held else task.replaced(desired_state=task.goal)
 
 
 def fill_slot(service: Service, slot: Slot, now: datetime) -> Task:
     """A first attempt, which waits where an earlier task of the slot may still be running."""
-    blocked = any(is_alive(task) for task in slot.tasks)
-    return new_task(service, slot, now, desired=TaskState.READY if blocked else TaskState.RUNNING)
+    return new_task(service, slot, now, held=any(map(is_alive, slot.tasks)))
 
 
 def _asked_ports(service: Service) -> list[PortConfig]:

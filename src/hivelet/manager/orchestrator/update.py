@@ -244,10 +244,9 @@ def _replace(service: Service, slot: Slot, config: UpdateConfig, now: datetime) 
         # Tasks that can't be running any more have nothing to hand over.
         gone = tuple(_stopped(t) for t in slot.wanted if t.status.state.terminal)
         return Write(create=(new_task(service, slot, now),), update=gone, why="start first")
-    blocked = any(map(is_alive, slot.tasks))
-    desired = TaskState.READY if blocked else TaskState.RUNNING
+    held = any(map(is_alive, slot.tasks))
     return Write(
-        create=(new_task(service, slot, now, desired=desired),),
+        create=(new_task(service, slot, now, held=held),),
         update=tuple(map(_stopped, slot.wanted)),
         why="stop first",
     )

@@ -11,7 +11,7 @@ from hivelet.objects.cluster import Cluster
 from hivelet.objects.common import ServiceId
 from hivelet.objects.defaults import TASK_HISTORY_LIMIT
 from hivelet.objects.plan import Plan
-from hivelet.objects.task import Task, TaskState
+from hivelet.objects.task import Task
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
 from hivelet.store.events import Action, Event
@@ -47,7 +47,7 @@ def touched(view: View, event: Event) -> Iterable[Key]:
     if not isinstance(event.obj, Task) or event.action is Action.REMOVE:
         return ()
     task = event.obj
-    going = task.status.state.terminal or task.desired_state.order > TaskState.RUNNING.order
+    going = task.status.state.terminal or not task.wanted
     return (task.slot_key,) if going else ()
 
 

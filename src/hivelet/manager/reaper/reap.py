@@ -25,7 +25,7 @@ def reap_slot(tasks: Sequence[Task], limit: int, *, service_exists: bool = True)
     for task in kept:
         if surplus <= 0:
             break
-        if is_reapable(task) and task.desired_state.order > TaskState.RUNNING.order:
+        if is_reapable(task) and not task.wanted:
             doomed.append(task)
             surplus -= 1
     if not doomed:

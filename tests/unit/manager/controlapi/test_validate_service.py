@@ -125,7 +125,17 @@ FILE = SecretReferenceFile(name="f")
             spec(mode=ServiceMode(replicated=ReplicatedMode(), global_=GlobalMode())),
             "only one service mode",
         ),
-        (spec(mode=ServiceMode(replicated_job=ReplicatedJobMode())), "does not run jobs yet"),
+        (
+            spec(mode=ServiceMode(replicated_job=ReplicatedJobMode(max_concurrent=-1))),
+            "must not be negative",
+        ),
+        (
+            spec(
+                mode=ServiceMode(replicated_job=ReplicatedJobMode()),
+                update_config=UpdateConfig(),
+            ),
+            "not supported for jobs",
+        ),
     ],
 )
 def test_refusals(bad, sentence):

@@ -77,7 +77,12 @@ def test_a_given_delay_is_kept_to():
     for total in (0, 5):
         history = RestartHistory(total=total, failures=total)
         assert verdict(delay=3 * SECOND, history=history).delay == 3
-    assert verdict(delay=0, history=RestartHistory(failures=9, total=9)).delay == 0
+
+
+def test_a_delay_of_nothing_is_kept_to_until_it_would_spin():
+    for failures, delay in ((0, 0), (4, 0), (5, 1.0), (100, 1.0)):
+        history = RestartHistory(failures=failures, total=failures)
+        assert verdict(delay=0, history=history).delay == delay
 
 
 def test_attempts_are_limited_per_spec():
