@@ -149,9 +149,9 @@ def _count(service: Service, tasks: list[Task]) -> ServiceCounts:
     if mode.global_ is not None:
         desired = sum(task.desired_state == TaskState.RUNNING for task in tasks)
     elif mode.global_job is not None:
-        desired = sum(task.desired_state != TaskState.SHUTDOWN for task in tasks)
+        desired = sum(task.wanted and not task.status.state.terminal for task in tasks)
     elif mode.replicated_job is not None:
-        desired = mode.replicated_job.max_concurrent or 1
+        desired = mode.replicated_job.concurrency
     else:
         desired = service.replicas
     return ServiceCounts(

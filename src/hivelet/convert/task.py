@@ -28,8 +28,8 @@ def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
     answer["Spec"] = encode_task_spec(task.spec)
     if task.service_id:
         answer["ServiceID"] = task.service_id
-    if task.slot:
-        answer["Slot"] = task.slot
+    if slot := _shown_slot(task):
+        answer["Slot"] = slot
     if task.node_id:
         answer["NodeID"] = task.node_id
     answer["Status"] = _encode_status(task.status)
@@ -65,6 +65,11 @@ def select_tasks(
         and filters.exact("desired-state", task.desired_state)
         and (task.spec.runtime or "container") in runtimes
     ]
+
+
+def _shown_slot(task: Task) -> int:
+    """The slot's number as SwarmKit counts: from 1, but those of a job from 0, and the docker CLI waits for slot 0 to complete."""
+    return task.slot if task.job_iteration is None else max(task.slot - 1, 0)
 
 
 def _encode_status(status: TaskStatus) -> Json:

@@ -2,8 +2,8 @@
 
 A job is executed once for each *iteration*; a changed service begins the next one. Tasks of earlier iterations are stopped and
 become history; a slot whose task of this iteration has completed is done; one whose task failed is tried again as the restart
-policy says, and where that gives up the slot stays failed, and with it the job. SwarmKit numbers the slots of a replicated job
-from 0, which the docker CLI takes for a global task and prints with the node's id; here they begin with 1.
+policy says, and where that gives up the slot stays failed, and with it the job. Slots are numbered from 1, as
+everywhere; `hivelet.convert` shows them as SwarmKit counts those of jobs, from 0.
 """
 
 from __future__ import annotations
