@@ -70,16 +70,24 @@ class SessionLoop:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(session))
             group.create_task(self._beat(session, info.period))
-            group.create_task(
-                self._reporter.deliver(
-                    lambda updates: self._dispatcher.update_task_status(session, updates)
-                )
-            )
+            group.create_task(self._tell(session))
 
     async def _beat(self, session_id: str, period: float) -> None:
         while True:
             await self._clock.sleep(period)
             period = await self._dispatcher.heartbeat(session_id)
+
+    async def _tell(self, session_id: str) -> None:
+        """Deliver statuses; the first ones once all that an earlier daemon left has been looked at.
+
+        After a cold start every task is found dead. Told one by one, the first would be replaced while the store still
+        takes the others for running, and what its service depends on with them.
+        """
+        await self._first.wait()
+        await self._worker.wait_adopted()
+        await self._reporter.deliver(
+            lambda updates: self._dispatcher.update_task_status(session_id, updates)
+        )
 
     async def _hear(self, session_id: str) -> None:
         async for message in self._dispatcher.assignments(session_id):

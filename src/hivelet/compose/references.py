@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from hivelet.compose.document import Path, Problem
 from hivelet.compose.model import FileObject, Mount, ServiceFile, StackFile
 from hivelet.compose.restart import parse_restart
+from hivelet.objects.dependency import find_cycle
 
 _FORBIDDEN_OPTIONS = {
     "volume": ("bind", "tmpfs", "cluster"),
@@ -28,6 +29,7 @@ def find_reference_problems(stack: StackFile) -> list[Problem]:
         problems += _check_mounts(service, stack, path)
         problems += _check_files(service, stack, path)
         problems += _check_modes(service, path)
+    problems += find_circles(stack)
     for section, entries in (("secrets", stack.secrets), ("configs", stack.configs)):
         for name, entry in entries.items():
             problems += _check_file_object(entry, (section, name))
@@ -35,6 +37,21 @@ def find_reference_problems(stack: StackFile) -> list[Problem]:
         if volume.external and (volume.driver or volume.driver_opts or volume.labels):
             message = "an external volume takes no driver, driver_opts or labels"
             problems.append(Problem(path=("volumes", name), message=message))
+    return problems
+
+
+def find_circles(stack: StackFile) -> list[Problem]:
+    """Services that would wait for themselves by way of others; each circle is told once, at its first service."""
+    graph = {name: list(service.depends_on) for name, service in stack.services.items()}
+    problems: list[Problem] = []
+    told: set[str] = set()
+    for name in sorted(graph):
+        circle = [] if name in told else find_cycle(graph, name)
+        if circle:
+            told.update(circle)
+            message = f"the services wait for each other in a circle: {' -> '.join(circle)}"
+            path = ("services", name, "depends_on", circle[1])
+            problems.append(Problem(path=path, message=message, hint="take one of them out"))
     return problems
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from hivelet.errors import Forbidden, NotFound
 from hivelet.manager.controlapi.rpc import failed_precondition, invalid
 from hivelet.objects.common import ConfigId, SecretId
+from hivelet.objects.dependency import dependencies_of, find_cycle
 from hivelet.objects.network import Network, NetworkAttachmentConfig
-from hivelet.objects.service import EndpointSpec, Service, ServiceSpec
+from hivelet.objects.service import DEPENDS_ON_LABEL, EndpointSpec, Service, ServiceSpec
 from hivelet.objects.task import PortConfig
 from hivelet.store.view import View
 
@@ -119,6 +120,32 @@ def check_ingress(view: View, spec: ServiceSpec) -> None:
     if not any(n.spec.ingress and not n.pending_delete for n in view.all(Network)):
         raise failed_precondition(
             "service needs ingress network, but no ingress network is present"
+        )
+
+
+def check_dependencies(view: View, spec: ServiceSpec) -> None:
+    """Refuse a service that would wait for itself by way of others.
+
+    Raises:
+        InvalidParameter: names the circle.
+    """
+    awaited = dependencies_of(spec)
+    if not awaited:
+        return
+    others = [s for s in view.all(Service) if not s.pending_delete and s.spec.name != spec.name]
+    specs = {service.spec.name: service.spec for service in others} | {spec.name: spec}
+    graph = {
+        name: [
+            next((c for c in dependency.candidates if c in specs), dependency.name)
+            for dependency in dependencies_of(each)
+        ]
+        for name, each in specs.items()
+    }
+    circle = find_cycle(graph, spec.name)
+    if circle:
+        raise invalid(
+            f"service {spec.name} would wait for itself: {' -> '.join(circle)}; "
+            f"take one of these out of the label {DEPENDS_ON_LABEL}"
         )
 
 

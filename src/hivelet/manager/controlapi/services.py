@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Sequence
 
 from hivelet.manager.controlapi.conflicts import (
+    check_dependencies,
     check_ingress,
     check_ports,
     check_references,
@@ -140,6 +141,7 @@ def _shown(view: View) -> list[Service]:
 
 
 def _check_against_cluster(view: View, spec: ServiceSpec, own_id: str = "") -> None:
+    check_dependencies(view, spec)
     check_ports(view, spec, own_id)
     check_references(view, spec)
     check_ingress(view, spec)

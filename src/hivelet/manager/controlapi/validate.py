@@ -10,7 +10,14 @@ from hivelet.manager.constraints import parse_constraints
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL
-from hivelet.objects.service import EndpointSpec, ServiceMode, ServiceSpec, UpdateConfig
+from hivelet.objects.dependency import dependencies_of
+from hivelet.objects.service import (
+    DEPENDS_ON_LABEL,
+    EndpointSpec,
+    ServiceMode,
+    ServiceSpec,
+    UpdateConfig,
+)
 from hivelet.objects.task import (
     ConfigReference,
     ContainerSpec,
@@ -56,6 +63,10 @@ def validate_service(spec: ServiceSpec) -> None:
 
 def validate_labels(labels: Mapping[str, str]) -> None:
     """Refuse a value of a label that means something to hivelet and cannot be understood."""
+    try:
+        dependencies_of(ServiceSpec(labels=dict(labels)))
+    except ValueError as error:
+        raise invalid(f"label {DEPENDS_ON_LABEL}: {error}") from error
     for name in (DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL):
         if name not in labels:
             continue

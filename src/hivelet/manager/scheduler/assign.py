@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from hivelet.manager.scheduler.filters import STATIC, explain, failed_filter
 from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet
 from hivelet.manager.scheduler.spread import branch_of
-from hivelet.objects.plan import Plan, Write
+from hivelet.objects.common import ServiceId
+from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task, TaskState
 
 ASSIGNED = "scheduler assigned task to node"
@@ -39,6 +40,19 @@ def assign_tasks(tasks: Iterable[Task], nodes: NodeSet, now: datetime) -> Plan:
     placed = sum(task.status.state is TaskState.ASSIGNED for task in changed)
     why = f"{placed} tasks assigned, {len(changed) - placed} have no node" if changed else ""
     return Plan(writes=writes, why=why)
+
+
+def hold_tasks(tasks: Iterable[Task], reasons: Mapping[ServiceId, str], now: datetime) -> Plan:
+    """Tell each task why it waits; nothing where it says so already."""
+    changed = [
+        task.replaced(status=task.status.replaced(timestamp=now, err=reasons[task.service_id]))
+        for task in tasks
+        if task.status.err != reasons[task.service_id]
+    ]
+    if not changed:
+        return NOTHING
+    why = f"{len(changed)} tasks wait for other services"
+    return Plan(writes=(Write(update=tuple(changed), why=why),), why=why)
 
 
 def _groups(tasks: Iterable[Task]) -> Iterable[list[Task]]:

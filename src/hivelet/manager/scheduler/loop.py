@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from hivelet.manager.runner import Decisions, Runner
-from hivelet.manager.scheduler.assign import assign_tasks
+from hivelet.manager.scheduler.assign import assign_tasks, hold_tasks
+from hivelet.manager.scheduler.dependencies import unmet_dependency
 from hivelet.manager.scheduler.nodeinfo import NodeSet
+from hivelet.objects.common import ServiceId
 from hivelet.objects.node import Node
-from hivelet.objects.plan import Plan
+from hivelet.objects.plan import Plan, merge_plans
+from hivelet.objects.service import Service
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
@@ -28,7 +31,7 @@ def scheduler(store: Store) -> Runner[str]:
         Decisions(
             name="scheduler",
             actor=Actor.SCHEDULER,
-            kinds=(Node, Task),
+            kinds=(Node, Service, Task),
             touched=loop.touched,
             everything=loop.everything,
             decide=loop.decide,
@@ -41,6 +44,8 @@ class SchedulerLoop:
 
     def __init__(self) -> None:
         self._nodes = NodeSet()
+        self._held = False
+        """Whether the last decision held tasks because of what their service depends on."""
 
     def everything(self, view: View) -> Iterable[str]:
         """Build the node set anew, and look at all that waits."""
@@ -60,11 +65,24 @@ class SchedulerLoop:
                 worth_a_look = True
             case Task():
                 freed = self._nodes.observe_task(event.obj, removed=removed)
-                worth_a_look = freed or event.obj.status.state is TaskState.PENDING
+                state = event.obj.status.state
+                told = state is TaskState.RUNNING or state.terminal
+                worth_a_look = freed or state is TaskState.PENDING or (self._held and told)
+            case Service():
+                worth_a_look = self._held
             case _:
                 worth_a_look = False
         return (WAITING,) if worth_a_look and view.has_tasks_without_node() else ()
 
     def decide(self, view: View, _: str, now: datetime) -> Plan:
-        """Place what waits."""
-        return assign_tasks(view.tasks_without_node(), self._nodes, now)
+        """Place what waits, save where a service has to wait for another."""
+        ready: list[Task] = []
+        held: list[Task] = []
+        reasons: dict[ServiceId, str] = {}
+        for task in view.tasks_without_node():
+            if task.service_id not in reasons:
+                reasons[task.service_id] = unmet_dependency(view, task.service_id)
+            (held if reasons[task.service_id] else ready).append(task)
+        self._held = bool(held)
+        waiting = hold_tasks(held, reasons, now)
+        return merge_plans([assign_tasks(ready, self._nodes, now), waiting])

@@ -1,0 +1,93 @@
+"""Whether a service may start, or waits for another one. Pure; the reason is what `service ps` shows.
+
+Only a service of which nothing runs waits: at its deployment, at a cold start of the host, when it is scaled up from nothing.
+A replica that crashes or is updated beside others is never held, or a short trouble of one service would become one of all
+that depend on it. *Started* and *healthy* mean that one task of the dependency runs (which it does only once it is healthy,
+where it has a health check); *completed*, that a job is done or a task ended with exit code 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hivelet.objects.common import ServiceId
+from hivelet.objects.dependency import Condition, Dependency, dependencies_of
+from hivelet.objects.service import Service
+from hivelet.objects.task import Task, TaskState
+from hivelet.store.view import View
+
+_DONE = {
+    Condition.STARTED: "started",
+    Condition.HEALTHY: "healthy",
+    Condition.COMPLETED: "completed",
+}
+
+
+def unmet_dependency(view: View, service_id: ServiceId) -> str:
+    """Why the service's tasks must wait; "" where they need not."""
+    service = view.service(service_id)
+    if service is None:
+        return ""
+    awaited = dependencies_of(service.spec)
+    if not awaited or any(map(_has_begun, view.tasks_of_service(service.id))):
+        return ""
+    reasons = [reason for each in awaited if (reason := _unmet(view, each))]
+    return f"waiting for {'; '.join(reasons)}" if reasons else ""
+
+
+def has_dependencies(service: Service) -> bool:
+    """Whether the service ever waits for another."""
+    return bool(dependencies_of(service.spec))
+
+
+def _has_begun(task: Task) -> bool:
+    return TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order
+
+
+def _unmet(view: View, dependency: Dependency) -> str:
+    found = (view.by_name(Service, name) for name in dependency.candidates)
+    service = next((each for each in found if each is not None), None)
+    if service is None:
+        return f"{dependency.name}, which does not exist"
+    tasks = view.tasks_of_service(service.id)
+    if dependency.condition is Condition.COMPLETED:
+        met, standing = _completed(service, tasks)
+    else:
+        met, standing = _started(service, tasks)
+    if met:
+        return ""
+    return f"{service.spec.name} to be {_DONE[dependency.condition]} ({standing})"
+
+
+def _started(service: Service, tasks: Sequence[Task]) -> tuple[bool, str]:
+    if service.spec.mode.is_job:
+        begun = any(t.status.state in {TaskState.RUNNING, TaskState.COMPLETE} for t in tasks)
+        return begun, _trouble(tasks)
+    if not service.spec.mode.is_global and service.replicas == 0:
+        return False, "it is scaled to 0"
+    return any(t.wanted and t.status.state is TaskState.RUNNING for t in tasks), _trouble(tasks)
+
+
+def _completed(service: Service, tasks: Sequence[Task]) -> tuple[bool, str]:
+    done = [task for task in tasks if task.status.state is TaskState.COMPLETE]
+    if service.job_status is None:
+        return bool(done), _trouble(tasks)
+    iteration = service.job_status.job_iteration
+    done = [task for task in done if task.job_iteration == iteration]
+    job = service.spec.mode.replicated_job
+    slots = {task.slot_key for task in tasks if task.job_iteration == iteration}
+    wanted = job.completions if job is not None else max(len(slots), 1)
+    count = len({task.slot_key for task in done})
+    return count >= wanted, f"{count} of {wanted}" + _failure(tasks)
+
+
+def _trouble(tasks: Sequence[Task]) -> str:
+    return "nothing of it runs yet" + _failure(tasks)
+
+
+def _failure(tasks: Sequence[Task]) -> str:
+    """What went wrong last, where something has: the way to the cause."""
+    failed = [
+        task for task in tasks if task.status.err and not task.status.err.startswith("waiting")
+    ]
+    return f": {failed[-1].status.err}" if failed else ""
