@@ -10,7 +10,7 @@ from hivelet.convert.service import encode_task_spec
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.objects.common import NetworkId, NodeId, ServiceId
 from hivelet.objects.network import Network
-from hivelet.objects.task import NetworkAttachment, Task, TaskStatus
+from hivelet.objects.task import NetworkAttachment, Task, TaskState, TaskStatus
 
 FILTERS = ("name", "id", "label", "service", "node", "desired-state", "_up-to-date", "runtime")
 """What `GET /tasks` filters by."""
@@ -33,6 +33,8 @@ def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
     if task.node_id:
         answer["NodeID"] = task.node_id
     answer["Status"] = _encode_status(task.status)
+    if waits := _why_it_waits(task):
+        answer["Status"]["Err"] = waits
     answer["DesiredState"] = str(task.desired_state)
     attachments = [_encode_attachment(a, networks) for a in task.networks]
     if attachments:
@@ -70,6 +72,18 @@ def select_tasks(
 def _shown_slot(task: Task) -> int:
     """The slot's number as SwarmKit counts: from 1, but those of a job from 0, and the docker CLI waits for slot 0 to complete."""
     return task.slot if task.job_iteration is None else max(task.slot - 1, 0)
+
+
+def _why_it_waits(task: Task) -> str:
+    """What is told of a task that waits out its restart delay: a crash loop must be visible as one."""
+    if task.start_after is None or task.desired_state is not TaskState.READY or task.status.err:
+        return ""
+    history = task.restarts
+    count = (
+        "after a failure" if history.failures < 2 else f"after {history.failures} failures in a row"
+    )
+    told = f"starts again at {task.start_after:%H:%M:%S} UTC, {count}"
+    return f"{told}; the last: {history.last_error}" if history.last_error else told
 
 
 def _encode_status(status: TaskStatus) -> Json:

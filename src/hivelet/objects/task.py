@@ -309,12 +309,13 @@ class RestartHistory(Struct, frozen=True, kw_only=True):
 
     Carried from task to task in the store, so that a crash loop stays one across restarts of the daemon. `total`
     counts restarts under the present spec, `failures` those in a row without a stable run between them, `moments` are
-    the restarts inside the policy's window.
+    the restarts inside the policy's window, `last_error` says how the attempt before ended.
     """
 
     total: int = 0
     failures: int = 0
     moments: list[datetime] = []
+    last_error: str = ""
 
 
 class Task(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from typing import Protocol
 from hivelet.agent.exec.container import build_container, stop_grace_seconds
 from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited
 from hivelet.agent.exec.drain import drain_limit, poll_delay
+from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
 from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.dependencies import file_references
@@ -117,7 +118,7 @@ class ContainerController:
         await self._engine.start_container(record.id)
         state = await self._engine.lifecycle.health.leave(record.id, (STARTING,))
         if not state.running:
-            raise TaskExited(_exit(state))
+            raise TaskExited(await self._ended(record, state))
         if health_status(state) == UNHEALTHY:
             raise TaskExited(await self._end_unhealthy(state))
         if health_status(state) == NONE:
@@ -126,7 +127,8 @@ class ContainerController:
         if not self._engine.is_running(record.id):
             # It died while it was being admitted; its exit may have been seen before the admission.
             await self._plane.withdraw(self._task.id)
-            raise TaskExited(_exit(await self._engine.wait_exit(record.id)))
+            state = await self._engine.wait_exit(record.id)
+            raise TaskExited(await self._ended(record, state))
 
     async def wait(self) -> Exit:
         """How the container ended, once it has."""
@@ -134,7 +136,9 @@ class ContainerController:
         if record is None:
             return Exit(code=KILLED, reason="the container was removed")
         state = await self._engine.lifecycle.health.leave(record.id, _GOOD_ENOUGH)
-        return await self._end_unhealthy(state) if state.running else _exit(state)
+        if state.running:
+            return await self._end_unhealthy(state)
+        return await self._ended(record, state)
 
     async def shutdown(self) -> None:
         """Out of the balancer, drain, stop signal, grace period, SIGKILL."""
@@ -195,6 +199,15 @@ class ContainerController:
         served = self._task.status.state is TaskState.RUNNING
         return status == HEALTHY or (served and status != UNHEALTHY)
 
+    async def _ended(self, record: Record, state: ContainerState) -> Exit:
+        if state.exit_code == 0:
+            return describe_exit(state, self._task)
+        try:
+            words = await last_words(self._engine.container_logs(record.id, LAST_LINES))
+        except NotFound:
+            words = ""  # removed by hand, and its log with it
+        return describe_exit(state, self._task, words)
+
     async def _end_unhealthy(self, state: ContainerState) -> Exit:
         """Stop a container that its health check has given up; Docker's words, and what the last probe said."""
         await self.shutdown()
@@ -253,7 +266,3 @@ class ContainerController:
             host_ports=[port for port in task.ports if port.publish_mode == "host"],
             hostname=record.container.config.hostname,
         )
-
-
-def _exit(state: ContainerState) -> Exit:
-    return Exit(code=state.exit_code, reason="out of memory" if state.oom_killed else state.error)

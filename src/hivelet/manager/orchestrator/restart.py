@@ -63,14 +63,17 @@ def next_history(
 ) -> RestartHistory:
     """What the next task of the slot remembers; a changed service starts afresh."""
     if task.spec_version != service.spec_version:
-        return RestartHistory(total=1, failures=1, moments=[now] if policy.window else [])
+        moments = [now] if policy.window else []
+        return RestartHistory(total=1, failures=1, moments=moments, last_error=task.status.err)
     before = task.restarts
-    moments: list[datetime] = []
+    moments = []
     if policy.max_attempts and policy.window:
         # More than the policy can ask for need not be kept.
         moments = [*_in_window(task, policy), now][-policy.max_attempts :]
     failures = 1 if ran_stably(task) else before.failures + 1
-    return RestartHistory(total=before.total + 1, failures=failures, moments=moments)
+    return RestartHistory(
+        total=before.total + 1, failures=failures, moments=moments, last_error=task.status.err
+    )
 
 
 def restart_delay(task: Task, policy: RestartPolicy, history: RestartHistory) -> float:

@@ -1,0 +1,33 @@
+"""A task that waits out its restart delay says so, as nothing in the store does."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hivelet.convert.task import encode_task
+from hivelet.objects.task import RestartHistory, Task, TaskState, TaskStatus
+
+LATER = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("history", "told"),
+    [
+        (RestartHistory(total=1, failures=1), "starts again at 03:04:05 UTC, after a failure"),
+        (
+            RestartHistory(total=9, failures=7, last_error="task: non-zero exit (1)"),
+            "starts again at 03:04:05 UTC, after 7 failures in a row; "
+            "the last: task: non-zero exit (1)",
+        ),
+    ],
+)
+def test_a_crash_loop_is_visible(history, told):
+    task = Task(id="t", desired_state=TaskState.READY, start_after=LATER, restarts=history)
+    assert encode_task(task, {})["Status"]["Err"] == told
+    assert "Err" not in encode_task(task.replaced(desired_state=TaskState.RUNNING), {})["Status"]
+
+
+def test_a_trouble_of_its_own_comes_first():
+    status = TaskStatus(err="No such image: x")
+    task = Task(id="t", desired_state=TaskState.READY, start_after=LATER, status=status)
+    assert encode_task(task, {})["Status"]["Err"] == "No such image: x"
