@@ -18,8 +18,11 @@ from hivelet.errors import System
 from hivelet.objects.plan import Object
 from hivelet.store.tables import KIND_NAMES, KINDS
 
-SCHEMA = 1
-"""The version of the format that this hivelet writes: JSON of the objects as `hivelet.objects` declares them."""
+SCHEMA = 2
+"""The version of the format that this hivelet writes: JSON of the objects as `hivelet.objects` declares them, sealed.
+
+1 was the same in plain; it is sealed when it is opened.
+"""
 
 KIND_OF_NAME: dict[str, type[Any]] = {KIND_NAMES[kind]: kind for kind in KINDS}
 
@@ -147,7 +150,7 @@ def decode(kind_name: str, id_: str, data: bytes) -> Object:
     try:
         found: Object = _decoders[kind].decode(data)
     except msgspec.MsgspecError as error:
-        raise JournalCorrupt(f"{kind_name} {id_} in the journal can't be read: {error}") from error
+        raise JournalCorrupt(f"it is no {kind_name}: {error}") from error
     return found
 
 

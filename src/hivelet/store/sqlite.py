@@ -1,6 +1,6 @@
 """The journal as one SQLite file: WAL, synchronous=FULL, its own thread, many commits to one fsync.
 
-The file holds one row for each object (kind, id, JSON) and the number of the newest commit; it is a snapshot that every
+The file holds one row for each object (kind, id, sealed JSON) and the number of the newest commit; it is a snapshot that every
 transaction moves on, so it never grows with history and needs no compaction. What always holds: a transaction contains whole
 commits, in order, so the file is the state after some commit, whenever the power fails.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from hivelet.store.journal import (
     decode,
     encode,
 )
+from hivelet.store.sealing import KeyUnusable, Seal, make_key, read_key
 from hivelet.store.tables import KIND_NAMES
 
 _CREATE = (
@@ -50,6 +52,8 @@ class SqliteJournal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._key_path = path.with_suffix(".key")
+        self._seal: Seal | None = None
         self._wake = threading.Condition()
         self._items: list[Item] = []
         self._urgent = False
@@ -61,7 +65,7 @@ class SqliteJournal:
         """Open the file, make it where there is none, and read everything.
 
         Raises:
-            JournalCorrupt, JournalTooNew: with the way out in the sentence.
+            JournalCorrupt, JournalTooNew, KeyUnusable: with the way out in the sentence.
         """
         saved = await asyncio.to_thread(self._open)
         self._ending = False
@@ -104,6 +108,7 @@ class SqliteJournal:
                 self._db.execute(statement)
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self._check_schema(meta)
+            self._seal = self._prepare_key(meta)
             rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
         except sqlite3.DatabaseError as error:
             self._release()
@@ -111,7 +116,7 @@ class SqliteJournal:
                 f"the cluster state in {self._path} can't be read: {error}. Put a copy of the file back, "
                 "or move it away and start with a new swarm."
             ) from error
-        except JournalTooNew:
+        except (JournalTooNew, KeyUnusable):
             self._release()
             raise
         self._path.chmod(0o600)
@@ -119,24 +124,58 @@ class SqliteJournal:
 
     def _check_schema(self, meta: dict[str, int]) -> None:
         assert self._db is not None
-        schema = meta.get("schema")
-        if schema is None:
-            self._db.execute(_META, ("schema", SCHEMA))
-        elif schema > SCHEMA:
+        schema = meta.get("schema", SCHEMA)
+        if schema > SCHEMA:
             raise JournalTooNew(
                 f"the cluster state in {self._path} has format {schema}, this hivelet knows formats up to "
                 f"{SCHEMA}. Start the version that wrote it, or a later one."
             )
 
+    def _prepare_key(self, meta: dict[str, int]) -> Seal:
+        """The key of the file; a new one for a new file, and for one of format 1, which is sealed with it."""
+        assert self._db is not None
+        if meta.get("schema") == SCHEMA:
+            return read_key(self._key_path)
+        seal = make_key(self._key_path)
+        rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
+        with self._transaction():
+            self._db.executemany(_PUT, ((k, i, seal.shut(k, i, data)) for k, i, data in rows))
+            self._db.execute(_META, ("schema", SCHEMA))
+        if rows:
+            # What was in plain must not stay in free pages, nor in the write-ahead log.
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return seal
+
     def _decode(self, row: tuple[str, str, bytes]) -> Object:
+        kind, id_, record = row
+        assert self._seal is not None
         try:
-            return decode(*row)
-        except JournalCorrupt as error:
+            return decode(kind, id_, self._seal.open(kind, id_, record))
+        except KeyUnusable as error:
+            self._release()
+            raise KeyUnusable(
+                f"the key {self._key_path} does not fit {self._path}: {error.message}. "
+                "Put both files back from the same backup."
+            ) from error
+        except (JournalCorrupt, ValueError) as error:
             self._release()
             raise JournalCorrupt(
-                f"{error.message} (in {self._path}). Put a copy of the file back, "
+                f"{kind} {id_} in {self._path} can't be read: {error}. Put a copy of the file back, "
                 "or move it away and start with a new swarm."
             ) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        assert self._db is not None
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.Error:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+            raise
 
     def _release(self) -> None:
         if self._db is not None:
@@ -167,28 +206,24 @@ class SqliteJournal:
             return items, self._ending
 
     def _write(self, entries: list[Entry]) -> None:
+        seal = self._seal
         assert self._db is not None
+        assert seal is not None
         # Within one transaction only an object's last value matters.
         latest: dict[tuple[type[Any], str], Object | None] = {}
         for entry in entries:
             latest.update({(type(obj), obj.id): obj for obj in entry.puts})
             latest.update(dict.fromkeys(entry.drops))
         puts = [
-            (KIND_NAMES[kind], id_, encode(obj))
+            (KIND_NAMES[kind], id_, seal.shut(KIND_NAMES[kind], id_, encode(obj)))
             for (kind, id_), obj in latest.items()
             if obj is not None
         ]
         drops = [(KIND_NAMES[kind], id_) for (kind, id_), obj in latest.items() if obj is None]
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._db.executemany(_PUT, puts)
             self._db.executemany(_DROP, drops)
             self._db.execute(_META, ("version", entries[-1].version))
-            self._db.execute("COMMIT")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
 
 
 def _answer(items: list[Item], error: Exception | None) -> None:
