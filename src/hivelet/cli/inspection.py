@@ -27,7 +27,7 @@ def inspect_all(
         indent, separators = (4, None) if not template else (None, (",", ":"))
         click.echo(json.dumps(found, indent=indent, separators=separators, ensure_ascii=False))
     else:
-        from hivelet.cli.render.template import Template
+        from hivelet.kit.gotemplate import Template
 
         parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
         for entry in found:

@@ -87,7 +87,7 @@ def events(
 
 
 def _render(answer: Any, template: str) -> None:
-    from hivelet.cli.render.template import Template
+    from hivelet.kit.gotemplate import Template
 
     source = (
         "{{json .}}" if template == "json" else template.replace("\\t", "\t").replace("\\n", "\n")

@@ -7,13 +7,14 @@ and goes nowhere but into the container's own tmpfs.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.objects.common import ConfigId, SecretId, Struct
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.task import ConfigReference, ContainerSpec, SecretReference
+from hivelet.objects.templating import DRIVER, TemplateContext, expand_payload
 
 SECRETS_HOME = "/run/secrets"
 """Where a secret lies whose target is no absolute path; a config lies at the root."""
@@ -31,6 +32,8 @@ class FileReference(Struct, frozen=True, kw_only=True):
     uid: int = 0
     gid: int = 0
     mode: int = 0o444
+    context: TemplateContext | None = None
+    """What its contents are filled in with, where they are a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,9 @@ class Dependencies:
     configs: Mapping[ConfigId, Config]
 
 
-def file_references(spec: ContainerSpec) -> tuple[FileReference, ...]:
+def file_references(
+    spec: ContainerSpec, context: TemplateContext | None = None
+) -> tuple[FileReference, ...]:
     """The files that a task's container reads.
 
     Raises:
@@ -64,7 +69,7 @@ def file_references(spec: ContainerSpec) -> tuple[FileReference, ...]:
         for r in spec.configs
         if r.runtime is None
     ]
-    return (*secrets, *configs)
+    return tuple(each.replaced(context=context) for each in (*secrets, *configs))
 
 
 def resolve_files(
@@ -77,7 +82,7 @@ def resolve_files(
         InvalidParameter: its contents come from a driver that hivelet does not have.
     """
     return tuple(
-        DependencyFile(reference=reference, data=_data(reference, known))
+        DependencyFile(reference=reference, data=_contents(reference, references, known))
         for reference in references
     )
 
@@ -109,7 +114,43 @@ def _owner(kind: str, name: str, what: str, text: str) -> int:
     return int(text)
 
 
-def _data(reference: FileReference, known: Dependencies) -> bytes:
+def _contents(
+    reference: FileReference, all_of_it: Sequence[FileReference], known: Dependencies
+) -> bytes:
+    found = _find(reference, known)
+    if found.spec.templating is None or not found.spec.templating.name:
+        return found.spec.data
+    what = f"{reference.kind} {reference.name}"
+    if found.spec.templating.name != DRIVER:
+        raise InvalidParameter(
+            f"{what} has the template driver {found.spec.templating.name}: there is only {DRIVER}"
+        )
+
+    def read(kind: str) -> Callable[[str], str]:
+        def lookup(target: str) -> str:
+            for other in all_of_it:
+                if other.kind == kind and target in (
+                    other.target,
+                    posixpath.basename(other.target),
+                ):
+                    return _text(what, _find(other, known).spec.data)
+            raise InvalidParameter(f"the service has no {kind} with the target {target}")
+
+        return lookup
+
+    text = _text(what, found.spec.data)
+    files = {kind: read(kind) for kind in ("secret", "config")}
+    return expand_payload(what, text, reference.context or TemplateContext(), files).encode()
+
+
+def _text(what: str, data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidParameter(f"{what}: a template must be UTF-8 text") from error
+
+
+def _find(reference: FileReference, known: Dependencies) -> Secret | Config:
     found: Secret | Config | None = (
         known.secrets.get(SecretId(reference.id))
         if reference.kind == "secret"
@@ -126,9 +167,4 @@ def _data(reference: FileReference, known: Dependencies) -> bytes:
             f"{what} comes from the secret driver {found.spec.driver.name}: hivelet has no secret drivers yet. "
             "Create the secret from a file"
         )
-    if found.spec.templating is not None and found.spec.templating.name:
-        raise InvalidParameter(
-            f"{what} is a template ({found.spec.templating.name}): hivelet does not expand templates yet. "
-            "Create it without a template driver"
-        )
-    return found.spec.data
+    return found

@@ -15,6 +15,7 @@ from hivelet.objects.task import (
     SecretReference,
     SecretReferenceFile,
 )
+from hivelet.objects.templating import TemplateContext
 
 
 def secret(target="key", **file):
@@ -106,12 +107,31 @@ def test_files_have_the_contents_that_the_cluster_told():
             "secret driver vault",
         ),
         (
+            known(SecretSpec(name="key", data=b"x", templating=Driver(name="jinja"))),
+            InvalidParameter,
+            "template driver jinja: there is only golang",
+        ),
+        (
             known(SecretSpec(name="key", data=b"{{x}}", templating=Driver(name="golang"))),
             InvalidParameter,
-            "does not expand templates",
+            'the template calls "x"',
         ),
     ],
 )
 def test_what_is_not_there_is_named(told, error, words):
     with pytest.raises(error, match=words):
         resolve_files(file_references(ContainerSpec(secrets=[secret()])), told)
+
+
+def test_a_template_reads_the_other_files_by_their_target():
+    spec = ContainerSpec(secrets=[secret()], configs=[config()])
+    files = file_references(spec, TemplateContext(fields={"Task": {"Slot": "2"}}, env=["A=b"]))
+    text = b'{{env "A"}} {{secret "key"}} {{.Task.Slot}}'
+    told = known(
+        SecretSpec(name="key", data=b"pw"),
+        ConfigSpec(name="conf", data=text, templating=Driver(name="golang")),
+    )
+    assert [file.data for file in resolve_files(files, told)] == [b"pw", b"b pw 2"]
+    missing = ConfigSpec(name="conf", data=b'{{secret "no"}}', templating=Driver(name="golang"))
+    with pytest.raises(InvalidParameter, match="no secret with the target no"):
+        resolve_files(files, known(SecretSpec(name="key", data=b"pw"), missing))

@@ -35,6 +35,7 @@ from hivelet.objects.container import ContainerState
 from hivelet.objects.endpoint import Backend, BridgeNetwork
 from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerStatus, PortStatus, Task, TaskState
+from hivelet.objects.templating import template_context
 from hivelet.runtime.status import KILLED
 
 _GOOD_ENOUGH = (NONE, STARTING, HEALTHY)
@@ -93,10 +94,11 @@ class ContainerController:
             return
         for port in self._task.ports:
             await self._plane.check_port_free(port)
-        files = file_references(spec)
+        request = build_container(self._task, self._node)
+        context = template_context(self._task, self._node, request.config.env)
+        files = file_references(spec, context)
         self._engine.check_dependencies(files)
         image = await self._engine.ensure_image(spec.image)
-        request = build_container(self._task, self._node)
         await self._engine.create(
             CreateContainer(
                 name=request.name,

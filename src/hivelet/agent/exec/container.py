@@ -16,6 +16,7 @@ from hivelet.objects.container import (
 from hivelet.objects.defaults import STOP_GRACE_PERIOD
 from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerSpec, Privileges, Task
+from hivelet.objects.templating import expand_container, template_context
 
 _LABEL = "com.docker.swarm."
 
@@ -30,10 +31,21 @@ class ContainerRequest:
 
 
 def build_container(task: Task, node: Node) -> ContainerRequest:
-    """The container of `task` on `node`."""
-    spec = task.spec.container_spec or ContainerSpec()
+    """The container of `task` on `node`, its templates filled in.
+
+    Raises:
+        InvalidParameter: a template can't be filled in; names the field.
+    """
+    spec = expanded_spec(task, node)
     return ContainerRequest(
         name=task.name, config=_config(task, node, spec), host=_host(task, spec)
+    )
+
+
+def expanded_spec(task: Task, node: Node) -> ContainerSpec:
+    """The task's container spec with its templates filled in."""
+    return expand_container(
+        task.spec.container_spec or ContainerSpec(), template_context(task, node)
     )
 
 

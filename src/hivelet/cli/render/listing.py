@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.template import ShownRow, Template
+from hivelet.kit.gotemplate import ShownRow, Template
 
 Row: TypeAlias = Mapping[str, Any]
 """What a template sees of one object."""

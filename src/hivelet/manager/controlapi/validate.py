@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from hivelet.errors import InvalidParameter
 from hivelet.kit.durations import parse_duration
 from hivelet.manager.constraints import parse_constraints
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
+from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL
 from hivelet.objects.dependency import dependencies_of
+from hivelet.objects.node import Node
 from hivelet.objects.service import (
     DEPENDS_ON_LABEL,
     EndpointSpec,
@@ -24,8 +27,10 @@ from hivelet.objects.task import (
     ResourceRequirements,
     RestartPolicy,
     SecretReference,
+    Task,
     TaskSpec,
 )
+from hivelet.objects.templating import expand_container, template_context
 
 _DNS_NAME = re.compile(r"[a-zA-Z0-9](?:[-_]*[A-Za-z0-9]+)*")
 _FILE_NAME = re.compile(r"[a-zA-Z0-9]+(?:[a-zA-Z0-9\-_.]*[a-zA-Z0-9])?")
@@ -107,7 +112,18 @@ def validate_template(spec: TaskSpec) -> None:
         raise unimplemented("RuntimeSpec: unimplemented runtime in service spec")
     if spec.container_spec is None:
         raise invalid("TaskSpec: missing runtime")
+    _check_templates(spec)
     _check_container(spec.container_spec)
+
+
+def _check_templates(spec: TaskSpec) -> None:
+    """Fill the templates in for a task that might be, as SwarmKit does."""
+    task = Task(id=TaskId("task"), service_id=ServiceId("service"), slot=1, spec=spec)
+    context = template_context(task, Node(id=NodeId("node")))
+    try:
+        expand_container(spec.container_spec or ContainerSpec(), context)
+    except InvalidParameter as error:
+        raise invalid(error.message) from error
 
 
 def _check_container(spec: ContainerSpec) -> None:

@@ -8,13 +8,12 @@ where it has a health check); *completed*, that a job is done or a task ended wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hivelet.objects.common import ServiceId
 from hivelet.objects.dependency import Condition, Dependency, dependencies_of
 from hivelet.objects.service import Service
 from hivelet.objects.task import Task, TaskState
-from hivelet.store.view import View
 
 _DONE = {
     Condition.STARTED: "started",
@@ -23,33 +22,29 @@ _DONE = {
 }
 
 
-def unmet_dependency(view: View, service_id: ServiceId) -> str:
-    """Why the service's tasks must wait; "" where they need not."""
-    service = view.service(service_id)
-    if service is None:
-        return ""
+Named = Callable[[str], Service | None]
+TasksOf = Callable[[ServiceId], Sequence[Task]]
+
+
+def unmet_dependency(service: Service, named: Named, tasks_of: TasksOf) -> str:
+    """Why the service's tasks must wait; "" where they need not. The other arguments look things up."""
     awaited = dependencies_of(service.spec)
-    if not awaited or any(map(_has_begun, view.tasks_of_service(service.id))):
+    if not awaited or any(map(_has_begun, tasks_of(service.id))):
         return ""
-    reasons = [reason for each in awaited if (reason := _unmet(view, each))]
+    reasons = [reason for each in awaited if (reason := _unmet(each, named, tasks_of))]
     return f"waiting for {'; '.join(reasons)}" if reasons else ""
-
-
-def has_dependencies(service: Service) -> bool:
-    """Whether the service ever waits for another."""
-    return bool(dependencies_of(service.spec))
 
 
 def _has_begun(task: Task) -> bool:
     return TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order
 
 
-def _unmet(view: View, dependency: Dependency) -> str:
-    found = (view.by_name(Service, name) for name in dependency.candidates)
+def _unmet(dependency: Dependency, named: Named, tasks_of: TasksOf) -> str:
+    found = map(named, dependency.candidates)
     service = next((each for each in found if each is not None), None)
     if service is None:
         return f"{dependency.name}, which does not exist"
-    tasks = view.tasks_of_service(service.id)
+    tasks = tasks_of(service.id)
     if dependency.condition is Condition.COMPLETED:
         met, standing = _completed(service, tasks)
     else:

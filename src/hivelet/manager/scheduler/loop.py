@@ -81,8 +81,17 @@ class SchedulerLoop:
         reasons: dict[ServiceId, str] = {}
         for task in view.tasks_without_node():
             if task.service_id not in reasons:
-                reasons[task.service_id] = unmet_dependency(view, task.service_id)
+                reasons[task.service_id] = _why_held(view, task.service_id)
             (held if reasons[task.service_id] else ready).append(task)
         self._held = bool(held)
         waiting = hold_tasks(held, reasons, now)
         return merge_plans([assign_tasks(ready, self._nodes, now), waiting])
+
+
+def _why_held(view: View, service_id: ServiceId) -> str:
+    service = view.service(service_id)
+    if service is None:
+        return ""
+    return unmet_dependency(
+        service, lambda name: view.by_name(Service, name), view.tasks_of_service
+    )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from hivelet.cli.render.template import Template, TemplateError
+from hivelet.kit.gotemplate import Template, TemplateError
 
 DATA = {
     "Name": "web",

@@ -1,4 +1,4 @@
-"""The part of Go's templates that people use with `--format`. Pure.
+"""The part of Go's templates that people use: with `--format`, and in services. Pure.
 
 Fields (`{{.Name}}`, `{{.Spec.Mode}}`), pipes, `json`, `upper`, `lower`, `title`, `join`, `split`, `truncate`, `pad`, `len`, `index`,
 `println`, `print`, `printf`, comparisons, `if`/`else if`/`else`, `range`, `with`, variables of `range`, comments and trim marks.
@@ -48,9 +48,11 @@ class _Block:
 class Template:
     """A parsed template."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(
+        self, source: str, functions: Mapping[str, Callable[..., Any]] | None = None
+    ) -> None:
         self._nodes = _parse(source)
+        self._functions = {**_FUNCTIONS, **(functions or {})}
 
     def render(self, data: Any) -> str:
         """The text for `data`.
@@ -58,13 +60,18 @@ class Template:
         Raises:
             TemplateError: it asks for a field that `data` does not have, or calls what is not known.
         """
-        return "".join(_render(self._nodes, _Scope(data, {"$": data})))
+        return "".join(_render(self._nodes, _Scope(data, {"$": data}, self._functions)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
     dot: Any
     variables: Mapping[str, Any]
+    functions: Mapping[str, Callable[..., Any]]
+
+    def within(self, dot: Any, **variables: Any) -> _Scope:
+        """The scope inside a block."""
+        return _Scope(dot, {**self.variables, **variables}, self.functions)
 
 
 def _pieces(source: str) -> Iterator[tuple[str, str]]:
@@ -132,7 +139,7 @@ def _render(nodes: list[Any], scope: _Scope) -> Iterator[str]:
             yield from _render_range(node, scope)
         else:
             value = _evaluate(node.pipeline, scope)
-            inner = _Scope(value, scope.variables) if node.kind == "with" else scope
+            inner = scope.within(value) if node.kind == "with" else scope
             yield from _render(node.body, inner) if value else _render(node.otherwise, scope)
 
 
@@ -145,7 +152,7 @@ def _render_range(node: _Block, scope: _Scope) -> Iterator[str]:
     keys = [name.strip() for name in names.split(",")] if assigns else []
     for key, value in pairs:
         given = dict(zip(keys, [key, value] if len(keys) == 2 else [value], strict=False))
-        yield from _render(node.body, _Scope(value, {**scope.variables, **given}))
+        yield from _render(node.body, scope.within(value, **given))
 
 
 def _evaluate(pipeline: str, scope: _Scope) -> Any:
@@ -191,7 +198,7 @@ def _command(
         raise TemplateError("a command is missing in the template")
     (kind, text), rest = tokens[0], tokens[1:]
     if kind == "word" and text not in {"true", "false", "nil"}:
-        function = _FUNCTIONS.get(text)
+        function = scope.functions.get(text)
         if function is None:
             raise TemplateError(f'the template calls "{text}", which is not known')
         arguments, rest = _arguments(rest, scope)
@@ -229,7 +236,7 @@ def _operand(tokens: list[tuple[str, str]], scope: _Scope) -> tuple[Any, list[tu
             raise TemplateError("a closing bracket is missing in the template")
         rest = rest[1:]
         if rest and rest[0][0] == "chain":
-            return _field(rest[0][1], _Scope(value, scope.variables)), rest[1:]
+            return _field(rest[0][1], scope.within(value)), rest[1:]
         return value, rest
     constants = {"true": True, "false": False, "nil": None}
     if text in constants:
