@@ -37,30 +37,30 @@ _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTA
 # ---- compose
 
 _SILENT = "no effect yet"
-_TEMPLATES = "templates such as `{{.Task.Slot}}` stay as they stand"
 COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     "version": ("honoured", "`3` to `3.13`, or left out; any other is refused"),
-    "services.credential_spec": (_SILENT, "kept; it is for Windows"),
-    "services.depends_on.condition": (_SILENT, "kept in a label"),
+    "services.credential_spec": ("refused", "it is for Windows"),
+    "services.depends_on.condition": (
+        "differs",
+        "Docker Swarm waits for nothing; see [dependencies](differences.md#dependencies)",
+    ),
     "services.depends_on": (
         "differs",
-        "services are created in this order; none waits for another",
+        "Docker Swarm waits for nothing; see [dependencies](differences.md#dependencies)",
     ),
-    "services.environment": ("differs", _TEMPLATES),
     "services.healthcheck": (
         "differs",
         "within `start_period` checks come sooner; see [tasks](differences.md#tasks)",
     ),
-    "services.hostname": ("differs", _TEMPLATES),
     "services.image": (
         "differs",
         "named as it stands: the command line does not pin it to a digest",
     ),
-    "services.init": ("differs", "needs the package tini or catatonit; without it the task fails"),
-    "services.isolation": (_SILENT, "kept; it is for Windows"),
+    "services.init": ("differs", "the init is the package tini's"),
+    "services.isolation": ("differs", "`default` only; the rest is for Windows, and refused"),
     "services.logging": (
-        _SILENT,
-        "kept; every container logs to a file of its own, without a limit",
+        "differs",
+        "`json-file`, `local` and `none`; others are refused; see [logs](differences.md#logs)",
     ),
     "services.restart": (
         "differs",
@@ -75,12 +75,14 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     "services.volumes.type": ("differs", "`npipe` and `cluster`: the task is rejected"),
     "services.volumes.consistency": (_SILENT, "kept; it is for macOS"),
     "services.networks.driver_opts": (_SILENT, "kept"),
-    "services.deploy.mode": ("differs", "the daemon refuses jobs"),
+    "services.deploy.mode": (
+        "differs",
+        "a job that is deployed again unchanged does not run again; see [jobs](differences.md#jobs)",
+    ),
     "services.deploy.labels": (
         "honoured",
         "`com.hivelet.drain-timeout`: see [drain](differences.md#drain)",
     ),
-    "services.deploy.resources.reservations.generic_resources": (_SILENT, "kept, not looked at"),
     "services.deploy.restart_policy.delay": (
         "differs",
         "see [restarts](differences.md#restarts)",
@@ -102,8 +104,8 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     "volumes.driver_opts": ("differs", "with any the task is rejected; use a bind mount"),
     "secrets.driver": (_SILENT, "kept"),
     "secrets.driver_opts": (_SILENT, "kept"),
-    "secrets.template_driver": (_SILENT, "kept"),
-    "configs.template_driver": (_SILENT, "kept"),
+    "secrets.template_driver": ("honoured", "`golang`"),
+    "configs.template_driver": ("honoured", "`golang`"),
 }
 """What becomes of keys that the loader takes as honoured and that do less, or other, than Docker's."""
 
@@ -245,6 +247,10 @@ EXAMPLES: dict[str, str] = {
     "node ls": "hivelet node ls",
     "node inspect": "hivelet node inspect --pretty self",
     "node ps": "hivelet node ps self",
+    "node update": "hivelet node update --label-add disk=ssd self",
+    "node promote": "hivelet node promote worker1",
+    "node demote": "hivelet node demote worker1",
+    "node rm": "hivelet node rm worker1",
     "stack deploy": "hivelet stack deploy -c docker-compose.yml -c production.yml --prune myapp",
     "stack config": "hivelet stack config -c docker-compose.yml",
     "stack ls": "hivelet stack ls",
@@ -386,7 +392,7 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/swarm/unlock"): ("differs", "always 503: no manager is ever locked"),
     ("POST", "/services/create"): (
         "differs",
-        "501 for jobs; see the [compose reference](compose-reference.md#the-keys)",
+        "see the [compose reference](compose-reference.md#the-keys)",
     ),
     ("POST", "/services/{ref}/update"): ("differs", "as for create"),
     ("POST", "/networks/create"): ("differs", "drivers `overlay` and `bridge`; IPv4 alone"),

@@ -157,7 +157,8 @@ def read_task(data: Json) -> tuple[Task, dict[str, Network]]:
             id=data["ID"],
             meta=meta(data),
             service_id=data["ServiceID"],
-            slot=data.get("Slot", 0),
+            # Docker counts the slots of a job from 0.
+            slot=data.get("Slot", 0) + ("JobIteration" in data),
             node_id=data.get("NodeID", ""),
             spec=service.parse_service_spec({"TaskTemplate": data["Spec"]}).task_template,
             status=TaskStatus(

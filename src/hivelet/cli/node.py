@@ -16,12 +16,15 @@ from hivelet.cli.options import (
 )
 from hivelet.cli.render.listing import render_list
 from hivelet.cli.render.others import NODES, node_rows
-from hivelet.cli.session import Session, pass_session
+from hivelet.cli.session import Session, complain, pass_session
+from hivelet.errors import HiveletError
+
+_AVAILABILITY = "active: takes tasks; pause: keeps what it has; drain: gives its tasks away."
 
 
 @click.group()
 def node() -> None:
-    """Look at the machines of the swarm."""
+    """The machines of the swarm."""
 
 
 @node.command("ls")
@@ -75,3 +78,84 @@ def ps(
     tasks = session.engine.tasks({**filters, "node": nodes})
     show["no_trunc"] = show["no_trunc"] or show["quiet"]
     print_tasks(session, tasks, resolve=not no_resolve, **show)
+
+
+@node.command()
+@click.option("--availability", type=click.Choice(["active", "pause", "drain"]), help=_AVAILABILITY)
+@click.option("--role", type=click.Choice(["worker", "manager"]), help="Role of the node.")
+@click.option("--label-add", multiple=True, help="Add or replace a label NAME=VALUE.")
+@click.option("--label-rm", multiple=True, help="Remove a label.")
+@click.argument("ref", metavar="NODE|self")
+@pass_session
+def update(
+    session: Session,
+    /,
+    ref: str,
+    availability: str | None,
+    role: str | None,
+    label_add: tuple[str, ...],
+    label_rm: tuple[str, ...],
+) -> None:
+    """Change labels, role or availability of a node.
+
+    \b
+    Examples:
+      hivelet node update --label-add disk=ssd self
+      hivelet node update --availability drain self
+    """
+    found = session.engine.node(ref)
+    spec = dict(found["Spec"])
+    labels = dict(spec.get("Labels") or {})
+    for name in label_rm:
+        if labels.pop(name, None) is None:
+            raise click.UsageError(f"--label-rm: the node has no label {name}")
+    labels.update((name, value) for name, _, value in (each.partition("=") for each in label_add))
+    spec["Labels"] = labels
+    spec["Availability"] = availability or spec["Availability"]
+    spec["Role"] = role or spec["Role"]
+    session.engine.update_node(found, spec)
+    click.echo(ref)
+
+
+@node.command()
+@click.argument("refs", nargs=-1, required=True, metavar="NODE...")
+@pass_session
+def promote(session: Session, refs: tuple[str, ...]) -> None:
+    """Make nodes managers."""
+    _change_role(session, refs, "manager", "promoted to a manager in the swarm.")
+
+
+@node.command()
+@click.argument("refs", nargs=-1, required=True, metavar="NODE...")
+@pass_session
+def demote(session: Session, refs: tuple[str, ...]) -> None:
+    """Make managers workers."""
+    _change_role(session, refs, "worker", "demoted in the swarm.")
+
+
+@node.command()
+@click.option("-f", "--force", is_flag=True, help="Also one that is up.")
+@click.argument("refs", nargs=-1, required=True, metavar="NODE...")
+@pass_session
+def rm(session: Session, refs: tuple[str, ...], force: bool) -> int:
+    """Take nodes out of the swarm."""
+    failed = 0
+    for ref in refs:
+        try:
+            session.engine.remove_node(ref, force=force)
+        except HiveletError as error:
+            complain(error.message)
+            failed = 1
+        else:
+            click.echo(ref)
+    return failed
+
+
+def _change_role(session: Session, refs: tuple[str, ...], role: str, done: str) -> None:
+    for ref in refs:
+        found = session.engine.node(ref)
+        if found["Spec"]["Role"] == role:
+            click.echo(f"Node {ref} is already a {role}.")
+            continue
+        session.engine.update_node(found, {**found["Spec"], "Role": role})
+        click.echo(f"Node {ref} {done}")

@@ -67,6 +67,15 @@ class Engine:
         """The node called `ref`; `self` is the one that answers."""
         return self._object(f"/nodes/{self.info()['Swarm']['NodeID'] if ref == 'self' else ref}")
 
+    def update_node(self, node: Json, spec: Json) -> None:
+        """Give `node` (as it was read) a new spec."""
+        query = {"version": node["Version"]["Index"]}
+        self.transport.request("POST", f"/nodes/{node['ID']}/update", query=query, body=spec)
+
+    def remove_node(self, ref: str, *, force: bool = False) -> None:
+        """Take a node out of the swarm."""
+        self.transport.request("DELETE", f"/nodes/{ref}", query={"force": force})
+
     def services(self, filters: Filters | None = None, *, status: bool = False) -> list[Json]:
         """All services; with `status`, how many of their tasks run."""
         return self._list("/services", filters=_filters(filters), status=status)

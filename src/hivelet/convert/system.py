@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hivelet.convert.container import encode_summary as encode_container_summary
 from hivelet.convert.image import encode_summary as encode_image_summary
-from hivelet.convert.shape import Json, empty_to_none, rfc3339
+from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
 from hivelet.convert.versions import MAXIMUM, MINIMUM
 from hivelet.convert.volume import encode_volume
 from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion
@@ -128,7 +128,7 @@ def _machine(info: EngineInfo, now: datetime) -> Json:
         "Architecture": info.architecture,
         "NCPU": info.cpus,
         "MemTotal": info.memory_total,
-        "GenericResources": None,
+        "GenericResources": [encode(each) for each in info.generic_resources] or None,
         "Isolation": "",
         "HttpProxy": info.http_proxy,
         "HttpsProxy": info.https_proxy,

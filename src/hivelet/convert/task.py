@@ -35,6 +35,8 @@ def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
     answer["Status"] = _encode_status(task.status)
     if waits := _why_it_waits(task):
         answer["Status"]["Err"] = waits
+    if task.generic_resources:
+        answer["GenericResources"] = [encode(each) for each in task.generic_resources]
     answer["DesiredState"] = str(task.desired_state)
     attachments = [_encode_attachment(a, networks) for a in task.networks]
     if attachments:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hivelet.errors import InvalidParameter
+from hivelet.objects.generic import parse_generic_resources
 
 DEFAULT_HOST = "unix:///run/hivelet.sock"
 DEFAULT_FILE = Path("/etc/hivelet/hiveletd.toml")
@@ -30,7 +31,13 @@ class DaemonConfig:
     log_format: str = "text"
     runtime: str = ""
     """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
+    label: tuple[str, ...] = ()
+    """Labels of this node's engine, NAME=VALUE: `engine.labels.NAME` in placement constraints."""
+    node_generic_resource: tuple[str, ...] = ()
+    """What this node has beyond CPU and memory, KIND=NUMBER or KIND=NAME (once for each name)."""
 
+
+_SEVERAL = ("host", "label", "node_generic_resource")
 
 _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
@@ -73,20 +80,22 @@ def _check(path: Path, key: str, value: Any) -> None:
         near = difflib.get_close_matches(key, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
         raise InvalidParameter(f'{path}: unknown key "{key}"; {hint}')
-    wanted = (str, list) if key == "host" else (str,)
+    several = key.replace("-", "_") in _SEVERAL
+    wanted = (str, list) if several else (str,)
     if not isinstance(value, wanted) or (
         isinstance(value, list) and not all(isinstance(v, str) for v in value)
     ):
         raise InvalidParameter(
-            f'{path}: "{key}" must be a string{" or a list of strings" if key == "host" else ""}'
+            f'{path}: "{key}" must be a string{" or a list of strings" if several else ""}'
         )
 
 
 def _build(settings: Mapping[str, Any]) -> DaemonConfig:
     values = dict(settings)
-    host = values.get("host")
-    if host is not None:
-        values["host"] = (host,) if isinstance(host, str) else tuple(host)
+    for key in _SEVERAL:
+        if (given := values.get(key)) is not None:
+            values[key] = (given,) if isinstance(given, str) else tuple(given)
+    _check_resources(values)
     for key in ("root", "run"):
         if key in values:
             values[key] = Path(values[key]).absolute()
@@ -96,3 +105,13 @@ def _build(settings: Mapping[str, Any]) -> DaemonConfig:
                 f'{key.replace("_", "-")}: "{values[key]}" is none of {", ".join(filter(None, allowed))}'
             )
     return replace(DaemonConfig(), **values)
+
+
+def _check_resources(values: Mapping[str, Any]) -> None:
+    for label in values.get("label", ()):
+        if not label.partition("=")[0] or "=" not in label:
+            raise InvalidParameter(f'label: "{label}" is no label; write NAME=VALUE')
+    try:
+        parse_generic_resources(values.get("node_generic_resource", ()))
+    except ValueError as error:
+        raise InvalidParameter(f"node-generic-resource: {error}") from error

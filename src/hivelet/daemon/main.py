@@ -41,6 +41,12 @@ log = structlog.get_logger(__name__)
 @click.option("--log-level", help="debug, info, warning or error (default info).")
 @click.option("--log-format", help="text or json (default text).")
 @click.option("--runtime", help="crun or runc (default: whichever works here, crun first).")
+@click.option("--label", multiple=True, help="Label NAME=VALUE of this node's engine, repeatable.")
+@click.option(
+    "--node-generic-resource",
+    multiple=True,
+    help="What this node has beyond CPU and memory: KIND=NUMBER or KIND=NAME, repeatable.",
+)
 @click.version_option(
     hivelet.__version__, prog_name="hiveletd", message="%(prog)s version %(version)s"
 )

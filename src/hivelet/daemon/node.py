@@ -20,6 +20,7 @@ from hivelet.engine.engine import Engine, EngineConfig
 from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
 from hivelet.network.plane import NetworkPlane
+from hivelet.objects.generic import parse_generic_resources
 from hivelet.runtime.oci import probe_runtime
 
 log = structlog.get_logger(__name__)
@@ -75,7 +76,8 @@ class LocalNode:
                 cgroup_parent=config.cgroup_parent,
                 runtime=runtime,
                 conmon=conmon,
-                labels={},
+                labels=dict(label.partition("=")[::2] for label in config.label),
+                generic_resources=parse_generic_resources(config.node_generic_resource),
             ),
             plane,
             self._clock,

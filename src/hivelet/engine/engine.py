@@ -37,6 +37,7 @@ from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion, Runtime
 from hivelet.objects.event import Event
 from hivelet.objects.node import NodeDescription
 from hivelet.objects.secret import Config, Secret
+from hivelet.objects.task import GenericResource
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.conmon import ConmonRuntime
@@ -56,6 +57,7 @@ class EngineConfig:
     runtime: OciRuntime
     conmon: str
     labels: Mapping[str, str]
+    generic_resources: Sequence[GenericResource] = ()
 
 
 class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
@@ -122,7 +124,8 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
 
     async def describe(self) -> NodeDescription:
         """What the agent says of this node."""
-        return describe_node(read_machine(), self._config.labels)
+        config = self._config
+        return describe_node(read_machine(), config.labels, config.generic_resources)
 
     async def create(self, request: CreateContainer) -> Record:
         """Make a container that could start at once."""
@@ -214,6 +217,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 runtime_name=runtime.name,
                 warnings=[f"WARNING: {f.meaning} {f.repair}" for f in findings],
                 now=self._clock.now(),
+                node=await self.describe(),
             ),
         )
 

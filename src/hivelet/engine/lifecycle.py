@@ -25,8 +25,9 @@ from hivelet.errors import Conflict, HiveletError, NotFound
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.sandbox import Sandbox
-from hivelet.objects.common import ContainerId
+from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState
+from hivelet.objects.log_driver import log_policy
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
@@ -288,7 +289,11 @@ class Lifecycle:
     async def _run(self, record: Record, sandbox: Sandbox) -> int:
         self._ends.pop(record.id, None)
         spec = self._provision.spec(record, sandbox)
-        options = CreateOptions(terminal=record.container.config.tty)
+        log = record.container.host_config.log_config
+        kept = log_policy(Driver(name=log.type, options=log.config))
+        options = CreateOptions(
+            terminal=record.container.config.tty, log_size_max=kept.limit, log_kept=kept.kept
+        )
         paths = self.paths(record.id).runtime
         created = await self._parts.runtime.create(record.id, spec, paths, options)
         await self._parts.runtime.start(record.id)

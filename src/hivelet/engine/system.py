@@ -6,7 +6,7 @@ import asyncio
 import os
 import platform
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -19,7 +19,7 @@ from hivelet.kit.process import run_command
 from hivelet.objects.common import Platform
 from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
 from hivelet.objects.node import EngineDescription, NodeDescription, PluginDescription
-from hivelet.objects.task import Resources
+from hivelet.objects.task import GenericResource, Resources
 
 _PROGRAMS = {
     "conmon": ("conmon", "--version"),
@@ -63,13 +63,19 @@ def read_machine() -> Machine:
     )
 
 
-def describe_node(machine: Machine, labels: Mapping[str, str]) -> NodeDescription:
+def describe_node(
+    machine: Machine, labels: Mapping[str, str], generic: Sequence[GenericResource] = ()
+) -> NodeDescription:
     """What the agent says of this node."""
     plugins = [("Log", "json-file"), ("Log", "none"), ("Network", "bridge"), ("Network", "overlay")]
     return NodeDescription(
         hostname=machine.hostname,
         platform=Platform(architecture=machine.machine, os="linux"),
-        resources=Resources(nano_cpus=machine.cpus * 10**9, memory_bytes=machine.memory),
+        resources=Resources(
+            nano_cpus=machine.cpus * 10**9,
+            memory_bytes=machine.memory,
+            generic_resources=list(generic),
+        ),
         engine=EngineDescription(
             engine_version=hivelet.__version__,
             labels=dict(labels),
@@ -105,6 +111,7 @@ class EngineFacts:
     runtime_name: str
     warnings: list[str]
     now: datetime
+    node: NodeDescription
 
 
 def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
@@ -134,6 +141,8 @@ def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
         open_files=len(os.listdir("/proc/self/fd")),
         background_tasks=len(asyncio.all_tasks()),
         system_time=facts.now,
+        labels=[f"{name}={value}" for name, value in sorted(facts.node.engine.labels.items())],
+        generic_resources=facts.node.resources.generic_resources,
     )
 
 

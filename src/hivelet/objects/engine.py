@@ -13,6 +13,7 @@ from hivelet.objects.common import ContainerId, NetworkId, Struct
 from hivelet.objects.container import ContainerConfig, ContainerState, HostConfig, PortBinding
 from hivelet.objects.image import Image
 from hivelet.objects.network import IpamOptions
+from hivelet.objects.task import GenericResource
 from hivelet.objects.volume import Volume
 
 
@@ -228,6 +229,7 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     init_binary: str = ""
     security_options: list[str] = field(default_factory=lambda: ["name=seccomp,profile=default"])
     labels: list[str] = []
+    generic_resources: list[GenericResource] = []
     warnings: list[str] = []
     http_proxy: str = ""
     https_proxy: str = ""

@@ -102,6 +102,8 @@ class CreateOptions:
     stdin: bool = False
     log_size_max: int = 0
     """Bytes at which conmon starts the log anew; 0 lets it grow."""
+    log_kept: bool = True
+    """Whether there is a log at all."""
 
 
 def conmon_create(
@@ -122,7 +124,7 @@ def conmon_create(
     argv += ["--runtime", runtime.program, "--runtime-arg", f"--root={runtime.root}"]
     argv += ["--bundle", str(paths.bundle), "--persist-dir", str(paths.bundle)]
     argv += ["--container-pidfile", str(paths.pid_file)]
-    argv += ["--log-path", f"k8s-file:{paths.log}"]
+    argv += ["--log-path", f"k8s-file:{paths.log}" if options.log_kept else "none"]
     if options.log_size_max > 0:
         argv += ["--log-size-max", str(options.log_size_max)]
     if options.terminal:

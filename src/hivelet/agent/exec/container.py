@@ -14,6 +14,7 @@ from hivelet.objects.container import (
     LogConfig,
 )
 from hivelet.objects.defaults import STOP_GRACE_PERIOD
+from hivelet.objects.generic import environment
 from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerSpec, Privileges, Task
 from hivelet.objects.templating import expand_container, template_context
@@ -72,7 +73,7 @@ def _config(task: Task, node: Node, spec: ContainerSpec) -> ContainerConfig:
     return ContainerConfig(
         hostname=spec.hostname,
         user=spec.user,
-        env=spec.env,
+        env=[*environment(task.generic_resources), *spec.env],
         tty=spec.tty,
         open_stdin=spec.open_stdin,
         image=spec.image,

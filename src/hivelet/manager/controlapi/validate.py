@@ -13,6 +13,7 @@ from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL
 from hivelet.objects.dependency import dependencies_of
+from hivelet.objects.log_driver import log_policy
 from hivelet.objects.node import Node
 from hivelet.objects.service import (
     DEPENDS_ON_LABEL,
@@ -106,6 +107,7 @@ def validate_template(spec: TaskSpec) -> None:
     """Refuse what no task could be."""
     _check_resources(spec.resources)
     _check_restart(spec.restart_policy)
+    _check_log_driver(spec)
     if spec.placement is not None:
         parse_constraints(spec.placement.constraints)
     if spec.runtime not in {"", "container"}:
@@ -114,6 +116,13 @@ def validate_template(spec: TaskSpec) -> None:
         raise invalid("TaskSpec: missing runtime")
     _check_templates(spec)
     _check_container(spec.container_spec)
+
+
+def _check_log_driver(spec: TaskSpec) -> None:
+    try:
+        log_policy(spec.log_driver)
+    except InvalidParameter as error:
+        raise invalid(f"ContainerSpec: {error.message}") from error
 
 
 def _check_templates(spec: TaskSpec) -> None:
@@ -136,6 +145,10 @@ def _check_container(spec: ContainerSpec) -> None:
         if mount.target in seen:
             raise invalid(f"ContainerSpec: duplicate mount point: {mount.target}")
         seen.add(mount.target)
+    if spec.isolation not in {"", "default"}:
+        raise invalid(f'ContainerSpec: isolation "{spec.isolation}" is for Windows; use default')
+    if spec.privileges is not None and spec.privileges.credential_spec is not None:
+        raise invalid("ContainerSpec: a credential spec is for Windows containers; leave it out")
     _check_health(spec.healthcheck)
     _check_references("secret", [(r.secret_id, r.secret_name, _target(r)) for r in spec.secrets])
     _check_references(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from hivelet.manager.scheduler.filters import STATIC, explain, failed_filter
-from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet
+from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet, reserved
 from hivelet.manager.scheduler.spread import branch_of
 from hivelet.objects.common import ServiceId
 from hivelet.objects.plan import NOTHING, Plan, Write
@@ -130,7 +130,8 @@ def _branch_loads(task: Task, pool: Iterable[NodeInfo]) -> Counter[tuple[str, ..
 def _placed(task: Task, info: NodeInfo, now: datetime) -> Task:
     message = CONFIRMED if task.node_id else ASSIGNED
     status = task.status.replaced(timestamp=now, state=TaskState.ASSIGNED, message=message, err="")
-    return task.replaced(node_id=info.node.id, status=status)
+    given = info.claim(reserved(task)) or []
+    return task.replaced(node_id=info.node.id, status=status, generic_resources=given)
 
 
 def _reason(task: Task, nodes: NodeSet) -> str:

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from hivelet.objects.common import NodeId, ServiceId, TaskId
+from hivelet.objects.generic import claim
 from hivelet.objects.node import Node
-from hivelet.objects.task import Resources, Task, TaskState
+from hivelet.objects.task import GenericResource, Resources, Task, TaskState
 
 PortKey = tuple[str, int, str]
 """protocol, published port, host address"""
@@ -28,6 +29,7 @@ class NodeInfo:
     host_ports: Counter[PortKey] = field(default_factory=Counter)
     nano_cpus: int = 0
     memory_bytes: int = 0
+    generic: dict[TaskId, list[GenericResource]] = field(default_factory=dict)
 
     def fits(self, wanted: Resources) -> bool:
         """Whether the node has that much left."""
@@ -35,6 +37,16 @@ class NodeInfo:
         return (
             wanted.nano_cpus <= total.nano_cpus - self.nano_cpus
             and wanted.memory_bytes <= total.memory_bytes - self.memory_bytes
+            and self.claim(wanted) is not None
+        )
+
+    def claim(self, wanted: Resources) -> list[GenericResource] | None:
+        """What of the node's generic resources a task with these wishes gets; None where they don't suffice."""
+        if not wanted.generic_resources:
+            return []
+        taken = [each for given in self.generic.values() for each in given]
+        return claim(
+            wanted.generic_resources, self.node.description.resources.generic_resources, taken
         )
 
     def count(self, task: Task, sign: int) -> None:
@@ -44,6 +56,10 @@ class NodeInfo:
         self.by_service[task.service_id] += sign
         self.nano_cpus += sign * wanted.nano_cpus
         self.memory_bytes += sign * wanted.memory_bytes
+        if task.generic_resources and sign > 0:
+            self.generic[task.id] = task.generic_resources
+        else:
+            self.generic.pop(task.id, None)
         for key in host_ports(task):
             self.host_ports[key] += sign
 
