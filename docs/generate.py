@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import runpy
+import shlex
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -457,6 +460,29 @@ _NOUNS = {
     "grpc": "system",
 }
 
+# ---- service flags
+
+
+def flags_part(table: str) -> str:
+    """The table that `tests/e2e/test_service_flags.py` tries, row by row."""
+    tried = runpy.run_path(str(PAGES.parent / "tests/e2e/service_flags.py"))
+    lines = ["| flag | tried as | state | remark |", "|---|---|---|---|"]
+    for row in sorted(tried[table], key=lambda row: row.flag):
+        example = shlex.join(row.words)
+        words = [f"answers `{row.shows.value}`" * (row.shows.way == "refused"), row.remark]
+        cells = (row.flag, example, _SHOWN[row.shows.way], "; ".join(filter(None, words)))
+        lines.append("| `{}` | `{}` | {} | {} |".format(*cells))
+    return "\n".join(lines)
+
+
+_SHOWN = {
+    "says": "honoured",
+    "spec": "honoured",
+    "has": "honoured",
+    "refused": "refused",
+    "client": "command line",
+}
+
 # ---- pages
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -464,6 +490,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": cli_part,
     "hiveletd": daemon_part,
     "endpoints": api_part,
+    "service-create": partial(flags_part, "CREATE"),
+    "service-update": partial(flags_part, "UPDATE"),
 }
 
 

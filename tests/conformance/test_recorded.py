@@ -122,9 +122,10 @@ def test_services(data):
             completed=status["CompletedTasks"],
         )
     defaults = "RollbackConfig" in data["Spec"]
-    if defaults:
-        # Docker shows an empty `Resources` and `Placement` here; absent means the same to every client.
-        del data["Spec"]["TaskTemplate"]["Resources"], data["Spec"]["TaskTemplate"]["Placement"]
+    # Docker leaves out a placement that was never sent, on which `docker service update --replicas-max-per-node` panics.
+    for spec in ("Spec", "PreviousSpec"):
+        if spec in data:
+            data[spec]["TaskTemplate"].setdefault("Placement", {})
     assert service.encode_service(read_service(data), counts=counts, defaults=defaults) == data
 
 

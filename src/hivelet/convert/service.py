@@ -28,7 +28,15 @@ from hivelet.objects.service import (
     ServiceSpec,
     UpdateConfig,
 )
-from hivelet.objects.task import DnsConfig, RestartPolicy, Task, TaskSpec, TaskState
+from hivelet.objects.task import (
+    DnsConfig,
+    Placement,
+    ResourceRequirements,
+    RestartPolicy,
+    Task,
+    TaskSpec,
+    TaskState,
+)
 
 FILTERS = ("name", "id", "label", "mode", "runtime")
 """What `GET /services` filters by."""
@@ -91,7 +99,10 @@ def encode_service(
 def encode_spec(spec: ServiceSpec) -> Json:
     """A service spec as Docker shows it."""
     answer: Json = encode(spec)
-    answer["TaskTemplate"] = encode_task_spec(spec.task_template)
+    template = spec.task_template
+    # `docker service update --replicas-max-per-node` writes into the placement without asking whether there is one.
+    template = template.replaced(placement=template.placement or Placement())
+    answer["TaskTemplate"] = encode_task_spec(template)
     answer["TaskTemplate"].setdefault("Runtime", "container")
     return answer
 
@@ -240,7 +251,9 @@ def _with_defaults(spec: ServiceSpec) -> ServiceSpec:
         )
     return spec.replaced(
         task_template=template.replaced(
-            container_spec=container, restart_policy=template.restart_policy or _RESTART
+            container_spec=container,
+            resources=template.resources or ResourceRequirements(),
+            restart_policy=template.restart_policy or _RESTART,
         ),
         update_config=spec.update_config or _UPDATE,
         rollback_config=spec.rollback_config or _UPDATE,
