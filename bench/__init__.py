@@ -1,4 +1,4 @@
-"""Benchmarks of hivelet, side by side with the real Docker Swarm; run as `python -m bench.swarm` and `python -m bench.waiting`.
+"""Benchmarks of hivelet, side by side with the real Docker Swarm; run as `python -m bench.swarm` and so on.
 
 They use the private machines of the end-to-end tests (tests/e2e/harness), so nothing of them touches the host.
 """
