@@ -112,9 +112,7 @@ def networks():
 
 modes = st.one_of(
     st.just(ServiceMode()),
-    st.builds(
-        ServiceMode, replicated=st.builds(ReplicatedMode, replicas=choice(None, 0, 1, 1, 2))
-    ),
+    st.builds(ServiceMode, replicated=st.builds(ReplicatedMode, replicas=choice(None, 0, 1, 1, 2))),
     st.just(ServiceMode(global_=GlobalMode())),
     st.just(ServiceMode(global_job=GlobalJobMode())),
     st.builds(
