@@ -19,6 +19,7 @@ from hivelet.engine.health_policy import (
     begin_health,
     build_policy,
     clip_output,
+    describe_timeout,
     health_status,
     next_health,
     next_probe_at,
@@ -126,15 +127,10 @@ class HealthKeeper:
             )
         except HiveletError as error:
             result = ExecResult(code=NO_VERDICT, output=error.message.encode())
+        output = clip_output(result.output)
         if result.timed_out:
-            text = f"Health check exceeded timeout ({policy.timeout:g}s)"
-            result = ExecResult(code=NO_VERDICT, output=text.encode())
-        return HealthProbe(
-            start=start,
-            end=self._clock.now(),
-            exit_code=result.code,
-            output=clip_output(result.output),
-        )
+            output = describe_timeout(policy, output)
+        return HealthProbe(start=start, end=self._clock.now(), exit_code=result.code, output=output)
 
     def _running(self, container_id: ContainerId) -> ContainerState | None:
         record = self._registry.get(container_id)

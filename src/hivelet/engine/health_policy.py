@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.durations import format_duration
 from hivelet.objects.common import SECOND
 from hivelet.objects.container import (
     ContainerConfig,
@@ -114,10 +115,16 @@ def health_status(state: ContainerState) -> str:
 
 
 def clip_output(output: bytes) -> str:
-    """A probe's output as it is kept; a longer one ends in dots."""
+    """A probe's output as it is kept; dots after it where there was more (Docker)."""
     if len(output) > OUTPUT_LIMIT:
-        output = output[: OUTPUT_LIMIT - len(_CUT)] + _CUT
+        output = output[:OUTPUT_LIMIT] + _CUT
     return output.decode(errors="replace")
+
+
+def describe_timeout(policy: HealthPolicy, output: str) -> str:
+    """What is kept of a probe that was cut off: Docker's words, and what the probe had printed by then."""
+    limit = format_duration(round(policy.timeout * SECOND))
+    return f"Health check exceeded timeout ({limit})" + (f": {output}" if output else "")
 
 
 def describe_failure(health: Health | None) -> str:
@@ -126,9 +133,10 @@ def describe_failure(health: Health | None) -> str:
         return ""
     last = health.log[-1]
     lines = last.output.strip().splitlines()
-    said = lines[-1].strip() if lines else ""
     if last.exit_code == NO_VERDICT:
-        return said
+        # The first line is the engine's own, whatever the probe has printed after it.
+        return lines[0].strip() if lines else ""
+    said = lines[-1].strip() if lines else ""
     return f"health check exited with {last.exit_code}" + (f": {said}" if said else "")
 
 

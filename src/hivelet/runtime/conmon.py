@@ -204,6 +204,7 @@ class ConmonRuntime:
 
         Raises:
             Conflict: the container is not running.
+            RuntimeCallFailed: the process could not be started, as its program is not there.
         """
         found = self._get(container)
         found.alive()
@@ -216,17 +217,22 @@ class ConmonRuntime:
                 found.own.runtime, container, process=description, pid_file=pid_file
             )
             ended: Ended | None = None
+            said = bytearray()
             try:
                 async with asyncio.timeout(timeout):
                     ended = await run_quick(
-                        order, env=ENVIRONMENT, output_limit=output_limit, own_group=True
+                        order, env=ENVIRONMENT, output_limit=output_limit, own_group=True, said=said
                     )
             except TimeoutError:
-                return ExecResult(code=-1, output=b"", timed_out=True)
+                return ExecResult(code=-1, output=bytes(said), timed_out=True)
             finally:
                 if ended is None:
                     # Only the runtime, which waits for the process, has been killed yet.
                     self._kill_left(found, pid_file)
+            if ended.status != 0 and read_number(pid_file) is None:
+                # The words are the runtime's, not the process's: there never was one.
+                words = ended.output.decode(errors="replace").strip()
+                raise RuntimeCallFailed(f"OCI runtime exec failed: exec failed: {words}")
         return ExecResult(code=ended.status, output=ended.output)
 
     async def delete(self, container: ContainerId, *, force: bool = False) -> None:

@@ -140,10 +140,11 @@ async def run_quick(
     stdin: bytes = b"",
     output_limit: int = OUTPUT_LIMIT,
     own_group: bool = False,
+    said: bytearray | None = None,
 ) -> Ended:
     """Run a program that ends soon; its output and errors come together, the first `output_limit` bytes of them.
 
-    Cancelled, it kills the program and waits for its end.
+    Cancelled, it kills the program and waits for its end. `said` then still has what it had printed.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(reader, False)
@@ -160,7 +161,7 @@ async def run_quick(
         os.close(writer)
         if source >= 0:
             os.close(source)
-    output = _Output(reader, output_limit)
+    output = _Output(reader, output_limit, bytearray() if said is None else said)
     loop = asyncio.get_running_loop()
     loop.add_reader(reader, output.take, loop)
     try:
@@ -182,10 +183,10 @@ async def run_quick(
 class _Output:
     """Reads a pipe as it fills, so that its writer never blocks; keeps the beginning."""
 
-    def __init__(self, reader: int, limit: int) -> None:
+    def __init__(self, reader: int, limit: int, text: bytearray) -> None:
         self._reader = reader
         self._limit = limit
-        self.text = bytearray()
+        self.text = text
 
     def take(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take what is there now."""

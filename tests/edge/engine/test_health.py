@@ -66,10 +66,10 @@ async def test_a_probe_is_the_containers_own_user_environment_and_directory(benc
 
 
 async def test_a_probe_past_its_time_is_a_failure_and_leaves_no_process(bench):
-    slow = check("sleep 1000 & sleep 1000", timeout=SECOND // 5, retries=1)
+    slow = check("echo before; sleep 1000 & sleep 1000", timeout=SECOND // 5, retries=1)
     record = await bench.run(*SLEEP, healthcheck=slow)
     assert (await left(bench, record, "starting")).health.status == "unhealthy"
-    assert probes(bench, record)[0] == (-1, "Health check exceeded timeout (0.2s)")
+    assert probes(bench, record)[0] == (-1, "Health check exceeded timeout (200ms): before\n")
     await bench.engine.lifecycle.health.end(record.id)
     async with asyncio.timeout(10):
         while len(bench.engine.lifecycle.processes(record.id)) > 1:
@@ -80,7 +80,8 @@ async def test_a_program_that_is_not_there_is_a_failed_probe(bench):
     record = await bench.run(*SLEEP, healthcheck=check("/no-such", kind="CMD", retries=1))
     assert (await left(bench, record, "starting")).health.status == "unhealthy"
     (code, output), *_ = probes(bench, record)
-    assert code != 0
+    assert code == -1
+    assert output.startswith("OCI runtime exec failed: exec failed: ")
     assert "no-such" in output
 
 

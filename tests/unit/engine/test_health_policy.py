@@ -8,6 +8,7 @@ from hivelet.engine.health_policy import (
     build_policy,
     clip_output,
     describe_failure,
+    describe_timeout,
     next_health,
     next_probe_at,
 )
@@ -136,8 +137,17 @@ def test_the_last_five_probes_are_kept():
 
 def test_output_is_bounded():
     assert clip_output(b"x" * 4096) == "x" * 4096
-    assert clip_output(b"x" * 4097) == "x" * 4093 + "..."
+    assert clip_output(b"x" * 4097) == "x" * 4096 + "..."
     assert clip_output(b"\xff") == "\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_timeout_is_told_in_gos_words_with_what_was_printed():
+    policy = HealthPolicy(command=("x",), timeout=0.5)
+    assert describe_timeout(policy, "") == "Health check exceeded timeout (500ms)"
+    policy = HealthPolicy(command=("x",), timeout=90)
+    assert describe_timeout(policy, "connecting\n") == (
+        "Health check exceeded timeout (1m30s): connecting\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,7 @@ def test_output_is_bounded():
         (probe(0, 1, "a\nrefused\n"), "health check exited with 1: refused"),
         (probe(0, 7), "health check exited with 7"),
         (probe(0, -1, "Health check exceeded timeout (3s)"), "Health check exceeded timeout (3s)"),
+        (probe(0, -1, "exceeded (3s): a\nb\n"), "exceeded (3s): a"),
     ],
 )
 def test_the_reason_is_what_the_last_probe_said(last, said):
