@@ -1,8 +1,8 @@
 """How every loop of the manager turns: what changed → which keys → decide each → write; timers from the plans.
 
 One shape for all of them, so that a loop is only three functions: which keys an event touches, what to do about a key, and
-all keys there are (for the start, which is nothing special). There is no debouncing by time: whatever has been queued while
-the last decisions were made is drained at once, and many events of one key become one decision.
+all keys there are (for the start, which is nothing special). There is no debouncing by time: whatever has been queued is drained
+before the next decision, and many events of one key become one decision.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from hivelet.objects.transitions import Actor
 from hivelet.store import Store
 from hivelet.store.events import Event
 from hivelet.store.view import View
+from hivelet.store.watch import Watcher
 
 log = structlog.get_logger(__name__)
 
@@ -98,20 +99,29 @@ class Runner(Generic[K]):
         with self._store.watch(decisions.kinds) as watcher:
             self._mark(self._store.view(decisions.everything))
             while True:
-                await self._settle()
+                await self._settle(watcher)
                 if not watcher.pending:
                     await self._wait(watcher.wait)
-                for event in watcher.drain().events:
-                    self._mark(self._store.view(lambda view, e=event: decisions.touched(view, e)))  # type: ignore[misc]
                 self._mark(self._timers.due(self._store.clock.now()))
+
+    def _take_in(self, watcher: Watcher) -> None:
+        touched = self._decisions.touched
+        for event in watcher.drain().events:
+            self._mark(self._store.view(lambda view, e=event: touched(view, e)))  # type: ignore[misc]
 
     def _mark(self, keys: Iterable[K]) -> None:
         for key in keys:
             self._dirty[key] = None
 
-    async def _settle(self) -> None:
-        """Decide over all dirty keys. Between a key's read and its write nothing waits."""
+    async def _settle(self, watcher: Watcher) -> None:
+        """Decide over all dirty keys. Between a key's read and its write nothing waits.
+
+        Every event has been seen before a decision is made, those of the decision before it too: what a loop derives from
+        events is never behind the view that it decides over.
+        """
         for number in itertools.count(1):
+            if watcher.pending:
+                self._take_in(watcher)
             if not self._dirty:
                 return
             key = next(iter(self._dirty))

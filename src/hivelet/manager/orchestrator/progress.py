@@ -1,0 +1,276 @@
+"""How an update stands, read off the tasks slot by slot. Pure data, derived from the store.
+
+What is known of a slot depends on that slot's tasks and the service alone, never on the time or on other slots. So it may be
+built from all slots at once or follow them one by one, with the same result; and an update of ten thousand tasks looks at each
+when that task has changed, instead of at all of them whenever one has.
+
+A *replacement* is a first attempt (not a restart) made from the present spec since the update began. A slot is *busy* from the
+moment of its replacement until that runs (or has failed) and the delay has passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hivelet.kit.ranked import Ranked
+from hivelet.manager.orchestrator.slots import Slot, SlotKey, is_alive
+from hivelet.objects.common import NodeId
+from hivelet.objects.defaults import UPDATE_MONITOR, UPDATE_ORDER, UPDATE_PARALLELISM
+from hivelet.objects.dirty import is_task_dirty
+from hivelet.objects.service import Service, UpdateConfig
+from hivelet.objects.task import Task, TaskState
+
+DEFAULT = UpdateConfig(parallelism=UPDATE_PARALLELISM)
+"""Where no update or rollback config was given (SwarmKit's defaults)."""
+
+ROLLING_BACK = "rollback_started"
+_EARLY_ENDS = (TaskState.COMPLETE, TaskState.FAILED, TaskState.REJECTED)
+
+Place = tuple[int, NodeId]
+"""By what slots are ordered."""
+
+
+def effective_config(service: Service) -> UpdateConfig:
+    """The settings that count now: the rollback's during one, otherwise the update's."""
+    rolling_back = service.update_status is not None and service.update_status.state == ROLLING_BACK
+    given = service.spec.rollback_config if rolling_back else service.spec.update_config
+    return given or DEFAULT
+
+
+def starts_first(config: UpdateConfig) -> bool:
+    """Whether the new task of a slot runs before its old one is stopped."""
+    return (config.order or UPDATE_ORDER) == "start-first"
+
+
+def monitor_period(config: UpdateConfig) -> timedelta:
+    """How long a replacement is watched."""
+    nanoseconds = UPDATE_MONITOR if config.monitor is None else config.monitor
+    return timedelta(microseconds=nanoseconds / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What an update must know of one slot."""
+
+    slot: Slot
+    dirty: bool
+    """Not just one task of the present spec."""
+    kept: Task | None
+    """Of a dirty slot: its task of the present spec, which stays."""
+    surplus: tuple[Task, ...]
+    """What `kept` makes superfluous already."""
+    replacement: Task | None
+    lost: bool
+    """Its replacement failed so long ago that it is forgotten; restarts of it remain."""
+
+
+class Progress:
+    """All slots of a service, as far as its update is concerned. `observe` follows a slot's change."""
+
+    def __init__(self, service: Service, slots: Iterable[Slot]) -> None:
+        self.service = service
+        self.config = effective_config(service)
+        self._since = service.update_status.started_at if service.update_status else None
+        self._standings: dict[SlotKey, Standing] = {}
+        self._dirty = 0
+        self._outdated: Ranked[SlotKey, Place] = Ranked()
+        self._settled: dict[SlotKey, Standing] = {}
+        self._replaced = 0
+        self._lost = 0
+        self._failed: Ranked[SlotKey, Place] = Ranked()
+        self._starting: set[SlotKey] = set()
+        self._freed: Ranked[SlotKey, datetime] = Ranked()
+        self._last: Ranked[SlotKey, datetime] = Ranked()
+        for slot in sorted(slots, key=_place):
+            self.observe(slot)
+
+    def is_of(self, service: Service) -> bool:
+        """Whether this is the progress of the very update that the service is in."""
+        mine = self.service
+        return (
+            mine.spec is service.spec
+            and mine.spec_version == service.spec_version
+            and mine.update_status == service.update_status
+        )
+
+    def observe(self, slot: Slot) -> None:
+        """Take in how a slot is now; one without tasks is forgotten."""
+        self._forget(slot.key)
+        if slot.tasks:
+            self._count(assess_slot(self.service, slot, self.config, self._since))
+
+    @property
+    def dirty(self) -> int:
+        """How many slots are yet to be what the service asks for."""
+        return self._dirty
+
+    @property
+    def outdated(self) -> Iterator[Slot]:
+        """Dirty slots without any task of the present spec, by number."""
+        return (self._standings[key].slot for key in self._outdated)
+
+    @property
+    def settled(self) -> Iterator[Standing]:
+        """Dirty slots whose task of the present spec needs the others no more."""
+        return iter(sorted(self._settled.values(), key=lambda standing: _place(standing.slot)))
+
+    @property
+    def replaced(self) -> int:
+        """How many slots have a replacement."""
+        return self._replaced
+
+    @property
+    def failures(self) -> int:
+        """How many replacements have failed."""
+        return len(self._failed) + self._lost
+
+    @property
+    def culprit(self) -> Task | None:
+        """The failed replacement of the first slot that has one."""
+        key = next(iter(self._failed), None)
+        return None if key is None else self._standings[key].replacement
+
+    @property
+    def last_start(self) -> datetime | None:
+        """When the last replacement began to run, or ended."""
+        return self._last.highest()
+
+    def busy(self, now: datetime) -> tuple[int, datetime | None]:
+        """How many slots are busy, and when the first of them ceases to be by time alone."""
+        count, first = self._freed.after(now)
+        return count + len(self._starting), first
+
+    def _count(self, standing: Standing) -> None:
+        slot, made = standing.slot, standing.replacement
+        key = slot.key
+        self._standings[key] = standing
+        self._dirty += standing.dirty
+        if standing.dirty and standing.kept is None:
+            self._outdated.put(key, _place(slot))
+        if standing.surplus:
+            self._settled[key] = standing
+        self._lost += standing.lost
+        if made is None:
+            return
+        self._replaced += 1
+        if is_failure(made, self.config):
+            self._failed.put(key, _place(slot))
+        freed = _freed_at(made, self.config)
+        if freed is None:
+            self._starting.add(key)
+        else:
+            self._freed.put(key, freed)
+        moments = [m for m in (made.started_at, _ended_at(made)) if m is not None]
+        if moments:
+            self._last.put(key, max(moments))
+
+    def _forget(self, key: SlotKey) -> None:
+        standing = self._standings.pop(key, None)
+        if standing is None:
+            return
+        self._dirty -= standing.dirty
+        self._lost -= standing.lost
+        self._replaced -= standing.replacement is not None
+        self._settled.pop(key, None)
+        self._starting.discard(key)
+        self._outdated.drop(key)
+        self._failed.drop(key)
+        self._freed.drop(key)
+        self._last.drop(key)
+
+
+def assess_slot(
+    service: Service, slot: Slot, config: UpdateConfig, since: datetime | None
+) -> Standing:
+    """What an update that began at `since` must know of a slot."""
+    dirty = is_slot_dirty(service, slot)
+    kept = _kept(service, slot) if dirty else None
+    replacement = _replacement(service, slot, since)
+    return Standing(
+        slot=slot,
+        dirty=dirty,
+        kept=kept,
+        surplus=_surplus(slot, kept, config) if kept is not None else (),
+        replacement=replacement,
+        lost=replacement is None and _has_lost_replacement(service, slot, since),
+    )
+
+
+def is_slot_dirty(service: Service, slot: Slot) -> bool:
+    """Whether the slot is not just one task of the present spec. An ended task that nothing follows stands for its slot."""
+    wanted = slot.wanted
+    if len(wanted) == 1:
+        return is_task_dirty(service, wanted[0])
+    if wanted:
+        return True
+    last = slot.newest
+    return last is not None and is_task_dirty(service, last)
+
+
+def is_failure(task: Task, config: UpdateConfig) -> bool:
+    """Whether a replacement ended by itself before the monitor period was over."""
+    if task.status.state not in _EARLY_ENDS:
+        return False
+    if task.started_at is None or task.status.timestamp is None:
+        return True
+    return task.status.timestamp - task.started_at <= monitor_period(config)
+
+
+def _place(slot: Slot) -> Place:
+    return (slot.number, slot.node_id)
+
+
+def _kept(service: Service, slot: Slot) -> Task | None:
+    """The slot's task of the present spec: a running one, or the newest."""
+    clean = [task for task in slot.wanted if not is_task_dirty(service, task)]
+    running = [task for task in clean if task.status.state is TaskState.RUNNING]
+    found = running or clean
+    return found[-1] if found else None
+
+
+def _surplus(slot: Slot, kept: Task, config: UpdateConfig) -> tuple[Task, ...]:
+    """The others, which can stop; in a start-first update not before the one to keep runs."""
+    others = tuple(task for task in slot.wanted if task.id != kept.id)
+    waits = starts_first(config) and kept.status.state is not TaskState.RUNNING
+    return () if waits and any(map(is_alive, others)) else others
+
+
+def _replacement(service: Service, slot: Slot, since: datetime | None) -> Task | None:
+    for task in reversed(slot.tasks):
+        if (
+            since is not None
+            and task.meta.created_at is not None
+            and task.meta.created_at >= since
+            and task.restarts.total == 0
+            and task.desired_state is not TaskState.REMOVE
+            and not is_task_dirty(service, task)
+        ):
+            return task
+    return None
+
+
+def _has_lost_replacement(service: Service, slot: Slot, since: datetime | None) -> bool:
+    """Whether a slot's restarts of the present spec have outlived the memory of their first attempt: that one failed."""
+    current = slot.current
+    return (
+        since is not None
+        and current is not None
+        and current.meta.created_at is not None
+        and current.meta.created_at >= since
+        and current.restarts.total > 1
+        and not is_task_dirty(service, current)
+    )
+
+
+def _ended_at(task: Task) -> datetime | None:
+    return task.status.timestamp if task.status.state.terminal else None
+
+
+def _freed_at(task: Task, config: UpdateConfig) -> datetime | None:
+    """When the replacement frees its place; None while nobody can say."""
+    settled = task.started_at or _ended_at(task)
+    if settled is None:
+        return None
+    return settled + timedelta(microseconds=config.delay / 1000)
