@@ -1,22 +1,26 @@
 """When the orchestrator decides: which services and slots an event touches.
 
 A task's progress towards RUNNING touches nothing, unless an update waits for it; its end touches its slot alone. So a crash
-among thousands of tasks costs one small decision.
+among thousands of tasks costs one small decision, and so does a step of an update of them.
+
+A decision over a whole service wakes nobody: each of its slots that waits for something, and its update, has a key of its own,
+which was touched when the waiting began and knows its own time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hivelet.manager.orchestrator.progress import Progress
 from hivelet.manager.orchestrator.reconcile import Situation, reconcile_service, reconcile_slot
-from hivelet.manager.orchestrator.slots import SlotKey, is_wanted, make_slot
-from hivelet.manager.orchestrator.update import is_updating
+from hivelet.manager.orchestrator.slots import SlotKey, group_slots, is_wanted, make_slot
+from hivelet.manager.orchestrator.update import NO_STEP, Step, is_updating, next_step
 from hivelet.manager.runner import Decisions, Runner
 from hivelet.objects.common import NodeId, ServiceId
 from hivelet.objects.node import Node
-from hivelet.objects.plan import NOTHING, Plan
+from hivelet.objects.plan import NOTHING, Plan, merge_plans
 from hivelet.objects.service import Service
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
@@ -27,38 +31,105 @@ from hivelet.store.view import View
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is looked at: a whole service, or one slot of it."""
+    """What is looked at: a whole service, one slot of it, or its update's next step."""
 
     service: ServiceId
     slot: SlotKey | None = None
+    update: bool = False
 
 
 def orchestrator(store: Store) -> Runner[Key]:
     """The orchestrator's loop over `store`."""
+    loop = OrchestratorLoop()
     return Runner(
         store,
         Decisions(
             name="orchestrator",
             actor=Actor.ORCHESTRATOR,
             kinds=(Service, Task, Node),
-            touched=touched,
-            everything=lambda view: (Key(service.id) for service in view.all(Service)),
-            decide=decide,
+            touched=loop.touched,
+            everything=loop.everything,
+            decide=loop.decide,
         ),
     )
 
 
-def touched(view: View, event: Event) -> Iterable[Key]:
-    """The keys that an event makes worth a look."""
-    match event.obj:
-        case Service():
-            return _by_service(event.obj, event.old)
-        case Task():
-            return _by_task(view, event.obj, event)
-        case Node():
-            return _by_node(view, event.obj, event.old)
-        case _:
-            return ()
+class OrchestratorLoop:
+    """Keeps the progress of the updates that are under way in step with the store."""
+
+    def __init__(self) -> None:
+        self._updates: dict[ServiceId, Progress] = {}
+
+    def everything(self, view: View) -> Iterator[Key]:
+        """All services and their updates, and every slot that waits for something."""
+        self._updates.clear()
+        for service in view.all(Service):
+            yield from _whole(service)
+        for task in view.all(Task):
+            if is_wanted(task) and (_is_held(task) or task.status.state.terminal):
+                yield Key(task.service_id, task.slot_key)
+
+    def touched(self, view: View, event: Event) -> Iterable[Key]:
+        """Follow the event in the updates, and name the keys that it makes worth a look."""
+        match event.obj:
+            case Service():
+                if event.action is Action.REMOVE:
+                    self._updates.pop(event.obj.id, None)
+                return _by_service(event.obj, event.old)
+            case Task():
+                progress = self._updates.get(event.obj.service_id)
+                if progress is not None:
+                    key = event.obj.slot_key
+                    progress.observe(make_slot(key, view.tasks_of_slot(key)))
+                return _by_task(view, event.obj, event)
+            case Node():
+                return _by_node(view, event.obj, event.old)
+            case _:
+                return ()
+
+    def decide(self, view: View, key: Key, now: datetime) -> Plan:
+        """Read what the decision needs, and decide."""
+        service = view.service(key.service)
+        if service is None:
+            return NOTHING
+        if key.update:
+            return self._next_step(view, service, now).plan
+        if key.slot is None:
+            nodes = {node.id: node for node in view.all(Node)}
+            situation = Situation(service=service, nodes=nodes, now=now)
+            plan = reconcile_service(situation, view.tasks_of_service(service.id))
+            return replace(plan, wake_at=None)
+        if service.pending_delete:
+            return NOTHING
+        return self._decide_slot(view, service, key.slot, now)
+
+    def _decide_slot(self, view: View, service: Service, key: SlotKey, now: datetime) -> Plan:
+        """One slot; where an update is under way it looks first, and leaves to the slot what it does not touch."""
+        step = self._next_step(view, service, now) if is_updating(service) else NO_STEP
+        first = replace(step.plan, wake_at=None)
+        if key in step.slots:
+            return first
+        slot = make_slot(key, view.tasks_of_slot(key))
+        nodes = dict(_nodes_of(view, slot.tasks))
+        return merge_plans(
+            [first, reconcile_slot(Situation(service=service, nodes=nodes, now=now), slot)]
+        )
+
+    def _next_step(self, view: View, service: Service, now: datetime) -> Step:
+        progress = self._updates.pop(service.id, None)
+        if service.pending_delete or service.spec.mode.is_job or service.update_status is None:
+            return NO_STEP
+        if progress is None or not progress.is_of(service):
+            slots = group_slots(view.tasks_of_service(service.id))
+            progress = Progress(service, slots.values())
+        if is_updating(service):
+            self._updates[service.id] = progress
+        return next_step(service, progress, now)
+
+
+def _whole(service: Service) -> Iterator[Key]:
+    yield Key(service.id)
+    yield Key(service.id, update=True)
 
 
 def _by_service(service: Service, old: object) -> Iterator[Key]:
@@ -68,7 +139,7 @@ def _by_service(service: Service, old: object) -> Iterator[Key]:
         or old.pending_delete != service.pending_delete
         or old.update_status != service.update_status
     ):
-        yield Key(service.id)
+        yield from _whole(service)
 
 
 def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
@@ -76,23 +147,29 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     if service is None:
         return
     if event.action is Action.CREATE:
-        if task.desired_state is TaskState.READY:
+        if _is_held(task) or task.status.state.terminal:
             # Sets the timer by which it is let go.
             yield Key(service.id, task.slot_key)
         return
     if event.action is Action.REMOVE:
         last = service.pending_delete and not view.has_tasks(service.id)
         if last or (is_wanted(task) and not service.pending_delete):
-            yield Key(service.id)
+            yield from _whole(service)
         return
     moved = not isinstance(event.old, Task) or event.old.status.state is not task.status.state
     if not moved or not _tells(task):
         return
-    # The update looks first: it may roll back what the slot would otherwise restart.
-    if is_updating(service) or (service.spec.mode.is_job and task.status.state.terminal):
+    if service.spec.mode.is_job and task.status.state.terminal:
         yield Key(service.id)
     if task.status.state.terminal:
         yield Key(service.id, task.slot_key)
+    if is_updating(service):
+        yield Key(service.id, update=True)
+
+
+def _is_held(task: Task) -> bool:
+    """Whether the task was told to wait until it is let go."""
+    return task.desired_state is TaskState.READY
 
 
 def _tells(task: Task) -> bool:
@@ -105,7 +182,7 @@ def _by_node(view: View, node: Node, old: object) -> Iterator[Key]:
     touched_services = {task.service_id for task in view.tasks_on_node(node.id) if is_wanted(task)}
     for service in view.all(Service):
         if service.id in touched_services or service.spec.mode.is_global:
-            yield Key(service.id)
+            yield from _whole(service)
 
 
 def _placement(node: Node) -> tuple[object, ...]:
@@ -119,22 +196,6 @@ def _placement(node: Node) -> tuple[object, ...]:
         description.platform,
         description.engine.labels,
     )
-
-
-def decide(view: View, key: Key, now: datetime) -> Plan:
-    """Read what the decision needs, and decide."""
-    service = view.service(key.service)
-    if service is None:
-        return NOTHING
-    if key.slot is None:
-        nodes = {node.id: node for node in view.all(Node)}
-        situation = Situation(service=service, nodes=nodes, now=now)
-        return reconcile_service(situation, view.tasks_of_service(service.id))
-    if service.pending_delete:
-        return NOTHING
-    slot = make_slot(key.slot, view.tasks_of_slot(key.slot))
-    nodes = dict(_nodes_of(view, slot.tasks))
-    return reconcile_slot(Situation(service=service, nodes=nodes, now=now), slot)
 
 
 def _nodes_of(view: View, tasks: Iterable[Task]) -> Iterator[tuple[NodeId, Node]]:

@@ -39,6 +39,9 @@ class Step:
     slots: frozenset[SlotKey]
 
 
+NO_STEP = Step(Plan(), frozenset())
+
+
 def is_paused(service: Service) -> bool:
     """Whether an update or rollback has stopped on its way, until somebody says how to go on."""
     return service.update_status is not None and service.update_status.state in _PAUSED
@@ -52,7 +55,7 @@ def is_updating(service: Service) -> bool:
 def update_step(service: Service, slots: Mapping[SlotKey, Slot], now: datetime) -> Step:
     """The next step, where all that is known is how the slots are now."""
     if is_paused(service):
-        return Step(Plan(), frozenset())
+        return NO_STEP
     return next_step(service, Progress(service, slots.values()), now)
 
 
@@ -60,7 +63,7 @@ def next_step(service: Service, progress: Progress, now: datetime) -> Step:
     """The next step; nothing where the service is as it should be, or the update is paused."""
     status = service.update_status
     if is_paused(service) or (status is None and not progress.dirty):
-        return Step(Plan(), frozenset())
+        return NO_STEP
     if is_updating(service):
         ended = _end_on_failure(service, progress)
         if ended is not None:
