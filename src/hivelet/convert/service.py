@@ -220,7 +220,8 @@ def _parse_update(noun: str, config: UpdateConfig | None) -> UpdateConfig | None
         raise InvalidParameter(f"unrecognized {noun} failure action {action}")
     if order not in {"stop-first", "start-first"}:
         raise InvalidParameter(f"unrecognized {noun} order {order}")
-    return config.replaced(failure_action=action, order=order)
+    # A monitor period of 0 is one that was never given, as Go leaves both out.
+    return config.replaced(failure_action=action, order=order, monitor=config.monitor or None)
 
 
 def _parse_endpoint(spec: EndpointSpec | None) -> EndpointSpec | None:

@@ -16,8 +16,9 @@ from hivelet.agent.agent import Agent
 from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.daemon.address import choose_address
 from hivelet.engine.engine import Engine
+from hivelet.engine.merge import merge_healthcheck
 from hivelet.engine.system import read_machine
-from hivelet.errors import HiveletError
+from hivelet.errors import HiveletError, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.manager.controlapi import ControlApi
@@ -25,6 +26,8 @@ from hivelet.manager.controlapi.cluster import local_node
 from hivelet.manager.manager import Manager
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import NodeId
+from hivelet.objects.container import Healthcheck
+from hivelet.objects.task import ContainerSpec
 from hivelet.store import Store
 from hivelet.store.sqlite import SqliteJournal
 
@@ -104,6 +107,14 @@ class SwarmMember:
         await self._engine.restore_networks()
         await self.store.wipe()
         log.info("left the swarm")
+
+    async def health_check(self, spec: ContainerSpec) -> Healthcheck | None:
+        """How such a container's health is checked, as far as this machine knows."""
+        try:
+            image = await self._engine.get_image(spec.image)
+        except (NotFound, InvalidParameter):  # not here yet, or a name that could mean several
+            return spec.healthcheck
+        return merge_healthcheck(spec.healthcheck, image.config.healthcheck)
 
     # ---- inside
 

@@ -16,6 +16,7 @@ from hivelet.kit.clock import Clock
 from hivelet.manager.controlapi import ControlApi
 from hivelet.manager.manager import Manager
 from hivelet.objects.common import Annotations, NodeId, TaskId
+from hivelet.objects.container import Healthcheck
 from hivelet.objects.network import IpamConfig, IpamOptions, NetworkAttachmentConfig, NetworkSpec
 from hivelet.objects.node import Node, NodeDescription, NodeSpec
 from hivelet.objects.service import (
@@ -61,6 +62,10 @@ class FakeSwarmHost:
     async def left(self) -> None:
         """Everything ends."""
         await self._cluster.stop()
+
+    async def health_check(self, spec: ContainerSpec) -> Healthcheck | None:
+        """Images of the simulation say nothing of health."""
+        return spec.healthcheck
 
 
 class SimulatedCluster:

@@ -40,6 +40,13 @@ def test_what_docker_spells_out_is_spelled_out():
     assert spec.endpoint_spec.ports[0].protocol == "tcp"
 
 
+def test_no_monitor_period_is_dockers():
+    spec = parse_service_spec(
+        {"TaskTemplate": {"ContainerSpec": {}}, "UpdateConfig": {"Monitor": 0}}
+    )
+    assert spec.update_config.monitor is None
+
+
 def test_a_spec_that_goes_out_and_comes_back_is_the_same():
     swarm, _ = make_world()
     spec = parse_service_spec(encode_spec(swarm.services[SERVICE].spec))

@@ -5,7 +5,8 @@ and against the cluster (`conflicts`) inside one transaction, and acknowledged w
 dockerd and SwarmKit, because clients match on them.
 """
 
-from hivelet.manager.controlapi.cluster import ClusterApi, Host
+from hivelet.manager.controlapi.cluster import ClusterApi
+from hivelet.manager.controlapi.door import Host
 from hivelet.manager.controlapi.events import EventsApi
 from hivelet.manager.controlapi.files import FilesApi
 from hivelet.manager.controlapi.networks import NetworksApi

@@ -1,14 +1,13 @@
 """The swarm as a whole, and its nodes, as users write and read them.
 
 Writes: the cluster object, nodes' `spec`; makes the first node and the ingress network. What must happen on this host when it
-becomes or ceases to be a manager is the daemon's, behind `Host`.
+becomes or ceases to be a manager is the daemon's, behind `Host` (door.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import IPv4Network
-from typing import Protocol
 
 from hivelet.errors import NotImplemented, Unavailable
 from hivelet.kit.ids import new_id
@@ -21,7 +20,6 @@ from hivelet.objects.network import Network, NetworkSpec
 from hivelet.objects.node import ManagerStatus, Node, NodeDescription, NodeSpec, NodeStatus
 from hivelet.objects.swarm import RemoteManager, SwarmInit, SwarmJoin, SwarmRotation, SwarmStatus
 from hivelet.objects.transitions import Actor
-from hivelet.store import Store
 from hivelet.store.query import find_one
 from hivelet.store.tx import Tx
 from hivelet.store.view import View
@@ -37,33 +35,8 @@ LAST_MANAGER = (
 )
 
 
-class Host(Protocol):
-    """What the control API asks of the machine that it runs on."""
-
-    @property
-    def hostname(self) -> str:
-        """The machine's name."""
-        ...
-
-    def address(self, asked: str) -> str:
-        """The address to advertise: `asked` (an address or an interface), or where that is "" the one to the outside."""
-        ...
-
-    async def joined(self, node_id: NodeId) -> None:
-        """The store holds a new swarm, and this node is its manager: start what that needs."""
-        ...
-
-    async def left(self) -> None:
-        """This node leaves: stop its tasks and loops, and forget the swarm's state."""
-        ...
-
-
 class ClusterApi(Door):
     """Behind the API's `ClusterBackend`."""
-
-    def __init__(self, store: Store, host: Host) -> None:
-        super().__init__(store)
-        self._host = host
 
     async def status(self) -> SwarmStatus:
         """How this node stands to a swarm."""

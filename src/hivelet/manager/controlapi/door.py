@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hivelet.errors import NotASwarmManager, OutOfSequence
 from hivelet.manager.controlapi.rpc import out_of_sequence
-from hivelet.objects.common import Meta, Version
+from hivelet.objects.common import Meta, NodeId, Version
+from hivelet.objects.container import Healthcheck
 from hivelet.objects.plan import Object
+from hivelet.objects.task import ContainerSpec
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
 from hivelet.store.tx import Tx
@@ -17,11 +19,37 @@ from hivelet.store.view import View
 T = TypeVar("T")
 
 
+class Host(Protocol):
+    """What the control API asks of the machine that it runs on."""
+
+    @property
+    def hostname(self) -> str:
+        """The machine's name."""
+        ...
+
+    def address(self, asked: str) -> str:
+        """The address to advertise: `asked` (an address or an interface), or where that is "" the one to the outside."""
+        ...
+
+    async def joined(self, node_id: NodeId) -> None:
+        """The store holds a new swarm, and this node is its manager: start what that needs."""
+        ...
+
+    async def left(self) -> None:
+        """This node leaves: stop its tasks and loops, and forget the swarm's state."""
+        ...
+
+    async def health_check(self, spec: ContainerSpec) -> Healthcheck | None:
+        """How such a container's health is checked: as the spec says, the rest as its image says where that is here."""
+        ...
+
+
 class Door:
     """Reads and writes on behalf of a user. A write returns when it can't be lost any more."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, host: Host) -> None:
         self._store = store
+        self._host = host
 
     def _read(self, read: Callable[[View], T]) -> T:
         def checked(view: View) -> T:

@@ -18,11 +18,13 @@ from hivelet.manager.controlapi.conflicts import (
 from hivelet.manager.controlapi.door import Door, at_version, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, unimplemented
 from hivelet.manager.controlapi.validate import mode_name, validate_service
+from hivelet.manager.controlapi.warnings import update_warnings
 from hivelet.objects.common import ServiceId, Version
+from hivelet.objects.container import Healthcheck
 from hivelet.objects.dirty import is_task_dirty, same_template
 from hivelet.objects.service import JobStatus, Service, ServiceSpec, UpdateStatus
 from hivelet.objects.swarm import ServiceCreated, ServiceUpdate
-from hivelet.objects.task import Task
+from hivelet.objects.task import ContainerSpec, Task
 from hivelet.store.events import Action
 from hivelet.store.query import find_one
 from hivelet.store.tx import Tx
@@ -48,6 +50,7 @@ class ServicesApi(Door):
     ) -> ServiceCreated:
         """Validate and store a new service."""
         validate_service(spec)
+        check = await self._health_check(spec)
 
         def change(tx: Tx) -> Service:
             resolved = resolve_networks(tx, spec)
@@ -56,25 +59,30 @@ class ServicesApi(Door):
             return tx.create(Service(id=ServiceId(""), spec=resolved, job_status=job))
 
         made = await self._write(change)
-        return ServiceCreated(id=made.id)
+        return ServiceCreated(id=made.id, warnings=update_warnings(spec, check))
 
     async def update_service(
         self, ref: str, version: int, spec: ServiceSpec, update: ServiceUpdate
     ) -> Sequence[str]:
         """Write a service's spec, or put the previous one back; the answer is the warnings."""
+        check = None
         if update.rollback != "previous":
             validate_service(spec)
+            # Before the write: whatever it meets, nothing has been changed yet.
+            check = await self._health_check(spec)
 
-        def change(tx: Tx) -> None:
+        def change(tx: Tx) -> Service:
             service = find_service(tx, ref)
             held = service.replaced(meta=at_version(service, version))
             if update.rollback == "previous":
-                tx.update(_rolled_back(held, tx))
-            else:
-                tx.update(_updated(held, resolve_networks(tx, spec), tx))
+                return tx.update(_rolled_back(held, tx))
+            return tx.update(_updated(held, resolve_networks(tx, spec), tx))
 
-        await self._write(change)
-        return ()
+        made = await self._write(change)
+        return update_warnings(made.spec, check, made.previous_spec)
+
+    async def _health_check(self, spec: ServiceSpec) -> Healthcheck | None:
+        return await self._host.health_check(spec.task_template.container_spec or ContainerSpec())
 
     async def remove_service(self, ref: str) -> None:
         """Mark a service for removal; it is gone for every reader from now on."""

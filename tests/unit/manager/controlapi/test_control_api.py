@@ -14,6 +14,7 @@ from hivelet.errors import (
 )
 from hivelet.manager.controlapi import ControlApi
 from hivelet.objects.cluster import ClusterSpec, OrchestrationConfig
+from hivelet.objects.container import Healthcheck
 from hivelet.objects.network import IpamConfig, IpamOptions
 from hivelet.objects.secret import ConfigSpec, SecretSpec
 from hivelet.objects.service import GlobalMode, ServiceMode
@@ -33,6 +34,7 @@ from hivelet.testing.cluster import overlay, replicated, scaled, with_image
 
 class Host:
     hostname = "box"
+    image_check = None
 
     def __init__(self):
         self.told = []
@@ -45,6 +47,9 @@ class Host:
 
     async def left(self):
         self.told.append("left")
+
+    async def health_check(self, spec):
+        return spec.healthcheck or self.image_check
 
 
 @pytest.fixture
@@ -283,3 +288,20 @@ async def test_events_since_the_beginning(api):
         ("service", "update", "3"),
         ("service", "remove", None),
     ]
+
+
+async def test_what_an_update_cannot_prove_is_told_by_the_image_too(api):
+    slow = Healthcheck(test=["CMD", "true"], start_period=60_000_000_000)
+    assert (await api.create_service(replicated("plain", 1))).warnings == []
+    api._host.image_check = slow
+    (said,) = (await api.create_service(replicated("web", 1))).warnings
+    assert "start period" in said
+
+    async def warned(edit, **how):
+        service = await api.get_service("web")
+        version = service.meta.version.index
+        return await api.update_service("web", version, edit(service.spec), ServiceUpdate(**how))
+
+    assert list(await warned(lambda spec: with_image(spec, "web:2"))) == [said]
+    assert list(await warned(lambda spec: scaled(spec, 3))) == []
+    assert list(await warned(lambda spec: spec, rollback="previous")) == []
