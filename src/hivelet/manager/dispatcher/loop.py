@@ -29,6 +29,7 @@ from hivelet.objects.transitions import Actor, may_move
 from hivelet.store import Store
 from hivelet.store.events import Action, Event
 from hivelet.store.view import View
+from hivelet.store.watch import Watcher
 
 log = structlog.get_logger(__name__)
 
@@ -103,19 +104,29 @@ class Dispatcher:
             with self._store.watch(kinds) as watcher:
                 self._expect_everyone()
                 self._listening.set()
+                look_at = self._call_silent_nodes_down()
                 while True:
-                    limit = self._call_silent_nodes_down()
-                    try:
-                        async with asyncio.timeout(limit):
-                            await watcher.wait()
-                    except TimeoutError:
-                        continue
-                    for event in watcher.drain().events:
-                        self._route(event)
+                    nodes_changed = await self._route_next(watcher, look_at)
+                    # With many nodes a look is dear: not for every change of a task.
+                    if nodes_changed or self._store.clock.steady() >= look_at:
+                        look_at = self._call_silent_nodes_down()
         finally:
             self._listening.clear()
             for session in tuple(self._sessions.values()):
                 self._forget(session)
+
+    async def _route_next(self, watcher: Watcher, until: float) -> bool:
+        """Route what changes next, if anything does until then; the answer is whether a node was among it."""
+        try:
+            # Never zero: the loop's clock and the steady one may differ by a rounding.
+            async with asyncio.timeout(max(until - self._store.clock.steady(), 0.001)):
+                await watcher.wait()
+        except TimeoutError:
+            return False
+        events = watcher.drain().events
+        for event in events:
+            self._route(event)
+        return any(isinstance(event.obj, Node) for event in events)
 
     def _expect_everyone(self) -> None:
         """A new manager gives every node that was there the usual time to come back."""
@@ -127,6 +138,7 @@ class Dispatcher:
                 self._orphan(node_id)
 
     def _call_silent_nodes_down(self) -> float:
+        """Look at every node; the answer is when to look again, by the steady clock."""
         now = self._store.clock.steady()
         nodes = self._store.view(lambda view: list(view.all(Node)))
         for node in nodes:
@@ -140,8 +152,7 @@ class Dispatcher:
             for silent in write.update:
                 if (session := self._by_node.get(NodeId(silent.id))) is not None:
                     self._forget(session)
-        away = self._period() if next_look is None else next_look - now
-        return max(away, 0.001)
+        return now + self._period() if next_look is None else next_look
 
     def _orphan(self, node_id: NodeId) -> None:
         now = self._store.clock.now()
