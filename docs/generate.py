@@ -7,13 +7,15 @@ is said here, by key, command or endpoint, and the test refuses an entry for one
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
-import runpy
 import shlex
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -465,7 +467,7 @@ _NOUNS = {
 
 def flags_part(table: str) -> str:
     """The table that `tests/e2e/test_service_flags.py` tries, row by row."""
-    tried = runpy.run_path(str(PAGES.parent / "tests/e2e/service_flags.py"))
+    tried = vars(_tests("service_flags"))
     lines = ["| flag | tried as | state | remark |", "|---|---|---|---|"]
     for row in sorted(tried[table], key=lambda row: row.flag):
         example = shlex.join(row.words)
@@ -483,6 +485,34 @@ _SHOWN = {
     "client": "command line",
 }
 
+# ---- comparison with Docker Swarm
+
+
+def scenarios_part() -> str:
+    """The scenes that are played, in a sentence each."""
+    scenarios = _tests("scenarios.play").SCENARIOS
+    lines = [f"| `{one.name}` | {one.about} |" for one in scenarios]
+    return "\n".join(["| scene | what happens |", "|---|---|", *lines])
+
+
+def accepted_part() -> str:
+    """The differences that the comparison accepts."""
+    lines = []
+    for one in _tests("scenarios.accepted").ACCEPTED:
+        scene = "all" if one.scenario == "*" else f"`{one.scenario}`"
+        lines.append(f"| {scene} | `{one.path}` | `{one.hivelet}` | {one.reason} |")
+    head = ["| scene | where | with hivelet | why |", "|---|---|---|---|"]
+    return "\n".join([*head, *lines])
+
+
+def _tests(module: str) -> ModuleType:
+    """A module of the end-to-end tests, which are no package."""
+    folder = str(PAGES.parent / "tests/e2e")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(module)
+
+
 # ---- pages
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -490,6 +520,8 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": cli_part,
     "hiveletd": daemon_part,
     "endpoints": api_part,
+    "scenarios": scenarios_part,
+    "accepted": accepted_part,
     "service-create": partial(flags_part, "CREATE"),
     "service-update": partial(flags_part, "UPDATE"),
 }

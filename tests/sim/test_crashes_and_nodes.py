@@ -266,9 +266,7 @@ def test_max_replicas_and_spread_preferences():
         await cluster.until(lambda: len(cluster.running("two")) == 6)
         await cluster.settle(1)
         (waiting,) = [t for t in cluster.tasks("two") if not t.node_id]
-        assert (
-            waiting.status.err == "no suitable node (max replicas per node limit exceed on 3 nodes)"
-        )
+        assert waiting.status.err == "no suitable node (max replicas per node limit exceed)"
 
     simulated(story, nodes=3)
 

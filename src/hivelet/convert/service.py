@@ -41,6 +41,9 @@ from hivelet.objects.task import (
 FILTERS = ("name", "id", "label", "mode", "runtime")
 """What `GET /services` filters by."""
 
+MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs", "npipe", "cluster"})
+"""The types that the API has; what of them can be had here is the engine's to say."""
+
 _UPDATE = UpdateConfig(
     parallelism=UPDATE_PARALLELISM,
     failure_action=FAILURE_ACTION,
@@ -65,13 +68,17 @@ def parse_service_spec(data: Json) -> ServiceSpec:
         InvalidParameter: a value has the wrong type, a count is negative, or there are several modes.
     """
     spec = convert_json(data, ServiceSpec)
-    return spec.replaced(
+    parsed = spec.replaced(
         mode=_parse_mode(spec.mode),
         task_template=_parse_template(spec.task_template),
         update_config=_parse_update("update", spec.update_config),
         rollback_config=_parse_update("rollback", spec.rollback_config),
         endpoint_spec=_parse_endpoint(spec.endpoint_spec),
     )
+    template = parsed.task_template
+    if template.container_spec is None and template.runtime in {"", "container"}:
+        raise InvalidParameter("mismatched Runtime and *Spec fields")
+    return parsed
 
 
 def encode_service(
@@ -197,6 +204,9 @@ def _parse_template(spec: TaskSpec) -> TaskSpec:
             raise InvalidParameter(f'invalid RestartCondition: "{condition}"')
         restart = restart.replaced(condition=condition, max_attempts=restart.max_attempts or 0)
     container = spec.container_spec
+    for mount in container.mounts if container else ():
+        if mount.type not in MOUNT_TYPES:
+            raise InvalidParameter(f'invalid MountType: "{mount.type}"')
     if container is not None and container.isolation == "default":
         container = container.replaced(isolation="")
     # An empty part of the template is what the docker CLI sends for one that was never mentioned.
@@ -232,7 +242,7 @@ def _parse_endpoint(spec: EndpointSpec | None) -> EndpointSpec | None:
         for port in spec.ports
     ]
     if (spec.mode or "vip") not in {"vip", "dnsrr"}:
-        raise InvalidParameter(f'invalid EndpointSpec.Mode: "{spec.mode}"')
+        raise InvalidParameter(f'invalid resolution mode: "{spec.mode}"')
     return spec.replaced(mode=spec.mode or "vip", ports=ports)
 
 

@@ -33,8 +33,8 @@ def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
     if task.node_id:
         answer["NodeID"] = task.node_id
     answer["Status"] = _encode_status(task.status)
-    if waits := _why_it_waits(task):
-        answer["Status"]["Err"] = waits
+    if not task.status.err and (why := _why_not_running(task)):
+        answer["Status"]["Err"] = why
     if task.generic_resources:
         answer["GenericResources"] = [encode(each) for each in task.generic_resources]
     answer["DesiredState"] = str(task.desired_state)
@@ -76,9 +76,30 @@ def _shown_slot(task: Task) -> int:
     return task.slot if task.job_iteration is None else max(task.slot - 1, 0)
 
 
-def _why_it_waits(task: Task) -> str:
-    """What is told of a task that waits out its restart delay: a crash loop must be visible as one."""
-    if task.start_after is None or task.desired_state is not TaskState.READY or task.status.err:
+def _why_not_running(task: Task) -> str:
+    """What is told of a task that does not run, and did not say why itself."""
+    if task.evicted:
+        return task.evicted
+    if task.status.state is TaskState.STARTING and task.desired_state is TaskState.RUNNING:
+        return _what_it_must_do(task)
+    return _when_it_starts(task)
+
+
+def _what_it_must_do(task: Task) -> str:
+    """A container that has been started counts as running only when it is ready."""
+    container = task.spec.container_spec
+    check = container.healthcheck if container else None
+    tests = check is not None and check.test not in ([], ["NONE"])
+    ports = sorted({port.target_port for port in task.ports if port.protocol == "tcp"})
+    listens = "its program must listen on port " + ", ".join(map(str, ports)) if ports else ""
+    asked = [listens, "its health check must pass" if tests else ""]
+    told = " and ".join(filter(None, asked))
+    return f"not ready yet: {told}" if told else ""
+
+
+def _when_it_starts(task: Task) -> str:
+    """A task that waits out its restart delay: a crash loop must be visible as one."""
+    if task.start_after is None or task.desired_state is not TaskState.READY:
         return ""
     history = task.restarts
     count = (

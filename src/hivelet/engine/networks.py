@@ -105,13 +105,14 @@ class LocalNetworks:
         """Make a bridge network, as `docker network create` does.
 
         Raises:
-            InvalidParameter: no such driver, or addresses that cannot be.
+            NotFound: no such driver.
+            InvalidParameter: addresses that cannot be.
             Conflict: the name is taken, or the subnet overlaps with one in use.
         """
         driver = spec.driver_configuration.name or "bridge"
         if driver != "bridge":
-            raise InvalidParameter(
-                f'could not find plugin {driver} in v1 plugin registry: hivelet has the drivers "bridge" and "overlay"'
+            raise NotFound(
+                f'plugin "{driver}" not found: hivelet has the drivers "bridge" and "overlay"'
             )
         if self._named(spec.name) is not None:
             raise Conflict(f"network with name {spec.name} already exists")

@@ -349,6 +349,8 @@ class Task(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     """When it first reached RUNNING; stamped by the store."""
     restarts: RestartHistory = RestartHistory()
+    evicted: str = ""
+    """Why it had to leave its node; "" where it did not."""
 
     @property
     def wanted(self) -> bool:

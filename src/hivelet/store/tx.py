@@ -28,9 +28,12 @@ class NameTaken(Conflict):
     """Another object of the kind has the name already; in SwarmKit's words, which clients match on."""
 
     def __init__(self, kind: str, name: str) -> None:
+        # Of files SwarmKit's API says so itself, of the others its store does.
+        conflict = (
+            "" if kind in {"secret", "config"} else "name conflicts with an existing object: "
+        )
         super().__init__(
-            "rpc error: code = AlreadyExists desc = name conflicts with an existing object: "
-            f"{kind} {name} already exists"
+            f"rpc error: code = AlreadyExists desc = {conflict}{kind} {name} already exists"
         )
 
 

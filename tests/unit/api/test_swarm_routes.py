@@ -89,7 +89,8 @@ async def test_a_services_life(api):
 
 
 async def test_a_service_without_a_name_is_given_one(api):
-    status, made = await api.ask("POST", "/services/create", json={"TaskTemplate": {}})
+    spec = {"TaskTemplate": {"ContainerSpec": {}}}
+    status, made = await api.ask("POST", "/services/create", json=spec)
     assert status == 201
     name = (await api.get(f"/services/{made['ID']}"))["Spec"]["Name"]
     assert name.count("_") == 1

@@ -63,7 +63,7 @@ def test_a_spec_that_goes_out_and_comes_back_is_the_same():
         ({"UpdateConfig": {"Order": "x"}}, "unrecognized update order x"),
         ({"UpdateConfig": {"FailureAction": "x"}}, "unrecognized update failure action x"),
         ({"RollbackConfig": {"FailureAction": "rollback"}}, "rollback failure action rollback"),
-        ({"EndpointSpec": {"Mode": "x"}}, "invalid EndpointSpec.Mode"),
+        ({"EndpointSpec": {"Mode": "x"}}, "invalid resolution mode"),
         ({"Mode": {"ReplicatedJob": {"TotalCompletions": -1}}}, "total completions"),
     ],
 )

@@ -82,8 +82,10 @@ def _spec_changed(obj: Object, old: Object | None) -> bool:
 
 def _changes(obj: Object, old: Object | None) -> dict[str, str]:
     if isinstance(obj, Service) and isinstance(old, Service):
+        before, after = _update_state(old), _update_state(obj)
         return _differences(
-            ("updatestate", _update_state(old), _update_state(obj)),
+            # A new update begins without a state; as in Docker, the end of the old one is not told then.
+            ("updatestate", before if after else "", after),
             ("replicas", str(old.replicas), str(obj.replicas)),
             ("image", _image(old), _image(obj)),
         )

@@ -64,7 +64,8 @@ def validate_service(spec: ServiceSpec) -> None:
     validate_endpoint(spec.endpoint_spec)
     validate_mode(spec.mode)
     if spec.mode.is_job and (spec.update_config or spec.rollback_config):
-        raise invalid("update and rollback configuration is not supported for jobs")
+        what = "an update" if spec.update_config else "a rollback"
+        raise invalid(f"Jobs may not have {what} config")
 
 
 def validate_labels(labels: Mapping[str, str]) -> None:

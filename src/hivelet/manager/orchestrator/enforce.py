@@ -2,7 +2,8 @@
 
 A task leaves a node that is drained, removed or down, or that no longer meets the task's constraints. A paused node keeps
 what it has. SwarmKit rejects tasks with unmet constraints by writing their status; here they are replaced like those of a
-drained node, because a status past ASSIGNED is the agent's alone.
+drained node, because a status past ASSIGNED is the agent's alone; why is kept
+in the task (`evicted`), and shown as its error.
 """
 
 from __future__ import annotations
@@ -32,4 +33,5 @@ def broken_constraint(spec: TaskSpec, node: Node) -> str:
     broken = unmet(parse_constraints(spec.placement.constraints), node)
     if broken is None:
         return ""
-    return f"its node does not meet {broken.key}{'==' if broken.equal else '!='}{broken.value}"
+    constraint = f"{broken.key}{'==' if broken.equal else '!='}{broken.value}"
+    return f"assigned node no longer meets constraints ({constraint})"

@@ -1,7 +1,7 @@
 """What a job still has to run: tasks until enough have completed, or one on each node. Pure.
 
-A job is executed once for each *iteration*; a changed service begins the next one. Tasks of earlier iterations are stopped and
-become history; a slot whose task of this iteration has completed is done; one whose task failed is tried again as the restart
+A job is executed once for each *iteration*; a changed service begins the next one. Tasks of earlier iterations are stopped, if
+they still run, and become history; a slot whose task of this iteration has completed is done; one whose task failed is tried again as the restart
 policy says, and where that gives up the slot stays failed, and with it the job. Slots are numbered from 1, as
 everywhere; `hivelet.convert` shows them as SwarmKit counts those of jobs, from 0.
 """
@@ -83,7 +83,7 @@ def run_on_nodes(
 def _stop_outdated(service: Service, slots: Mapping[SlotKey, Slot]) -> list[tuple[SlotKey, Write]]:
     writes: list[tuple[SlotKey, Write]] = []
     for key, slot in slots.items():
-        old = [task for task in slot.wanted if is_outdated(service, task)]
+        old = [t for t in slot.wanted if is_outdated(service, t) and not is_done(t)]
         if old:
             stopped = tuple(task.replaced(desired_state=TaskState.SHUTDOWN) for task in old)
             writes.append((key, Write(update=stopped, why="the job was started anew")))

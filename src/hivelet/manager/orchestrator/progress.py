@@ -28,6 +28,10 @@ DEFAULT = UpdateConfig(parallelism=UPDATE_PARALLELISM)
 ROLLING_BACK = "rollback_started"
 _EARLY_ENDS = (TaskState.COMPLETE, TaskState.FAILED, TaskState.REJECTED)
 
+SETTLE = timedelta(milliseconds=200)
+"""A replacement that ends this soon has not started, for an update that wants to know before it goes on. Docker Swarm gathers
+what its agents report for 100 ms, which has the same effect."""
+
 Place = tuple[int, NodeId]
 """By what slots are ordered."""
 
@@ -273,4 +277,4 @@ def _freed_at(task: Task, config: UpdateConfig) -> datetime | None:
     settled = task.started_at or _ended_at(task)
     if settled is None:
         return None
-    return settled + timedelta(microseconds=config.delay / 1000)
+    return settled + max(timedelta(microseconds=config.delay / 1000), SETTLE)

@@ -88,7 +88,8 @@ def reconcile_slot(situation: Situation, slot: Slot) -> Plan:
     if current is None:
         return NOTHING
     # Of several wanted tasks (start-first) only the newest is followed by another when it ends.
-    ended = [task for task in slot.wanted if task is not current and task.status.state.terminal]
+    others = [task for task in slot.wanted if task is not current and not is_done(task)]
+    ended = [task for task in others if task.status.state.terminal]
     tidy = Plan(writes=tuple(_shut_down(task, "another task has its place") for task in ended))
     return merge_plans([tidy, _reconcile_current(situation, slot, current)])
 
@@ -125,6 +126,7 @@ def _follow(situation: Situation, slot: Slot, task: Task) -> Plan:
 
 def _move(situation: Situation, slot: Slot, task: Task, reason: str) -> Plan:
     """A task that must leave its node; not a failure of its own, so it is followed at once."""
+    task = task.replaced(evicted=reason)
     if situation.is_global:
         return _one(_shut_down(task, reason))
     return _one(
@@ -135,7 +137,7 @@ def _move(situation: Situation, slot: Slot, task: Task, reason: str) -> Plan:
 def _replace(situation: Situation, slot: Slot, task: Task, verdict: Restart) -> Write:
     now = situation.now
     start_after = now + timedelta(seconds=verdict.delay) if verdict.delay > 0 else None
-    others = [other for other in slot.tasks if not (is_wanted(other) and other is not task)]
+    others = [other for other in slot.tasks if not (is_wanted(other) and other.id != task.id)]
     blocked = any(_blocks(other, situation.nodes) for other in others)
     successor = new_task(
         situation.service,

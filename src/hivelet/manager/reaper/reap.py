@@ -25,7 +25,9 @@ def reap_slot(tasks: Sequence[Task], limit: int, *, service_exists: bool = True)
     for task in kept:
         if surplus <= 0:
             break
-        if is_reapable(task) and not task.wanted:
+        # What a job has completed stays wanted, though a later iteration came after it.
+        past = not task.wanted or (task.job_iteration is not None and task is not kept[-1])
+        if is_reapable(task) and past:
             doomed.append(task)
             surplus -= 1
     if not doomed:

@@ -80,7 +80,7 @@ FILTERS: tuple[Filter, ...] = (
     Filter(meets_constraints, *_on("scheduling constraints not satisfied")),
     Filter(has_platform, *_on("unsupported platform")),
     Filter(has_host_ports, *_on("host-mode port already in use")),
-    Filter(has_room, *_on("max replicas per node limit exceed")),
+    Filter(has_room, *["max replicas per node limit exceed"] * 2),
 )
 """In the order in which SwarmKit asks; the first one that fails is the node's reason."""
 

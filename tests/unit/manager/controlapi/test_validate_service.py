@@ -134,7 +134,7 @@ FILE = SecretReferenceFile(name="f")
                 mode=ServiceMode(replicated_job=ReplicatedJobMode()),
                 update_config=UpdateConfig(),
             ),
-            "not supported for jobs",
+            "Jobs may not have an update config",
         ),
     ],
 )
