@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from hivelet.objects.node import Node
-from hivelet.objects.service import UpdateConfig
-from hivelet.objects.task import Task
+from hivelet.objects.service import ReplicatedJobMode, ServiceMode, UpdateConfig
+from hivelet.objects.task import Task, TaskState
 from hivelet.store.tables import Table
 from hivelet.testing.cluster import SimulatedCluster, replicated, with_image
 from hivelet.testing.runtime import Script
@@ -128,6 +128,26 @@ def test_a_crash_costs_the_same_in_a_larger_service(reads):
 
     small, large = measured(reads, story(20)), measured(reads, story(40))
     assert 0 < small[Task] == large[Task]
+
+
+def test_a_task_of_a_job_costs_the_same_in_a_larger_job(reads):
+    def story(completions):
+        mode = ReplicatedJobMode(max_concurrent=2, total_completions=completions)
+
+        async def play(cluster):
+            for host in cluster.hosts.values():
+                host.scripts["quick:1"] = Script(exits_after=1.0)
+            yield
+            spec = replicated("web", 0, image="quick:1")
+            await cluster.create(spec.replaced(mode=ServiceMode(replicated_job=mode)))
+            await cluster.settle(completions)
+            done = [task for task in cluster.tasks() if task.status.state is TaskState.COMPLETE]
+            assert len(done) == completions
+
+        return play
+
+    small, large = measured(reads, story(25)), measured(reads, story(50))
+    assert large[Task] / 50 <= STEADY * small[Task] / 25
 
 
 def test_creation_and_removal_cost_the_same_for_each_task(reads):

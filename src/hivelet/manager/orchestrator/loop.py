@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from hivelet.manager.orchestrator.job_progress import JobProgress
+from hivelet.manager.orchestrator.jobs import next_job_step
 from hivelet.manager.orchestrator.progress import Progress
 from hivelet.manager.orchestrator.reconcile import Situation, reconcile_service, reconcile_slot
 from hivelet.manager.orchestrator.slots import SlotKey, group_slots, is_wanted, make_slot
@@ -31,11 +33,14 @@ from hivelet.store.view import View
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is looked at: a whole service, one slot of it, or its update's next step."""
+    """What is looked at: a whole service, one slot of it, or the next step of its update or job."""
 
     service: ServiceId
     slot: SlotKey | None = None
-    update: bool = False
+    step: bool = False
+
+
+Followed = Progress | JobProgress
 
 
 def orchestrator(store: Store) -> Runner[Key]:
@@ -55,14 +60,14 @@ def orchestrator(store: Store) -> Runner[Key]:
 
 
 class OrchestratorLoop:
-    """Keeps the progress of the updates that are under way in step with the store."""
+    """Keeps the progress of the updates and jobs that are under way in step with the store."""
 
     def __init__(self) -> None:
-        self._updates: dict[ServiceId, Progress] = {}
+        self._followed: dict[ServiceId, Followed] = {}
 
     def everything(self, view: View) -> Iterator[Key]:
         """All services and their updates, and every slot that waits for something."""
-        self._updates.clear()
+        self._followed.clear()
         for service in view.all(Service):
             yield from _whole(service)
         for task in view.all(Task):
@@ -70,17 +75,17 @@ class OrchestratorLoop:
                 yield Key(task.service_id, task.slot_key)
 
     def touched(self, view: View, event: Event) -> Iterable[Key]:
-        """Follow the event in the updates, and name the keys that it makes worth a look."""
+        """Follow the event in updates and jobs, and name the keys that it makes worth a look."""
         match event.obj:
             case Service():
                 if event.action is Action.REMOVE:
-                    self._updates.pop(event.obj.id, None)
+                    self._followed.pop(event.obj.id, None)
                 return _by_service(event.obj, event.old)
             case Task():
-                progress = self._updates.get(event.obj.service_id)
-                if progress is not None:
+                followed = self._followed.get(event.obj.service_id)
+                if followed is not None:
                     key = event.obj.slot_key
-                    progress.observe(make_slot(key, view.tasks_of_slot(key)))
+                    followed.observe(make_slot(key, view.tasks_of_slot(key)))
                 return _by_task(view, event.obj, event)
             case Node():
                 return _by_node(view, event.obj, event.old)
@@ -92,7 +97,7 @@ class OrchestratorLoop:
         service = view.service(key.service)
         if service is None:
             return NOTHING
-        if key.update:
+        if key.step:
             return self._next_step(view, service, now).plan
         if key.slot is None:
             nodes = {node.id: node for node in view.all(Node)}
@@ -116,20 +121,35 @@ class OrchestratorLoop:
         )
 
     def _next_step(self, view: View, service: Service, now: datetime) -> Step:
-        progress = self._updates.pop(service.id, None)
-        if service.pending_delete or service.spec.mode.is_job or service.update_status is None:
+        followed = self._followed.pop(service.id, None)
+        if service.pending_delete:
             return NO_STEP
-        if progress is None or not progress.is_of(service):
-            slots = group_slots(view.tasks_of_service(service.id))
-            progress = Progress(service, slots.values())
+        if followed is None or not followed.is_of(service):
+            followed = _measure(view, service)
+        if isinstance(followed, JobProgress):
+            if not followed.finished:
+                self._followed[service.id] = followed
+            plan, slots = next_job_step(service, followed, now)
+            return Step(plan, frozenset(slots))
+        if followed is None:
+            return NO_STEP
         if is_updating(service):
-            self._updates[service.id] = progress
-        return next_step(service, progress, now)
+            self._followed[service.id] = followed
+        return next_step(service, followed, now)
+
+
+def _measure(view: View, service: Service) -> Followed | None:
+    """How the service's job or update stands; None where it has none, or one that is not followed."""
+    mode = service.spec.mode
+    if mode.replicated_job is None and (mode.is_job or service.update_status is None):
+        return None
+    slots = group_slots(view.tasks_of_service(service.id)).values()
+    return JobProgress(service, slots) if mode.replicated_job else Progress(service, slots)
 
 
 def _whole(service: Service) -> Iterator[Key]:
     yield Key(service.id)
-    yield Key(service.id, update=True)
+    yield Key(service.id, step=True)
 
 
 def _by_service(service: Service, old: object) -> Iterator[Key]:
@@ -160,11 +180,12 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     if not moved or not _tells(task):
         return
     if service.spec.mode.is_job and task.status.state.terminal:
-        yield Key(service.id)
+        # A job on nodes has as many tasks as there are nodes, and all of these count.
+        yield Key(service.id, step=not service.spec.mode.is_global)
     if task.status.state.terminal:
         yield Key(service.id, task.slot_key)
     if is_updating(service):
-        yield Key(service.id, update=True)
+        yield Key(service.id, step=True)
 
 
 def _is_held(task: Task) -> bool:

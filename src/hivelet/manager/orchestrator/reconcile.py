@@ -13,12 +13,8 @@ from datetime import datetime, timedelta
 
 from hivelet.manager.orchestrator.enforce import must_leave
 from hivelet.manager.orchestrator.global_mode import may_start, spread_service
-from hivelet.manager.orchestrator.jobs import (
-    is_done,
-    is_outdated,
-    run_on_nodes,
-    run_to_completion,
-)
+from hivelet.manager.orchestrator.job_progress import is_done, is_outdated
+from hivelet.manager.orchestrator.jobs import run_on_nodes, run_to_completion
 from hivelet.manager.orchestrator.replicated import remove_slot, scale_service
 from hivelet.manager.orchestrator.restart import Restart, should_restart
 from hivelet.manager.orchestrator.slots import (

@@ -40,22 +40,32 @@ class Restart:
     why: str = ""
 
 
-def should_restart(task: Task, service: Service, now: datetime) -> Restart:
-    """What the restart policy says of an ended task. The policy is the task's own, as in SwarmKit."""
+def gives_up(task: Task) -> str:
+    """Why an ended task is not followed by another; "" where it is. The policy is the task's own, as in SwarmKit."""
     policy = task.spec.restart_policy or RestartPolicy()
     condition = policy.condition or RESTART_CONDITION
-    state = task.status.state
     if condition == "none":
-        return Restart(wanted=False, why="the restart condition is none")
-    if condition == "on-failure" and state is TaskState.COMPLETE:
-        return Restart(wanted=False, why="it finished, and the restart condition is on-failure")
+        return "the restart condition is none"
+    if condition == "on-failure" and task.status.state is TaskState.COMPLETE:
+        return "it finished, and the restart condition is on-failure"
     attempts = policy.max_attempts or 0
     used = len(_in_window(task, policy)) if policy.window else task.restarts.total
     if attempts and used >= attempts:
-        return Restart(wanted=False, why=f"the slot was restarted {used} times already")
+        return f"the slot was restarted {used} times already"
+    return ""
+
+
+def should_restart(task: Task, service: Service, now: datetime) -> Restart:
+    """What the restart policy says of an ended task."""
+    policy = task.spec.restart_policy or RestartPolicy()
+    refusal = gives_up(task)
+    if refusal:
+        return Restart(wanted=False, why=refusal)
     history = next_history(task, service, policy, now)
     delay = restart_delay(task, policy, history)
-    return Restart(wanted=True, delay=delay, history=history, why=f"{state}, delay {delay:g} s")
+    return Restart(
+        wanted=True, delay=delay, history=history, why=f"{task.status.state}, delay {delay:g} s"
+    )
 
 
 def next_history(
