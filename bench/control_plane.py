@@ -27,6 +27,7 @@ from typing import Any
 
 import structlog
 
+from hivelet.kit.collector import collect_seldom
 from hivelet.objects.service import UpdateConfig
 from hivelet.testing.cluster import SimulatedCluster, overlay, replicated, with_image
 from hivelet.testing.virtual_time import run_virtual
@@ -160,6 +161,8 @@ def largest_resident_set() -> float:
 def measure_here(setting: Setting, profile: Path | None = None) -> Figures:
     """Run in this process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # As hiveletd does.
+    collect_seldom()
     profiler = Profile() if profile is not None else None
     watched: AbstractContextManager[Any] = profiler if profiler is not None else nullcontext()
     with watched:

@@ -18,6 +18,7 @@ from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
 from hivelet.daemon.notify import notify
 from hivelet.errors import Forbidden, HiveletError, Unavailable
+from hivelet.kit.collector import collect_seldom
 from hivelet.packages import load_packages, missing_packages
 
 log = structlog.get_logger(__name__)
@@ -64,6 +65,7 @@ def main(file: Path, **options: Any) -> None:
     except HiveletError as error:
         click.echo(f"hiveletd: {error.message}", err=True)
         sys.exit(1)
+    collect_seldom()
     try:
         asyncio.run(run_daemon(config))
     except HiveletError as error:
