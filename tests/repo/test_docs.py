@@ -166,11 +166,11 @@ def quoted_messages(text: str) -> list[str]:
 
 # Words that come together only when the program speaks: a reason in another's parentheses.
 _COMPOSED = re.compile(
-    r"\((?=insufficient|scheduling|1 node|host-mode|max replicas)| on 1 node\)|\)$"
+    r"\((?=insufficient|scheduling|1 node|host-mode|max replicas|unsupported)| on 1 node\)|\)$"
 )
 
 
-@pytest.mark.parametrize("page", ["operations.md", "getting-started.md"])
+@pytest.mark.parametrize("page", ["operations.md", "getting-started.md", "states.md"])
 def test_quoted_messages_are_said_by_the_program(page: str) -> None:
     said = sentences()
     messages = quoted_messages((ROOT / "docs" / page).read_text())

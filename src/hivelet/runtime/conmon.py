@@ -38,6 +38,7 @@ from hivelet.runtime.oci_spec import ExecInput, build_exec_process
 from hivelet.runtime.processes import (
     ProcessRecord,
     boot_id,
+    open_children,
     open_monitor,
     open_process,
     read_record,
@@ -71,6 +72,8 @@ __all__ = [
 
 EXEC_OUTPUT = 4096
 _MESSAGE_LIMIT = 65536
+_FINISHES_WITHIN = 5.0
+"""Seconds that a runtime gets to finish what nobody wants any more; it takes milliseconds."""
 
 
 class ConmonRuntime:
@@ -136,7 +139,7 @@ class ConmonRuntime:
             )
             write_record(paths.record, record)
         except BaseException:
-            await asyncio.shield(self._abandon(own, conmon))
+            await asyncio.shield(self._abandon(own, conmon_pid, conmon))
             raise
         finally:
             os.close(sync)
@@ -317,13 +320,19 @@ class ConmonRuntime:
             raise explain_create_failure(said, args)
         return pid
 
-    async def _abandon(self, own: Belongings, conmon: int) -> None:
+    async def _abandon(self, own: Belongings, conmon_pid: int, conmon: int) -> None:
         """Undo a create that failed or was cancelled, wherever it stood."""
+        # A runtime that is still at work would make what was just removed; conmon must not start one meanwhile.
+        workers: list[int] = []
         with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(conmon, signal.SIGSTOP)
+            workers = open_children(conmon_pid)
             signal.pidfd_send_signal(conmon, signal.SIGKILL)
         await readable(conmon)
         reap(conmon)
         os.close(conmon)
+        for worker in workers:
+            await _finish(worker)
         await self._discard(own)
 
     async def _discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
@@ -344,6 +353,9 @@ class ConmonRuntime:
             await call_runtime(own.runtime, commands.runtime_delete(own.runtime, own.id))
         remove_transient(own.paths)
         if own.cgroup:
+            # The runtime kills what it made, and does not wait for its end.
+            for pid in self._cgroups.processes(own.cgroup):
+                await _end(pid)
             self._cgroups.remove(own.cgroup)
 
     async def _has_started(self, found: Supervised) -> bool:
@@ -427,3 +439,27 @@ def _read_spec(config: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return spec
+
+
+async def _end(pid: int) -> None:
+    """Kill a process and wait for its end."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    await _finish(process)
+
+
+async def _finish(worker: int) -> None:
+    """Wait for the end of a process that is about to end; kill one that does not."""
+    try:
+        async with asyncio.timeout(_FINISHES_WITHIN):
+            await readable(worker)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(worker, signal.SIGKILL)
+        await readable(worker)
+    finally:
+        os.close(worker)

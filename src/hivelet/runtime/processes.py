@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def start_time(pid: int) -> int | None:
 def parse_start_time(stat: bytes) -> int:
     """Field 22 of `/proc/PID/stat`. The name (field 2) may hold spaces and brackets, so count from its end."""
     return int(stat[stat.rindex(b")") + 2 :].split()[19])
+
+
+def open_children(pid: int) -> list[int]:
+    """Pidfds of the children of `pid` that see the processes that we see: none of a container's own."""
+    here = os.readlink("/proc/self/ns/pid")
+    found: list[int] = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{name}/stat", "rb") as stream:
+                parent = parse_parent(stream.read())
+            if parent == pid and os.readlink(f"/proc/{name}/ns/pid") == here:
+                found.append(os.pidfd_open(int(name)))
+    return found
 
 
 def open_monitor(pid: int, name: str) -> int | None:
