@@ -28,6 +28,9 @@ def test_a_vip_is_dispatched_by_bridge_and_address():
     assert rules(fragment) == {
         "vip_webid_webnetid": (
             "meta l4proto { tcp, udp, sctp } dnat to numgen inc mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }",
+            "meta l4proto tcp dnat to 10.0.1.3",
+            "meta l4proto udp dnat to 10.0.1.3",
+            "meta l4proto sctp dnat to 10.0.1.3",
         )
     }
 
@@ -50,7 +53,7 @@ def test_without_backends_the_answer_is_a_refusal():
 
 
 def test_affinity_chooses_by_the_clients_address():
-    (rule,) = spread_port(["10.0.0.3", "10.0.0.4"], "tcp", 80, affinity=True)
+    rule, _ = spread_port(["10.0.0.3", "10.0.0.4"], "tcp", 80, affinity=True)
     assert "jhash ip saddr mod 2" in rule
     assert "numgen" not in rule
 
@@ -60,7 +63,20 @@ def test_a_published_port_leads_to_the_way_out():
     assert fragment.elements == {("published", "tcp . 8000"): "goto port_webid_ingress_tcp_8000"}
     assert rules(fragment)["port_webid_ingress_tcp_8000"] == (
         "meta l4proto tcp dnat to numgen inc mod 2 map { 0 : 10.0.0.3 . 8000, 1 : 10.0.0.4 . 8000 }",
+        "meta l4proto tcp dnat to 10.0.0.3:8000",
     )
+
+
+@pytest.mark.parametrize("affinity", [False, True])
+def test_no_choice_depends_on_a_map_alone(affinity):
+    """A packet may ask a map that has just been replaced; then the rule behind it must decide."""
+    addresses = ["10.0.0.3", "10.0.0.4"]
+    for protocol in ("tcp", "udp", "sctp"):
+        *_, last = spread_port(addresses, protocol, 80, affinity=affinity)
+        assert last == f"meta l4proto {protocol} dnat to 10.0.0.3:80"
+        assert f"meta l4proto {protocol} dnat to 10.0.0.3" in spread_addresses(
+            addresses, affinity=affinity
+        )
 
 
 @pytest.mark.parametrize(
