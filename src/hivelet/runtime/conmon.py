@@ -46,7 +46,7 @@ from hivelet.runtime.processes import (
     write_record,
 )
 from hivelet.runtime.seccomp_filter import FilterCompiler
-from hivelet.runtime.spawn import Ended, readable, reap, run_quick, spawn_in
+from hivelet.runtime.spawn import readable, reap, run_quick, spawn_in
 from hivelet.runtime.status import (
     KILLED,
     Adopted,
@@ -72,6 +72,9 @@ __all__ = [
 
 EXEC_OUTPUT = 4096
 _MESSAGE_LIMIT = 65536
+_LOOK = 0.005
+"""Seconds between looks for a file that a runtime is about to write."""
+
 _FINISHES_WITHIN = 5.0
 """Seconds that a runtime gets to finish what nobody wants any more; it takes milliseconds."""
 
@@ -219,19 +222,18 @@ class ConmonRuntime:
             order = commands.runtime_exec(
                 found.own.runtime, container, process=description, pid_file=pid_file
             )
-            ended: Ended | None = None
             said = bytearray()
             try:
                 async with asyncio.timeout(timeout):
                     ended = await run_quick(
-                        order, env=ENVIRONMENT, output_limit=output_limit, own_group=True, said=said
+                        order,
+                        env=ENVIRONMENT,
+                        output_limit=output_limit,
+                        said=said,
+                        before_kill=lambda runtime: self._kill_started(found, pid_file, runtime),
                     )
             except TimeoutError:
                 return ExecResult(code=-1, output=bytes(said), timed_out=True)
-            finally:
-                if ended is None:
-                    # Only the runtime, which waits for the process, has been killed yet.
-                    self._kill_left(found, pid_file)
             if ended.status != 0 and read_number(pid_file) is None:
                 # The words are the runtime's, not the process's: there never was one.
                 words = ended.output.decode(errors="replace").strip()
@@ -372,7 +374,15 @@ class ConmonRuntime:
         runtime = found.own.runtime
         return await call_runtime(runtime, command(runtime, found.own.id), stdin=stdin)
 
-    def _kill_left(self, found: Supervised, pid_file: Path) -> None:
+    async def _kill_started(self, found: Supervised, pid_file: Path, runtime: int) -> None:
+        """Kill what a runtime was told to start in a container, before the runtime itself (a pidfd) is killed.
+
+        A runtime that is killed while it starts a process leaves one behind that nobody knows: so it may finish first.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FINISHES_WITHIN):
+                while read_number(pid_file) is None and not await _ends_within(runtime, _LOOK):
+                    pass
         pid = read_number(pid_file)
         if pid is None or pid not in self._cgroups.processes(found.own.cgroup):
             return
@@ -450,6 +460,15 @@ async def _end(pid: int) -> None:
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(process, signal.SIGKILL)
     await _finish(process)
+
+
+async def _ends_within(process: int, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await readable(process)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def _finish(worker: int) -> None:

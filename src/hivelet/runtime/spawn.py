@@ -10,7 +10,7 @@ import asyncio
 import ctypes
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -139,12 +139,13 @@ async def run_quick(
     env: Mapping[str, str],
     stdin: bytes = b"",
     output_limit: int = OUTPUT_LIMIT,
-    own_group: bool = False,
     said: bytearray | None = None,
+    before_kill: Callable[[int], Awaitable[None]] | None = None,
 ) -> Ended:
     """Run a program that ends soon; its output and errors come together, the first `output_limit` bytes of them.
 
-    Cancelled, it kills the program and waits for its end. `said` then still has what it had printed.
+    Cancelled, it kills the program and waits for its end; `said` then still has what it had printed. With `before_kill` the
+    program leads a process group of its own, and is killed once that (given its pidfd) has returned.
     """
     reader, writer = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(reader, False)
@@ -153,7 +154,7 @@ async def run_quick(
         fds: dict[int, int | str] = {1: writer, 2: writer}
         if source >= 0:
             fds[0] = source
-        pidfd = os.pidfd_open(spawn(argv, env=env, fds=fds, own_group=own_group))
+        pidfd = os.pidfd_open(spawn(argv, env=env, fds=fds, own_group=before_kill is not None))
     except BaseException:
         os.close(reader)
         raise
@@ -170,6 +171,8 @@ async def run_quick(
         status = reap(pidfd)
         return Ended(-1 if status is None else status, bytes(output.text))
     except asyncio.CancelledError:
+        if before_kill is not None:
+            await before_kill(pidfd)
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         os.waitid(os.P_PIDFD, pidfd, os.WEXITED)  # noqa: ASYNC222 - killed: its end is a matter of moments

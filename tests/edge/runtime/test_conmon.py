@@ -311,6 +311,20 @@ async def test_exec_past_its_time_is_killed(lab):
         await asyncio.sleep(0.001)
 
 
+async def test_exec_cut_off_while_it_starts_leaves_nothing(lab):
+    """Whatever the runtime was about when its time was over."""
+    container, _ = await lab.run(["/bin/sleep", "1000"])
+    cgroup = f"{lab.parent}/{container}"
+    for milliseconds in range(0, 60, 4):
+        result = await lab.runtime.exec_(
+            container, ExecInput(args=("/bin/sleep", "55555")), timeout=milliseconds / 1000
+        )
+        assert result.timed_out
+        async with asyncio.timeout(20):
+            while len(lab.runtime._cgroups.processes(cgroup)) > 1:
+                await asyncio.sleep(0.001)
+
+
 async def test_exec_output_is_cut(lab):
     container, _ = await lab.run(["/bin/sleep", "1000"])
     result = await lab.runtime.exec_(
