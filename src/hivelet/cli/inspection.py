@@ -27,9 +27,9 @@ def inspect_all(
         indent, separators = (4, None) if not template else (None, (",", ":"))
         click.echo(json.dumps(found, indent=indent, separators=separators, ensure_ascii=False))
     else:
-        from hivelet.kit.gotemplate import Template
+        from hivelet.kit.gotemplate import DOCKER_FUNCTIONS, Template
 
-        parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"))
+        parsed = Template(template.replace("\\t", "\t").replace("\\n", "\n"), DOCKER_FUNCTIONS)
         for entry in found:
             click.echo(parsed.render(entry))
     for message in missing:

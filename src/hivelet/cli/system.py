@@ -87,12 +87,12 @@ def events(
 
 
 def _render(answer: Any, template: str) -> None:
-    from hivelet.kit.gotemplate import Template
+    from hivelet.kit.gotemplate import DOCKER_FUNCTIONS, Template
 
     source = (
         "{{json .}}" if template == "json" else template.replace("\\t", "\t").replace("\\n", "\n")
     )
-    say(Template(source).render(answer))
+    say(Template(source, DOCKER_FUNCTIONS).render(answer))
 
 
 def _event_line(event: Json) -> str:

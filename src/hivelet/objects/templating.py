@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hivelet.errors import InvalidParameter
-from hivelet.kit.gotemplate import Template
+from hivelet.kit.gotemplate import Limits, Template
 from hivelet.objects.common import Struct
 from hivelet.objects.container import Mount
 from hivelet.objects.node import Node
@@ -112,9 +112,17 @@ def _expand(
     if not _is_template(text):
         return text
     try:
-        return Template(text, functions).render(fields)
+        template = Template(
+            text, {"join": _join, **(functions or {})}, strict=True, limits=Limits()
+        )
+        return template.render(fields)
     except InvalidParameter as error:
         raise InvalidParameter(f"expanding {what} failed: {error.message}") from error
+
+
+def _join(separator: str, *parts: str) -> str:
+    """SwarmKit's own, the other way round than the command line's."""
+    return separator.join(parts)
 
 
 def _is_template(*texts: str) -> bool:

@@ -34,7 +34,8 @@ TASK = Task(
         ("{{.Node.Platform.Architecture}}/{{.Node.Platform.OS}}", "x86_64/linux"),
         ("{{.Task.ID}}.{{.Task.Slot}}", "t1.3"),
         ("{{.Task.Name}}", "app_web.3.t1"),
-        ("{{.Service.Name | upper}}", "APP_WEB"),
+        ('{{join "-" .Service.Name .Task.ID}}', "app_web-t1"),
+        ("{{$x := .Service.Name}}{{$x}}", "app_web"),
         ('{{if eq .Task.Slot "3"}}third{{end}}', "third"),
     ],
 )
@@ -61,7 +62,19 @@ def test_the_slot_of_a_global_task_is_its_node():
     assert expand_container(ContainerSpec(hostname="{{.Task.Slot}}"), context).hostname == "n1"
 
 
-@pytest.mark.parametrize("text", ["{{.Task.Nothing}}", "{{nosuch}}", "{{.Task.ID", '{{env "A"}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{.Task.Nothing}}",
+        "{{nosuch}}",
+        "{{.Task.ID",
+        '{{env "A"}}',
+        "{{.service.name}}",
+        '{{pad "a" 3 3}}',
+        '{{len (printf "%900000d%900000d" 1 1)}}',
+        "{{range 5}}x{{end}}",
+    ],
+)
 def test_what_cannot_be_filled_in_is_refused_by_field(text):
     with pytest.raises(InvalidParameter, match="expanding hostname failed: "):
         expand_container(ContainerSpec(hostname=text), template_context(TASK, NODE))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from hivelet.kit.gotemplate import ShownRow, Template
+from hivelet.kit.gotemplate import DOCKER_FUNCTIONS, ShownRow, Template
 
 Row: TypeAlias = Mapping[str, Any]
 """What a template sees of one object."""
@@ -41,7 +41,7 @@ def render_list(view: View, rows: Iterable[Row], *, template: str = "", quiet: b
     if template.startswith("table "):
         return _table(view, _unescaped(template.removeprefix("table ").strip()), rows)
     source = "{{json .}}" if template == "json" else _unescaped(template)
-    parsed = Template(source)
+    parsed = Template(source, DOCKER_FUNCTIONS)
     return "".join(f"{parsed.render(_sorted(row))}\n" for row in rows)
 
 
@@ -63,7 +63,7 @@ def align(lines: Sequence[str]) -> list[str]:
 
 
 def _table(view: View, source: str, rows: Iterable[Row]) -> str:
-    parsed = Template(source)
+    parsed = Template(source, DOCKER_FUNCTIONS)
     lines = [parsed.render(dict(view.headers)), *(parsed.render(row) for row in rows)]
     return "".join(f"{line}\n" for line in align(lines))
 
