@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+# The reset of a refusal that the host itself is given passes the same chain, and must not be refused in its turn.
+_RESET_PASSES = "tcp flags rst accept"
 REFUSE = ("meta l4proto tcp reject with tcp reset", "reject with icmp port-unreachable")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _AFFINITY = "jhash ip saddr mod {count} seed 0x68697665"
@@ -23,7 +25,7 @@ _AFFINITY = "jhash ip saddr mod {count} seed 0x68697665"
 def spread_addresses(addresses: Sequence[str], *, affinity: bool) -> tuple[str, ...]:
     """Rules that give all ports of a VIP to one of `addresses`. ICMP is left to the host, which answers pings."""
     if not addresses:
-        return ("meta l4proto icmp accept", *REFUSE)
+        return ("meta l4proto icmp accept", _RESET_PASSES, *REFUSE)
     first = tuple(f"meta l4proto {protocol} dnat to {addresses[0]}" for protocol in _PROTOCOLS)
     if len(addresses) == 1:
         return first

@@ -86,16 +86,19 @@ _DISPATCH = (
     f"fib daddr type local meta l4proto . th dport vmap @{PUBLISHED}",
 )
 _PORTS = f"iifname @{BRIDGES}"
+_RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
+"""A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
 
 BASE_CHAINS = (
     BaseChain(
         "raw-prerouting",
         "type filter hook prerouting priority -300",
         # Bridges route to loopback so that localhost reaches published ports; their members must not use that
-        # to reach the loopback of the host or, over the bridge, of each other.
+        # to reach the loopback of the host or, over the bridge, of each other. And a neighbour on any wire must not
+        # reach a port published on 127.0.0.1: it would be translated before the kernel looks for such addresses.
         (
             f"{_PORTS} ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept",
-            f"{_PORTS} ip daddr 127.0.0.0/8 drop",
+            'iifname != "lo" ip daddr 127.0.0.0/8 drop',
         ),
     ),
     BaseChain(
@@ -104,13 +107,14 @@ BASE_CHAINS = (
         (
             f"ip daddr {EMBEDDED_RESOLVER} {_PORTS} dnat to ip saddr map @{RESOLVER_OF}",
             f"iifname . ip daddr vmap @{VIPS}",
+            _RESOLVERS_STAY,
             *_DISPATCH,
         ),
     ),
     BaseChain(
         "nat-output",
         "type nat hook output priority -100",
-        (f"oifname . ip daddr vmap @{VIPS}", *_DISPATCH),
+        (f"oifname . ip daddr vmap @{VIPS}", _RESOLVERS_STAY, *_DISPATCH),
     ),
     BaseChain(
         "filter-input",
