@@ -14,6 +14,7 @@ import structlog
 from hivelet.agent.exec.controller import Controller, TaskExited, TemporaryError
 from hivelet.agent.exec.step import (
     ANNOUNCEMENTS,
+    STARTED,
     Action,
     Failure,
     Outcome,
@@ -52,6 +53,7 @@ class TaskRunner:
         self._unprepared = False
         self._news = asyncio.Event()
         self._scope: asyncio.Timeout | None = None
+        controller.listen(self._tell)
         if not _may_be_left(task.status.state):
             self.adopted.set()
 
@@ -120,6 +122,9 @@ class TaskRunner:
                 continue
             if not found:
                 self._take_for_lost()
+            elif self.status.leaving and not _is_over(self.task.desired_state):
+                # Somebody was stopping it by hand when the daemon died; nobody is any more.
+                self._tell(STARTED)
             break
         else:
             self._take_for_lost()
@@ -214,10 +219,15 @@ class TaskRunner:
 
     def _move(self, status: TaskStatus, why: str) -> None:
         before, self.status = self.status, status
-        if before.state is not status.state or before.err != status.err:
+        if _said(before) != _said(status):
             move = f"{before.state}->{status.state}"
             log.debug("task stepped", why=why, **{"state.transition": move, **self._fields()})
             self._report(self.task.id, status)
+
+    def _tell(self, message: str) -> None:
+        """A new message, the state as before."""
+        if not self.status.state.terminal:
+            self._move(self.status.replaced(message=message), "told")
 
     def _interrupt(self) -> None:
         if self._scope is not None:
@@ -225,6 +235,10 @@ class TaskRunner:
 
     def _fields(self) -> dict[str, str]:
         return {"task.id": self.task.id, "service.id": self.task.service_id}
+
+
+def _said(status: TaskStatus) -> tuple[TaskState, str, str]:
+    return status.state, status.message, status.err
 
 
 def _is_over(desired: TaskState) -> bool:

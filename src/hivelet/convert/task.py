@@ -77,7 +77,9 @@ def _shown_slot(task: Task) -> int:
 
 
 def _why_not_running(task: Task) -> str:
-    """What is told of a task that does not run, and did not say why itself."""
+    """What is told of a task that does not run, or not for long, and that has no error."""
+    if task.status.leaving:
+        return task.status.message
     if task.evicted:
         return task.evicted
     if task.status.state is TaskState.STARTING and task.desired_state is TaskState.RUNNING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from hivelet.engine.lifecycle import Lifecycle
@@ -13,10 +13,13 @@ from hivelet.engine.stats import read_stats
 from hivelet.engine.storage import Storage
 from hivelet.errors import Conflict, InvalidParameter
 from hivelet.kit.clock import Clock
-from hivelet.objects.common import ContainerId
+from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.engine import Container, ContainerStats, ExitResult, ProcessTable
 from hivelet.objects.log import LogOptions, LogRecord
 from hivelet.runtime.logs import read_log
+
+BeforeStop = Callable[[TaskId], Awaitable[None]]
+"""Lets a task's connections end before its container is stopped by hand, or removed by force."""
 
 _CONDITIONS = ("", "not-running", "next-exit", "removed")
 
@@ -31,6 +34,7 @@ class ContainerActions:
         self._records = registry
         self._files = storage
         self._time = clock
+        self.before_stop: BeforeStop = _nothing
 
     async def list_containers(self, *, size: bool = False) -> Sequence[Container]:
         """All containers, oldest first."""
@@ -53,6 +57,7 @@ class ContainerActions:
         record = self._records.find(ref)
         seconds = timeout if timeout is not None else record.container.config.stop_timeout
         grace = 10.0 if seconds is None else None if seconds < 0 else float(seconds)
+        await self._let_leave(record)
         return await self._lifecycle.stop(record.id, grace=grace, signal=signal)
 
     async def restart_container(self, ref: str, *, timeout: int | None, signal: str = "") -> None:
@@ -68,7 +73,10 @@ class ContainerActions:
 
     async def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
         """Remove it."""
-        await self._lifecycle.remove(self._records.find(ref).id, force=force, volumes=volumes)
+        record = self._records.find(ref)
+        if force:
+            await self._let_leave(record)
+        await self._lifecycle.remove(record.id, force=force, volumes=volumes)
 
     async def wait_container(self, ref: str, condition: str) -> AsyncIterator[ExitResult | None]:
         """None once the wait is in place, then how it ended."""
@@ -133,6 +141,10 @@ class ContainerActions:
             gone.append(record.id)
         return gone, freed
 
+    async def _let_leave(self, record: Record) -> None:
+        if record.task_id and record.container.state.running:
+            await self.before_stop(record.task_id)
+
     def _running(self, ref: str) -> Record:
         record = self._records.find(ref)
         if not record.container.state.running:
@@ -146,6 +158,10 @@ class ContainerActions:
         written = await asyncio.to_thread(directory_size, self._files.upper(record))
         image = await self._files.image_size(record)
         return container.replaced(size_rw=written, size_root_fs=image + written)
+
+
+async def _nothing(_: TaskId) -> None:
+    """Outside of a swarm nobody's connections are waited for."""
 
 
 def directory_size(path: Path) -> int:

@@ -19,6 +19,7 @@ from hivelet.kit.clock import Clock
 from hivelet.kit.process import run_command
 from hivelet.kit.supervise import Supervisor
 from hivelet.network import conntrack, joiner, ports, sysctls
+from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.findings import Finding, find_forward_drops, find_legacy_forward_drop
@@ -29,6 +30,7 @@ from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
+from hivelet.network.sockets import SocketsUnseen, list_sockets_of
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -173,11 +175,23 @@ class NetworkPlane:
             for address in backend.addresses.values():
                 await self._connections.call(conntrack.flush_udp, address)
 
-    async def connections(self, task_id: TaskId) -> int:
-        """How many established connections through VIPs and published ports the task still has."""
-        addresses = self._state.addresses_of(task_id)
-        counts = [await self._connections.call(conntrack.count_connections, a) for a in addresses]
-        return sum(counts)
+    async def traffic(self, task_id: TaskId, idle_after: float) -> Traffic:
+        """The connections that others have to the task, those idle that were silent for so many seconds.
+
+        Where the kernel does not tell of its sockets, those through a balancer count, as busy until they end.
+        """
+        netns = self._sandboxes.of_task(task_id)
+        if netns is None:
+            return Traffic()
+        try:
+            sockets = await self._connections.call(list_sockets_of, netns)
+        except SocketsUnseen:
+            addresses = self._state.addresses_of(task_id)
+            counted = [
+                await self._connections.call(conntrack.count_connections, a) for a in addresses
+            ]
+            return Traffic(busy=sum(counted))
+        return count_traffic(sockets, idle_after)
 
     async def used_subnets(self) -> dict[str, str]:
         """Subnets in use on this host, each with who uses it ("route through eth0", "network myapp_webnet")."""

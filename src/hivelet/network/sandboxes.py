@@ -31,7 +31,7 @@ from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.netns import is_namespace, remove_namespace
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
-from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.common import ContainerId, NetworkId, TaskId
 from hivelet.objects.endpoint import BridgeNetwork
 
 log = structlog.get_logger(__name__)
@@ -100,6 +100,13 @@ class SandboxKeeper:
         finally:
             self._making.discard(container_id)
         return self._describe(record)
+
+    def of_task(self, task_id: TaskId) -> Path | None:
+        """The namespace of a task's container, if it has one of its own."""
+        for record in self._state.containers.values():
+            if record.task_id == task_id:
+                return self._home / record.container_id
+        return None
 
     async def remove(self, container_id: ContainerId) -> None:
         """Remove a sandbox; the kernel removes its links once the last process in it has ended. Idempotent."""

@@ -37,8 +37,8 @@ SUBNET_SIZE = 24
 DYNAMIC_PORTS = range(30000, 32768)
 """Published ports that are not given are chosen here (SwarmKit `portallocator.go`)."""
 
-DRAIN_TIMEOUT = 10 * SECOND
-"""How long established connections of a leaving task may drain before SIGTERM, where nothing else is said."""
+DRAIN_IDLE = 1 * SECOND
+"""How long a connection on which nobody waits must have been silent until a leaving task need not keep it."""
 
 READY_TIMEOUT = 60 * SECOND
 """How long a task with published TCP ports may take until it listens on them, where nothing else is said."""
@@ -47,4 +47,7 @@ READY_TIMEOUT_LABEL = "com.hivelet.ready-timeout"
 """Service label that sets that limit, as a Go duration ("5m"); "0s" turns the wait off."""
 
 DRAIN_TIMEOUT_LABEL = "com.hivelet.drain-timeout"
-"""Service label that sets the drain limit, as a Go duration ("30s"); "0s" turns the drain off."""
+"""Service label that limits the drain, as a Go duration ("30s"); "0s" turns it off; without it, the stop grace period does."""
+
+DRAIN_IDLE_LABEL = "com.hivelet.drain-idle"
+"""Service label that sets how long a connection must have been silent, as a Go duration."""

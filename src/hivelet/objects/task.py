@@ -55,6 +55,9 @@ class TaskState(StrEnum):
 
 _ORDER = {state: place for place, state in enumerate(TaskState)}
 
+DRAINING, STOPPING = "draining: ", "stopping: "
+"""How the messages of a RUNNING task begin that is on its way out."""
+
 
 class SecretReferenceFile(Struct, frozen=True, kw_only=True):
     """Where a secret or config appears in a container. `mode` is a file mode; uid and gid are strings as in the API."""
@@ -293,6 +296,11 @@ class TaskStatus(Struct, frozen=True, kw_only=True):
     err: str = ""
     container_status: ContainerStatus | None = None
     port_status: PortStatus | None = None
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the agent has told that the task, RUNNING still, is on its way out."""
+        return self.state is TaskState.RUNNING and self.message.startswith((DRAINING, STOPPING))
 
 
 class NetworkAttachment(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,15 @@ import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited, TemporaryError
+from hivelet.agent.exec.controller import (
+    Details,
+    Exit,
+    PermanentError,
+    TaskExited,
+    Tell,
+    TemporaryError,
+    tell_nobody,
+)
 from hivelet.kit.clock import Clock
 from hivelet.objects.common import (
     ConfigId,
@@ -24,7 +32,7 @@ from hivelet.objects.endpoint import ServiceEntry
 from hivelet.objects.network import Network
 from hivelet.objects.node import Node, NodeDescription
 from hivelet.objects.secret import Config, Secret
-from hivelet.objects.task import ContainerStatus, Resources, Task
+from hivelet.objects.task import DRAINING, ContainerStatus, Resources, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +42,8 @@ class Script:
     prepare: float = 0.0
     start: float = 0.05
     stop: float = 0.2
+    drains: float = 0.0
+    """How long its connections hold it up before it is stopped."""
     exits_after: float | None = None
     exit_code: int = 0
     missing: bool = False
@@ -120,10 +130,15 @@ class FakeController:
         self._task = task
         self._clock = clock
         self._script = host.script(task)
+        self._tell: Tell = tell_nobody
 
     @property
     def _container(self) -> FakeContainer | None:
         return self._host.containers.get(self._task.id)
+
+    def listen(self, tell: Tell) -> None:
+        """Remember whom to tell."""
+        self._tell = tell
 
     async def adopt(self) -> bool:
         """Whether the host has a container of the task."""
@@ -176,6 +191,9 @@ class FakeController:
         """Stop, as the script says."""
         container = self._container
         if container is not None and container.running:
+            if self._script.drains:
+                self._tell(f"{DRAINING}1 connection")
+                await self._clock.sleep(self._script.drains)
             await self._clock.sleep(self._script.stop)
             await self._host.alive()
             container.end(Exit(code=143))

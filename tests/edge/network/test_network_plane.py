@@ -22,6 +22,7 @@ from network_lab import (
 )
 
 from hivelet.errors import Conflict
+from hivelet.network.connections import Traffic
 from hivelet.network.names import bridge_name
 from hivelet.network.netns import inside
 from hivelet.objects.task import PortConfig
@@ -122,16 +123,50 @@ async def test_connections_are_counted_until_they_end(web):
     reader, writer = await web.connect("outside", HOST, 8000)
     writer.write(b"hello\n")
     name = (await reader.readline()).decode().split()[0]
-    assert await web.plane.connections(name) == 1
+    assert (await web.plane.traffic(name, 60)).busy == 1
     await web.plane.withdraw(name)
-    assert await web.plane.connections(name) == 1
+    assert (await web.plane.traffic(name, 60)).busy == 1
     writer.write(b"still there\n")
     assert (await reader.readline()).split()[0].decode() == name
     writer.close()
     await writer.wait_closed()
     async with asyncio.timeout(2):
-        while await web.plane.connections(name):
+        while (await web.plane.traffic(name, 60)).total:
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("where", "address", "port"),
+    [
+        pytest.param("outside", HOST, 8000, id="a-published-port"),
+        pytest.param("caller", VIP, 80, id="the-vip"),
+        pytest.param("caller", "10.0.1.3", 80, id="the-address"),
+    ],
+)
+async def test_an_idle_connection_is_told_from_one_that_is_waited_on(web, where, address, port):
+    for name in ("web2", "web3"):
+        await web.plane.withdraw(name)
+    reader, writer = await web.connect(where, address, port)
+    writer.write(b"hello\n")
+    await reader.readline()
+    silent = Traffic(busy=0, idle=1)
+    async with asyncio.timeout(5):
+        while await web.plane.traffic("web1", 0.05) != silent:
+            await asyncio.sleep(0.01)
+    # The laboratory's server answers whole lines: half a one leaves the client waiting.
+    writer.write(b"half a")
+    await asyncio.sleep(0.5)
+    assert await web.plane.traffic("web1", 0.05) == Traffic(busy=1, idle=0)
+    # What the task itself has opened is nobody's request.
+    _, own = await web.connect("web1", "10.0.1.4", 80)
+    assert (await web.plane.traffic("web1", 0.05)).total == 1
+    assert (await web.plane.traffic("web2", 0.05)).total == 1
+    own.close()
+    writer.close()
+
+
+async def test_a_task_without_a_sandbox_has_no_traffic(lab):
+    assert await lab.plane.traffic("nobody", 1) == Traffic()
 
 
 async def test_a_restart_adopts_everything(web):

@@ -186,3 +186,34 @@ def test_a_manager_that_is_behind_is_told_again():
         assert len(world.reports) == count + 1
 
     played(story)
+
+
+def test_what_holds_up_a_leaving_task_is_reported_and_its_state_stays():
+    async def story(world, running):
+        await asyncio.sleep(1)
+        world.want("shutdown")
+        await asyncio.sleep(1)
+        last = world.reports[-1]
+        assert (last.state, last.message) == (TaskState.RUNNING, "draining: 1 connection")
+        assert last.timestamp == world.reports[-2].timestamp
+        await running
+        assert world.states[-1] == "shutdown"
+        assert world.reports[-1].message == "shutdown"
+
+    played(story, script=Script(drains=5))
+
+
+def test_a_stop_by_hand_that_died_with_the_daemon_is_forgotten():
+    left = task(state="running").replaced(
+        status=TaskStatus(state=TaskState.RUNNING, message="draining: 1 connection")
+    )
+
+    async def play():
+        world = World(start=left)
+        await world.controller.prepare()
+        running = asyncio.get_running_loop().create_task(world.runner.run())
+        await asyncio.sleep(1)
+        assert world.reports[-1].message == "started"
+        running.cancel()
+
+    run_virtual(play())

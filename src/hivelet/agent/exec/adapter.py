@@ -8,11 +8,21 @@ its process is signalled.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
+import structlog
+
 from hivelet.agent.exec.container import build_container, stop_grace_seconds
-from hivelet.agent.exec.controller import Details, Exit, PermanentError, TaskExited
-from hivelet.agent.exec.drain import drain_limit, poll_delay
+from hivelet.agent.exec.controller import (
+    Details,
+    Exit,
+    PermanentError,
+    TaskExited,
+    Tell,
+    tell_nobody,
+)
+from hivelet.agent.exec.drain import News, describe_stop, drain_rule, poll_delay
 from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
 from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
 from hivelet.engine.create import CreateContainer
@@ -37,6 +47,8 @@ from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerStatus, PortStatus, Task, TaskState
 from hivelet.objects.templating import template_context
 from hivelet.runtime.status import KILLED
+
+log = structlog.get_logger(__name__)
 
 _GOOD_ENOUGH = (NONE, STARTING, HEALTHY)
 """What a running task's container may be without being stopped; `starting` after an adoption."""
@@ -75,13 +87,19 @@ class ContainerController:
         self._engine = executor.parts.engine
         self._plane = executor.parts.plane
         self._clock = executor.parts.clock
+        self._tell: Tell = tell_nobody
+
+    def listen(self, tell: Tell) -> None:
+        """Where to tell what holds the task up on its way out."""
+        self._tell = tell
 
     async def adopt(self) -> bool:
-        """Whether there is a container of this task; a running one is a backend again."""
+        """Whether there is a container of this task; a running one is a backend again, unless the task is to go."""
         record = self._record()
         if record is None:
             return False
-        if record.container.state.running and self._may_serve(record.container.state):
+        state = record.container.state
+        if state.running and self._task.wanted and self._may_serve(state):
             await self._plane.admit(self._backend(record))
         return True
 
@@ -144,15 +162,28 @@ class ContainerController:
 
     async def shutdown(self) -> None:
         """Out of the balancer, drain, stop signal, grace period, SIGKILL."""
-        await self._plane.withdraw(self._task.id)
+        told = await self.leave()
         record = self._record()
         if record is None or not record.container.state.running:
             return
-        await self._drain(record)
+        grace = stop_grace_seconds(self._task)
+        if told:
+            self._tell(describe_stop(self._clock.now() + timedelta(seconds=grace)))
         try:
-            await self._engine.lifecycle.stop(record.id, grace=stop_grace_seconds(self._task))
+            await self._engine.lifecycle.stop(record.id, grace=grace)
         except NotFound:
             return  # somebody removed the container by hand: it is down
+
+    async def leave(self) -> bool:
+        """Out of the balancer and the names, then wait for its connections; whether that took so long that it was told.
+
+        Also asked by the engine before somebody else stops the container.
+        """
+        await self._plane.withdraw(self._task.id)
+        record = self._record()
+        if record is None or not record.container.state.running:
+            return False
+        return await self._drain(record)
 
     async def terminate(self) -> None:
         """SIGKILL, at once."""
@@ -172,7 +203,7 @@ class ContainerController:
         if record is None:
             return
         try:
-            await self._engine.remove_container(record.id, force=True, volumes=True)
+            await self._engine.lifecycle.remove(record.id, force=True, volumes=True)
         except NotFound:
             return  # as in `shutdown`
         await self._executor.drop_networks()
@@ -232,17 +263,24 @@ class ContainerController:
                 return
             await self._clock.sleep(POLL)
 
-    async def _drain(self, record: Record) -> None:
-        limit = drain_limit(self._task)
-        started = self._clock.now()
-        round_ = 0
-        while await self._plane.connections(self._task.id) > 0:
-            if (self._clock.now() - started).total_seconds() >= limit:
-                return
-            if not self._engine.is_running(record.id):
-                return
-            await self._clock.sleep(poll_delay(round_))
+    async def _drain(self, record: Record) -> bool:
+        rule, began, round_ = drain_rule(self._task), self._clock.now(), 0
+        news = News(began, rule)
+        while self._engine.is_running(record.id):
+            traffic = await self._plane.traffic(self._task.id, rule.idle_after)
+            now = self._clock.now()
+            if not traffic.busy:
+                break
+            if (now - began).total_seconds() >= rule.limit:
+                log.info(
+                    "connections are cut", connections=traffic.busy, **{"task.id": record.task_id}
+                )
+                break
+            if text := news.next(traffic.busy, now):
+                self._tell(text)
+            await self._clock.sleep(poll_delay(round_, traffic.total))
             round_ += 1
+        return news.told
 
     def _record(self) -> Record | None:
         return self._engine.registry.of_task(self._task.id)

@@ -12,7 +12,7 @@ SwarmKit's `Executor` (one a node) and `Controller` (one a task). Rules that hol
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -63,14 +63,26 @@ class Details:
     ports: PortStatus | None = None
 
 
+Tell = Callable[[str], None]
+"""Takes a message for the status of a task whose state stays as it is. Never waits; each one is written to the store."""
+
+
+def tell_nobody(_: str) -> None:
+    """A `Tell` to begin with."""
+
+
 class Controller(Protocol):
     """Runs one task. At most one call is under way at a time, save `details` and `close`."""
+
+    def listen(self, tell: Tell) -> None:
+        """Where to tell what holds the task up on its way out. Called once, before anything else."""
+        ...
 
     async def adopt(self) -> bool:
         """Take over what an earlier daemon left of this task, and say whether there is a container (running or not).
 
-        Called once, before anything else, for a task that was PREPARING or further when this agent first saw it.
-        For a running container this also makes it a backend again where the data plane lost it.
+        Called once, before any step, for a task that was PREPARING or further when this agent first saw it.
+        A running container is a backend again where the data plane lost it, unless the task is to go.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from weakref import WeakValueDictionary
 
 from hivelet.agent.exec.adapter import ContainerController, NodeParts
 from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
@@ -20,6 +21,8 @@ class NodeExecutor:
         self.parts = parts
         self._node = Node(id=NodeId(""))
         self._networks: dict[NetworkId, BridgeNetwork] = {}
+        self._controllers: WeakValueDictionary[TaskId, ContainerController] = WeakValueDictionary()
+        parts.engine.before_stop = self._let_leave
 
     async def describe(self) -> NodeDescription:
         """The node's platform, resources and engine."""
@@ -62,19 +65,26 @@ class NodeExecutor:
 
     def controller(self, task: Task) -> ContainerController:
         """A controller for `task`."""
-        return ContainerController(task, self._node, self)
+        made = ContainerController(task, self._node, self)
+        self._controllers[task.id] = made
+        return made
 
     async def known_tasks(self) -> Collection[TaskId]:
         """Every task that has a container here, in whatever state."""
         return {record.task_id for record in self.parts.engine.registry.all() if record.task_id}
 
     async def discard(self, task_id: TaskId) -> None:
-        """Stop and remove the container of a task that the cluster no longer knows."""
+        """Stop and remove the container of a task that the cluster no longer knows, at once."""
         await self.parts.plane.withdraw(task_id)
         record = self.parts.engine.registry.of_task(task_id)
         if record is not None:
-            await self.parts.engine.remove_container(record.id, force=True, volumes=True)
+            await self.parts.engine.lifecycle.remove(record.id, force=True, volumes=True)
             await self.drop_networks()
+
+    async def _let_leave(self, task_id: TaskId) -> None:
+        """A user stops a task's container by hand: its connections end as if the cluster had."""
+        if (controller := self._controllers.get(task_id)) is not None:
+            await controller.leave()
 
     async def resume(self) -> None:
         """All that ran before has been adopted: let the network plane write its rules again."""

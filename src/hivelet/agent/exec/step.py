@@ -56,12 +56,14 @@ _NEXT: dict[TaskState, Action] = {
     TaskState.RUNNING: Action.WAIT,
 }
 
+STARTED = "started"
+
 _WELL: dict[Action, tuple[TaskState, str]] = {
     Action.ACCEPT: (TaskState.ACCEPTED, "accepted"),
     Action.ENTER_PREPARING: (TaskState.PREPARING, "preparing"),
     Action.ENTER_STARTING: (TaskState.STARTING, "starting"),
     Action.PREPARE: (TaskState.READY, "prepared"),
-    Action.START: (TaskState.RUNNING, "started"),
+    Action.START: (TaskState.RUNNING, STARTED),
     Action.WAIT: (TaskState.COMPLETE, "finished"),
     Action.SHUTDOWN: (TaskState.SHUTDOWN, "shutdown"),
 }

@@ -11,7 +11,11 @@ from hivelet.manager.constraints import parse_constraints
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.container import Healthcheck
-from hivelet.objects.defaults import DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL
+from hivelet.objects.defaults import (
+    DRAIN_IDLE_LABEL,
+    DRAIN_TIMEOUT_LABEL,
+    READY_TIMEOUT_LABEL,
+)
 from hivelet.objects.dependency import dependencies_of
 from hivelet.objects.log_driver import log_policy
 from hivelet.objects.node import Node
@@ -74,7 +78,7 @@ def validate_labels(labels: Mapping[str, str]) -> None:
         dependencies_of(ServiceSpec(labels=dict(labels)))
     except ValueError as error:
         raise invalid(f"label {DEPENDS_ON_LABEL}: {error}") from error
-    for name in (DRAIN_TIMEOUT_LABEL, READY_TIMEOUT_LABEL):
+    for name in (DRAIN_TIMEOUT_LABEL, DRAIN_IDLE_LABEL, READY_TIMEOUT_LABEL):
         if name not in labels:
             continue
         try:
