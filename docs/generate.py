@@ -86,7 +86,7 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     ),
     "services.deploy.labels": (
         "honoured",
-        "`com.hivelet.drain-timeout`: see [drain](differences.md#drain)",
+        "`com.hivelet.drain-timeout`, `com.hivelet.drain-idle`: see [drain](differences.md#drain)",
     ),
     "services.deploy.restart_policy.delay": (
         "differs",

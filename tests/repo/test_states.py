@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from hivelet.agent.exec import step
+from hivelet.agent.exec.drain import describe_drain, describe_stop
 from hivelet.objects.task import TaskState
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +96,13 @@ def test_every_state_is_explained() -> None:
 
 def test_every_message_of_a_step_is_explained() -> None:
     said = {message for _, message in step._WELL.values()}
+    assert [message for message in said if f"`{message}`" not in PAGE] == []
+
+
+def test_every_message_of_a_leaving_task_is_explained() -> None:
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    told = [describe_drain(1, moment), describe_drain(3, moment), describe_stop(moment)]
+    said = [re.sub(r"3|\d+(:\d+)+", "…", message) for message in told]
     assert [message for message in said if f"`{message}`" not in PAGE] == []
 
 

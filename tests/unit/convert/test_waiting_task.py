@@ -31,3 +31,13 @@ def test_a_trouble_of_its_own_comes_first():
     status = TaskStatus(err="No such image: x")
     task = Task(id="t", desired_state=TaskState.READY, start_after=LATER, status=status)
     assert encode_task(task, {})["Status"]["Err"] == "No such image: x"
+
+
+def test_a_task_on_its_way_out_says_what_holds_it_up():
+    status = TaskStatus(state=TaskState.RUNNING, message="draining: 3 connections")
+    shown = encode_task(Task(id="t", desired_state=TaskState.SHUTDOWN, status=status), {})["Status"]
+    assert (shown["State"], shown["Err"]) == ("running", "draining: 3 connections")
+    assert (
+        "Err"
+        not in encode_task(Task(id="t", status=status.replaced(message="started")), {})["Status"]
+    )

@@ -14,7 +14,7 @@ from hivelet.agent.exec.container import stop_grace_seconds
 from hivelet.kit.durations import parse_duration
 from hivelet.objects.common import SECOND
 from hivelet.objects.defaults import DRAIN_IDLE, DRAIN_IDLE_LABEL, DRAIN_TIMEOUT_LABEL
-from hivelet.objects.task import DRAINING, STOPPING, Task
+from hivelet.objects.task import Task
 
 POLL = (0.02, 0.05, 0.1, 0.25)
 """Seconds between counts: quick at first, since most requests end within milliseconds; the last one repeats."""
@@ -78,13 +78,14 @@ class News:
 
 def describe_drain(busy: int, until: datetime) -> str:
     """What holds a task up that has been told to stop. The moment is named, not the time left, which would soon be wrong."""
-    noun = "connection" if busy == 1 else "connections"
-    return f"{DRAINING}{busy} {noun}, until {until:%H:%M:%S} UTC at the latest"
+    if busy == 1:
+        return f"draining: 1 connection, until {until:%H:%M:%S} UTC at the latest"
+    return f"draining: {busy} connections, until {until:%H:%M:%S} UTC at the latest"
 
 
 def describe_stop(killed_at: datetime) -> str:
     """What is being waited for after a drain that was told of."""
-    return f"{STOPPING}its process has the stop signal, and is killed at {killed_at:%H:%M:%S} UTC"
+    return f"stopping: its process has the stop signal, and is killed at {killed_at:%H:%M:%S} UTC"
 
 
 def _seconds(label: str, otherwise: float) -> float:

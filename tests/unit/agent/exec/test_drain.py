@@ -2,10 +2,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hivelet.agent.exec.drain import DrainRule, News, describe_stop, drain_rule, poll_delay
+from hivelet.agent.exec.drain import (
+    DrainRule,
+    News,
+    describe_drain,
+    describe_stop,
+    drain_rule,
+    poll_delay,
+)
 from hivelet.objects.common import SECOND, Annotations, TaskId
 from hivelet.objects.defaults import DRAIN_IDLE_LABEL, DRAIN_TIMEOUT_LABEL
-from hivelet.objects.task import ContainerSpec, Task, TaskSpec
+from hivelet.objects.task import ContainerSpec, Task, TaskSpec, TaskState, TaskStatus
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -60,6 +67,12 @@ def test_an_hours_drain_with_ever_other_counts_is_told_rarely():
     news = News(NOW, DrainRule(limit=3600, idle_after=1))
     told = [text for s in range(3600) if (text := news.next(s + 1, at(s)))]
     assert len(told) < 70
+
+
+def test_the_words_are_those_by_which_a_leaving_task_is_known():
+    for message in (describe_drain(1, NOW), describe_drain(2, NOW), describe_stop(NOW)):
+        assert TaskStatus(state=TaskState.RUNNING, message=message).leaving
+    assert not TaskStatus(state=TaskState.RUNNING, message="started").leaving
 
 
 def test_what_follows_the_drain():
