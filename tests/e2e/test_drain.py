@@ -150,6 +150,46 @@ def test_what_holds_it_up_is_told(swarm: Swarm) -> None:
     assert task["ID"] not in swarm.task_ids("web")
 
 
+HOST_MODE = ("--publish", "mode=host,published=8080,target=8000")
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_a_host_mode_port_is_handed_over(swarm: Swarm, order: str) -> None:
+    """One replica, one node, one port: start-first loses no request, and no order is held up by the port."""
+    swarm.create("web", 1, *HOST_MODE, "--update-order", order)
+    old = swarm.task_ids("web")
+    url = f"http://{ADDRESS}:8080/cgi-bin/slow?0.2"
+
+    def update() -> None:
+        swarm.cli("service", "update", "--detach", "--force", "web")
+        wait_until(
+            lambda: len(swarm.tasks("web", running=True)) == 1 and not swarm.task_ids("web") & old,
+            timeout=60,
+            what="the replica is a new one",
+            evidence=swarm.story,
+        )
+
+    if order == "start-first":
+        with Traffic.requests(swarm.machine, url, "--rate", "30", where=OUTSIDE) as traffic:
+            update()
+            traffic.go_on(40)
+        assert traffic.failures == []
+    else:
+        update()
+    assert "already in use" not in swarm.cli("service", "ps", "--no-trunc", "web").out
+
+
+def test_a_host_mode_port_that_a_program_of_the_host_holds_is_refused(swarm: Swarm) -> None:
+    swarm.machine.popen(["busybox", "nc", "-ll", "-p", "8080", "-e", "/bin/cat"])
+    swarm.cli("service", "create", "--detach", "--name", "web", *HOST_MODE, "web:latest")
+    wait_until(
+        lambda: "is in use by busybox" in swarm.cli("service", "ps", "--no-trunc", "web").out,
+        timeout=30,
+        what="the task says who has its port",
+        evidence=swarm.story,
+    )
+
+
 def test_a_connection_lives_through_updates_of_other_services(swarm: Swarm) -> None:
     """As a WebSocket or a consumer of a broker does: through a published port and through a VIP."""
     swarm.cli("network", "create", "--driver", "overlay", "back")

@@ -52,6 +52,48 @@ def completed(cluster):
     return status is not None and status.state == "completed"
 
 
+HOST_PORT = PortConfig(target_port=80, published_port=80, publish_mode="host")
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_a_host_mode_port_is_handed_over(order):
+    """Start-first on a single node: the new task runs beside the old one, behind the same port."""
+
+    async def story(cluster):
+        host_of(cluster).scripts["web:2"] = Script(start=0.5)
+        update = UpdateConfig(order=order, monitor=SECOND)
+        await deploy(cluster, replicas=1, ports=[HOST_PORT], update=update)
+        most = 0
+
+        def done():
+            nonlocal most
+            most = max(most, len(host_of(cluster).running()))
+            return completed(cluster)
+
+        await cluster.change("web", lambda spec: with_image(spec, "web:2"))
+        await cluster.until(done)
+        assert most == (2 if order == "start-first" else 1)
+        (task,) = cluster.running("web")
+        assert task.status.err == ""
+        assert not any("already in use" in t.status.err for t in cluster.tasks("web"))
+
+    simulated(story)
+
+
+def test_a_host_mode_port_is_not_shared_by_replicas_or_services():
+    async def story(cluster):
+        await cluster.create(replicated("web", 2, ports=[HOST_PORT]))
+        await cluster.create(replicated("other", 1, ports=[HOST_PORT]))
+        await cluster.settle(5)
+        assert len(cluster.running()) == 1
+        waiting = [t for t in cluster.tasks() if t.status.state is TaskState.PENDING]
+        assert [t.status.err for t in waiting] == [
+            "no suitable node (host-mode port already in use on 1 node)"
+        ] * 2
+
+    simulated(story)
+
+
 def test_create_scale_remove_leaves_nothing():
     async def story(cluster):
         await cluster.api.create_network(overlay("webnet"))

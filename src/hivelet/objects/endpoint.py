@@ -54,4 +54,6 @@ class Backend(Struct, frozen=True, kw_only=True):
     service_name: str
     addresses: dict[NetworkId, str] = {}
     host_ports: list[PortConfig] = []
+    ingress_ports: list[PortConfig] = []
+    """The ports that the service published when the task was made; an update may have moved their targets since."""
     hostname: str = ""

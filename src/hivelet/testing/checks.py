@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -92,15 +92,14 @@ def overcommitted(tasks: Sequence[Task], nodes: Sequence[Node]) -> Iterator[str]
 
 
 def shared_host_ports(tasks: Sequence[Task]) -> Iterator[str]:
-    """Ports of a node that two running tasks hold in host mode."""
-    held = Counter(
-        (task.node_id, port.protocol, port.published_port, port.host_ip)
-        for task in tasks
-        if task.status.state is TaskState.RUNNING and task.desired_state is TaskState.RUNNING
-        for port in task.ports
-        if port.publish_mode == "host" and port.published_port
-    )
-    yield from (f"port {port} is held by {n} tasks" for port, n in held.items() if n > 1)
+    """Ports of a node that tasks of two slots hold in host mode, even if one of them is on its way out."""
+    held: dict[tuple[str, str, int, str], set[tuple[str, str]]] = defaultdict(set)
+    for task in tasks:
+        for port in task.ports:
+            if _on_node(task) and port.publish_mode == "host" and port.published_port:
+                place = (task.node_id, port.protocol, port.published_port, port.host_ip)
+                held[place].add(task.slot_key)
+    yield from (f"port {port} is held by {slots}" for port, slots in held.items() if len(slots) > 1)
 
 
 def _on_node(task: Task) -> bool:

@@ -304,5 +304,6 @@ class ContainerController:
             service_name=task.service_annotations.name,
             addresses=self._engine.addresses(record.id),
             host_ports=[port for port in task.ports if port.publish_mode == "host"],
+            ingress_ports=[port for port in task.ports if port.publish_mode == "ingress"],
             hostname=record.container.config.hostname,
         )

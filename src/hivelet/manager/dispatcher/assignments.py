@@ -51,10 +51,13 @@ def build_entry(service: Service) -> ServiceEntry | None:
 
 
 def concerns(service: Service, networks: Iterable[NetworkId]) -> bool:
-    """Whether a node with tasks in these networks must know the service: it could be called from there, or from outside."""
+    """Whether a node with tasks in these networks must know the service: it could be called from there, or from outside.
+
+    A host-mode port is served by the tasks that hold it there; which nodes they are on does not matter here.
+    """
     if service.endpoint is None:
         return False
-    if any(port.publish_mode == "ingress" for port in service.endpoint.ports):
+    if service.endpoint.ports:
         return True
     there = set(networks)
     return any(attachment.target in there for attachment in service.networks)

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from hivelet.manager.scheduler.filters import STATIC, explain, failed_filter
+from hivelet.manager.scheduler.filters import OF_THE_SLOT, STATIC, explain, failed_filter
 from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet, reserved
 from hivelet.manager.scheduler.spread import branch_of
 from hivelet.objects.common import ServiceId
@@ -64,7 +64,7 @@ def _groups(tasks: Iterable[Task]) -> Iterable[list[Task]]:
 
 
 def _assign_group(tasks: list[Task], nodes: NodeSet, now: datetime) -> list[Task]:
-    """Place tasks of one spec: all pass and fail the same filters, so a node that is full for one is full for the rest."""
+    """Place tasks of one spec: all pass and fail the same filters but one, so a node that is full for one is full for the rest."""
     first = tasks[0]
     able = [info for info in nodes if all(check(first, info) for check in STATIC)]
     branches = _branch_loads(first, able)
@@ -100,18 +100,28 @@ def _pop_best(
 ) -> NodeInfo | None:
     """The best node that can still take the task, taken off the heap; those that can't are dropped on the way.
 
+    One that lacks a host-mode port stays: another slot's task may be what holds it.
+
     Placing on one node makes its whole branch less attractive, so an entry's rank may be out of date: such an entry is
     put back with its present rank before it is believed.
     """
-    while heap:
+    aside: list[tuple[Rank, NodeInfo]] = []
+    best: NodeInfo | None = None
+    while heap and best is None:
         rank, info = heapq.heappop(heap)
-        if failed_filter(task, info) is not None:
+        failed = failed_filter(task, info)
+        if failed is not None:
+            if failed.passes is OF_THE_SLOT:
+                aside.append((rank, info))
             continue
         present = _rank(task, info, branches)
         if present == rank:
-            return info
-        heapq.heappush(heap, (present, info))
-    return None
+            best = info
+        else:
+            heapq.heappush(heap, (present, info))
+    for entry in aside:
+        heapq.heappush(heap, entry)
+    return best
 
 
 def _rank(task: Task, info: NodeInfo, branches: Counter[tuple[str, ...]]) -> Rank:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hivelet.kit.architecture import go_architecture
 from hivelet.manager.constraints import parse_constraints, unmet
-from hivelet.manager.scheduler.nodeinfo import NodeInfo, PortKey, host_ports, reserved
+from hivelet.manager.scheduler.nodeinfo import NodeInfo, PortKey, SlotKey, host_ports, reserved
 from hivelet.objects.common import Platform
 from hivelet.objects.task import Task
 
@@ -63,8 +63,11 @@ def has_platform(task: Task, info: NodeInfo) -> bool:
 
 
 def has_host_ports(task: Task, info: NodeInfo) -> bool:
-    """Has the task's host-mode ports free."""
-    return not any(_clashes(key, info) for key in host_ports(task))
+    """Has the task's host-mode ports free, or with a task of the same slot, which hands them over.
+
+    Such a port is a rule of the balancer's and no socket, so both may be behind it while the one takes over from the other.
+    """
+    return not any(_clashes(key, task.slot_key, info) for key in host_ports(task))
 
 
 def has_room(task: Task, info: NodeInfo) -> bool:
@@ -83,6 +86,9 @@ FILTERS: tuple[Filter, ...] = (
     Filter(has_room, *["max replicas per node limit exceed"] * 2),
 )
 """In the order in which SwarmKit asks; the first one that fails is the node's reason."""
+
+OF_THE_SLOT = has_host_ports
+"""The filter whose answer differs between tasks of one spec."""
 
 STATIC = (is_ready, meets_constraints, has_platform)
 """Filters whose answer is the same for all tasks of one spec, whatever has been placed meanwhile."""
@@ -108,9 +114,11 @@ def _same_platform(wanted: Platform, there: Platform) -> bool:
     return (not wanted.os or wanted.os == there.os) and (not one or one == other)
 
 
-def _clashes(key: PortKey, info: NodeInfo) -> bool:
+def _clashes(key: PortKey, slot: SlotKey, info: NodeInfo) -> bool:
     protocol, port, address = key
     return any(
-        count > 0 and (protocol, port) == (p, n) and (not address or not other or address == other)
-        for (p, n, other), count in info.host_ports.items()
+        (protocol, port) == (p, n)
+        and (not address or not other or address == other)
+        and any(holder != slot for holder in holders)
+        for (p, n, other), holders in info.host_ports.items()
     )

@@ -18,6 +18,8 @@ from hivelet.objects.task import GenericResource, Resources, Task, TaskState
 PortKey = tuple[str, int, str]
 """protocol, published port, host address"""
 
+SlotKey = tuple[str, str]
+
 
 @dataclass(slots=True)
 class NodeInfo:
@@ -26,7 +28,8 @@ class NodeInfo:
     node: Node
     tasks: int = 0
     by_service: Counter[ServiceId] = field(default_factory=Counter)
-    host_ports: Counter[PortKey] = field(default_factory=Counter)
+    host_ports: dict[PortKey, Counter[SlotKey]] = field(default_factory=dict)
+    """Who holds them: for a handover a slot's tasks may share one."""
     nano_cpus: int = 0
     memory_bytes: int = 0
     generic: dict[TaskId, list[GenericResource]] = field(default_factory=dict)
@@ -61,7 +64,10 @@ class NodeInfo:
         else:
             self.generic.pop(task.id, None)
         for key in host_ports(task):
-            self.host_ports[key] += sign
+            holders = self.host_ports.setdefault(key, Counter())
+            holders[task.slot_key] += sign
+            if not holders[task.slot_key]:
+                del holders[task.slot_key]
 
 
 class NodeSet:

@@ -66,10 +66,37 @@ def reachable_at(backend: Backend, networks: Mapping[NetworkId, BridgeNetwork]) 
 def _port_members(
     entry: ServiceEntry, backends: Sequence[Backend]
 ) -> list[tuple[PortConfig, list[Backend]]]:
-    members = [(port, list(backends)) for port in entry.ports if port.publish_mode != "host"]
+    ports = [_ingress_members(p, backends) for p in entry.ports if p.publish_mode != "host"]
     held: dict[Key, tuple[PortConfig, list[Backend]]] = {}
     for backend in backends:
         for port in backend.host_ports:
             pinned = port.replaced(publish_mode="host")
-            held.setdefault(dispatch_key(pinned), (pinned, []))[1].append(backend)
-    return members + list(held.values())
+            before = held.get(dispatch_key(pinned))
+            if before is not None and before[0].target_port == pinned.target_port:
+                before[1].append(backend)
+            else:
+                # An update has moved the target: the newer task, which is ready, takes over from the older at once.
+                held[dispatch_key(pinned)] = (pinned, [backend])
+    return ports + list(held.values())
+
+
+def _ingress_members(
+    port: PortConfig, backends: Sequence[Backend]
+) -> tuple[PortConfig, list[Backend]]:
+    """Who serves a port, and where: while an update moves the target, the old tasks until the first new one is ready."""
+    able = [b for b in backends if _target(b, port) == port.target_port]
+    if able or not backends:
+        return port, able
+    before = _target(backends[0], port)
+    return (
+        port.replaced(target_port=before),
+        [b for b in backends if _target(b, port) == before],
+    )
+
+
+def _target(backend: Backend, port: PortConfig) -> int:
+    """The port inside the container that the task was made to serve `port` on."""
+    for own in backend.ingress_ports:
+        if dispatch_key(own) == dispatch_key(port):
+            return own.target_port
+    return port.target_port

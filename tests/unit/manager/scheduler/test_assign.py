@@ -113,6 +113,63 @@ def test_host_ports_are_taken_once_on_a_node():
     assert placed[2].status.err == "no suitable node (host-mode port already in use on 2 nodes)"
 
 
+def successor(n, of, **how):
+    """A further task of a slot."""
+    return task(n, **how).replaced(slot=of)
+
+
+def test_a_slot_hands_its_host_port_over():
+    old = task(1, state="running", on="a", ports=[HOST_PORT])
+    (placed,) = place([node("a")], [successor(9, of=1, ports=[HOST_PORT])], [old])
+    assert placed.node_id == "a"
+
+
+@pytest.mark.parametrize(
+    "waiting",
+    [
+        pytest.param(task(2, ports=[HOST_PORT]), id="another-slot"),
+        pytest.param(task(1, service="other", ports=[HOST_PORT]), id="another-service"),
+        pytest.param(
+            task(2, ports=[HOST_PORT.replaced(host_ip="127.0.0.1")]), id="on-one-of-its-addresses"
+        ),
+    ],
+)
+def test_nobody_else_shares_it(waiting):
+    there = [
+        task(1, state="running", on="a", ports=[HOST_PORT]),
+        successor(9, of=1, state="running", on="a", ports=[HOST_PORT]),
+    ]
+    (told,) = place([node("a")], [waiting], there)
+    assert told.status.err == "no suitable node (host-mode port already in use on 1 node)"
+
+
+def test_the_port_is_free_when_both_have_gone():
+    known = NodeSet()
+    known.observe_node(node("a"))
+    both = [
+        task(1, state="running", on="a", ports=[HOST_PORT]),
+        successor(9, of=1, state="running", on="a", ports=[HOST_PORT]),
+    ]
+    free = []
+    for each in both:
+        known.observe_task(each)
+    for each in both:
+        known.observe_task(each.replaced(status=TaskStatus(state=TaskState.SHUTDOWN)))
+        (placed,) = assign_tasks([task(2, ports=[HOST_PORT])], known, EPOCH).writes[0].update
+        free.append(placed.node_id)
+        known.observe_task(placed, removed=True)
+    assert free == ["", "a"]
+
+
+def test_each_slot_finds_the_node_of_its_own_port():
+    """What one slot can't have, because another's task holds it, is not lost for the other."""
+    there = [task(n, state="running", on=on, ports=[HOST_PORT]) for n, on in ((1, "a"), (2, "b"))]
+    waiting = [successor(8, of=1, ports=[HOST_PORT]), successor(9, of=2, ports=[HOST_PORT])]
+    for nodes in ([node("a"), node("b")], [node("b"), node("a")]):
+        placed = place(nodes, waiting, there)
+        assert [each.node_id for each in placed] == ["a", "b"]
+
+
 def test_reservations_are_counted_down():
     half = ResourceRequirements(reservations=Resources(nano_cpus=2 * 10**9))
     placed = place([node("a")], [task(n, resources=half) for n in range(3)])

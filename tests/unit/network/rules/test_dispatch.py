@@ -109,6 +109,37 @@ def test_host_mode_takes_the_holders_only():
     assert build_ports(web(ports=[held]), [task(2)], NETWORKS).elements == {}
 
 
+OWN = PORT.replaced(publish_mode="host", published_port=9000)
+
+
+def test_both_sides_of_a_handover_are_behind_a_host_mode_port():
+    fragment = build_ports(
+        web(ports=[OWN]), [task(1, host_ports=[OWN]), task(2, host_ports=[OWN])], NETWORKS
+    )
+    assert set(fragment.elements) == {("published", "tcp . 9000")}
+    (chain,) = rules(fragment).values()
+    assert "0 : 10.0.0.3 . 8000, 1 : 10.0.0.4 . 8000" in chain[0]
+
+
+def test_a_host_mode_port_follows_an_update_of_its_target():
+    moved = OWN.replaced(target_port=81)
+    fragment = build_ports(
+        web(ports=[moved]), [task(1, host_ports=[OWN]), task(2, host_ports=[moved])], NETWORKS
+    )
+    assert list(rules(fragment).values()) == [("meta l4proto tcp dnat to 10.0.0.4:81",)]
+
+
+def test_an_update_of_the_target_leads_to_old_tasks_until_a_new_one_is_there():
+    moved = PORT.replaced(target_port=81)
+    old = [task(n, ingress_ports=[PORT]) for n in (1, 2)]
+    (before,) = rules(build_ports(web(ports=[moved]), old, NETWORKS)).values()
+    assert "10.0.0.3 . 8000" in before[0]
+    assert "10.0.0.4 . 8000" in before[0]
+    new = task(3, ingress_ports=[moved])
+    after = build_ports(web(ports=[moved]), [*old, new], NETWORKS)
+    assert list(rules(after).values()) == [("meta l4proto tcp dnat to 10.0.0.5:81",)]
+
+
 def test_reachable_at():
     assert reachable_at(task(1), NETWORKS) == "10.0.0.3"
     assert reachable_at(task(1, addresses={"webnetid": "10.0.1.3"}), NETWORKS) == ""

@@ -1,0 +1,34 @@
+import pytest
+
+from hivelet.manager.dispatcher.assignments import concerns
+from hivelet.objects.network import NetworkAttachmentConfig
+from hivelet.objects.service import Endpoint, Service, ServiceSpec
+from hivelet.objects.task import PortConfig
+
+
+def service(*ports, networks=(), endpoint=True):
+    attachments = [NetworkAttachmentConfig(target=network) for network in networks]
+    return Service(
+        id="s",
+        spec=ServiceSpec(name="web", networks=attachments),
+        endpoint=Endpoint(ports=list(ports)) if endpoint else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "answer"),
+    [
+        pytest.param(service(), False, id="reached-by-nobody"),
+        pytest.param(service(networks=["net"]), True, id="in-a-network-of-the-node"),
+        pytest.param(service(networks=["other"]), False, id="elsewhere"),
+        pytest.param(service(PortConfig(target_port=80)), True, id="published"),
+        pytest.param(
+            service(PortConfig(target_port=80, publish_mode="host")),
+            True,
+            id="published-by-its-host",
+        ),
+        pytest.param(service(networks=["net"], endpoint=False), False, id="not-allocated-yet"),
+    ],
+)
+def test_a_node_knows_the_services_that_can_be_called_there(known, answer):
+    assert concerns(known, ["net"]) is answer
