@@ -28,6 +28,10 @@ install_packages() {
   local status=0
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || status=$?
   [ -z "$made" ] || rm -f "$policy"
+  # Nor at the next boot: a firewall for tests must not become this machine's.
+  if [[ " ${missing[*]} " == *" firewalld "* ]] && command -v systemctl >/dev/null; then
+    systemctl disable -q firewalld.service 2>/dev/null || true
+  fi
   return "$status"
 }
 

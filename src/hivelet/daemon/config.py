@@ -31,6 +31,8 @@ class DaemonConfig:
     log_format: str = "text"
     runtime: str = ""
     """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
+    firewall: str = "adjust"
+    """What to do about another firewall that drops our packets: "adjust" it, or only "report" it."""
     label: tuple[str, ...] = ()
     """Labels of this node's engine, NAME=VALUE: `engine.labels.NAME` in placement constraints."""
     node_generic_resource: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
     "runtime": ("", "crun", "runc"),
+    "firewall": ("adjust", "report"),
 }
 
 

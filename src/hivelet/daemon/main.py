@@ -42,6 +42,10 @@ log = structlog.get_logger(__name__)
 @click.option("--log-level", help="debug, info, warning or error (default info).")
 @click.option("--log-format", help="text or json (default text).")
 @click.option("--runtime", help="crun or runc (default: whichever works here, crun first).")
+@click.option(
+    "--firewall",
+    help="adjust or report: what to do about another firewall that drops services' packets (default adjust).",
+)
 @click.option("--label", multiple=True, help="Label NAME=VALUE of this node's engine, repeatable.")
 @click.option(
     "--node-generic-resource",

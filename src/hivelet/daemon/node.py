@@ -65,7 +65,12 @@ class LocalNode:
         if conmon is None:
             raise Unavailable("conmon is missing; install it: apt-get install conmon")
 
-        plane = NetworkPlane(run=config.run, root=config.root, clock=self._clock)
+        plane = NetworkPlane(
+            run=config.run,
+            root=config.root,
+            clock=self._clock,
+            adjust_firewalls=config.firewall == "adjust",
+        )
         await plane.start()
         self._stack.push_async_callback(plane.stop)
 

@@ -11,6 +11,7 @@ import structlog
 from hivelet.kit.clock import Clock
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
+from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import link_index
 from hivelet.network.nft import Nft
@@ -32,12 +33,14 @@ class Guard:
         nft: Nft,
         sandboxes: SandboxKeeper,
         resolvers: ResolverKeeper,
+        firewalls: FirewallKeeper,
     ) -> None:
         self._state = state
         self._writer = writer
         self._nft = nft
         self._sandboxes = sandboxes
         self._resolvers = resolvers
+        self._firewalls = firewalls
 
     async def run(self, clock: Clock) -> None:
         """Look for ever: the body of the plane's background work."""
@@ -62,3 +65,4 @@ class Guard:
             rewrite = True
         if rewrite:
             self._writer.rewrite()
+        await self._firewalls.look()

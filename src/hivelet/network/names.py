@@ -13,7 +13,7 @@ from hivelet.objects.common import ContainerId, NetworkId, ServiceId
 from hivelet.objects.endpoint import BridgeNetwork
 
 TABLE = "hivelet"
-"""Our nftables table, in each family we use; nothing outside of it is ever touched."""
+"""Our nftables table, in each family we use; nothing outside of it is touched but by `hivelet.network.firewall`."""
 
 RESOLVER_SUBNET = "169.254.52.0/22"
 """Link-local addresses of resolvers; clear of the metadata services (169.254.169.254, .170.2) and of node-local DNS

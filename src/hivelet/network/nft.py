@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import ctypes
 import json
+import socket
 import subprocess
 from typing import Any, Protocol
 
 from hivelet.errors import System
+from hivelet.network import nlmsg
 from hivelet.network.netlink import Kernel
 from hivelet.network.rules.base import FAMILY_TABLE, PATIENCE_OBJECT
 
 _LIBRARY = "libnftables.so.1"
 _JSON_OUTPUT = 1 << 4
 _TIMEOUT = 30.0
+_NETFILTER = 12
+_NFTABLES = 10 << 8
+_NEW_GENERATION, _GET_GENERATION, _GENERATION_ID = _NFTABLES | 15, _NFTABLES | 16, 1
 
 
 class NftRefused(System):
@@ -67,6 +72,19 @@ class Nft:
         entries = json.loads(listing)["nftables"]
         return [entry["chain"] for entry in entries if "hook" in entry.get("chain", {})]
 
+    async def list_table(self, family: str, name: str) -> list[dict[str, Any]]:
+        """Chains and rules of one table as nft's JSON describes them; none where there is no such table."""
+        try:
+            listing: str = await self._thread.call(self._run, f"list table {family} {name}", True)
+        except NftRefused:
+            return []  # gone between two looks
+        entries: list[dict[str, Any]] = json.loads(listing)["nftables"]
+        return entries
+
+    async def generation(self) -> int:
+        """The kernel's number of the ruleset as it is: another one after each change of whatever table."""
+        return await self._thread.call(read_generation)
+
     def close(self) -> None:
         """End the thread."""
         self._thread.close()
@@ -111,6 +129,19 @@ class _Program:
         if done.returncode:
             raise _refused(done.stderr)
         return done.stdout
+
+
+def read_generation() -> int:
+    """Ask the kernel for the ruleset's number (NFT_MSG_GETGEN): some microseconds, where listing takes milliseconds."""
+    with socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER
+    ) as door:
+        door.sendto(nlmsg.message(_GET_GENERATION, nlmsg.REQUEST, bytes(4)), (0, 0))
+        for kind, _, body in nlmsg.split_messages(door.recv(4096)):
+            if kind == _NEW_GENERATION:
+                number = nlmsg.split_attributes(body, 4)[_GENERATION_ID]
+                return int.from_bytes(number[:4], "big")
+    return -1
 
 
 def _load_engine() -> _Engine:

@@ -16,13 +16,14 @@ import structlog
 
 from hivelet.errors import Conflict, System
 from hivelet.kit.clock import Clock
-from hivelet.kit.process import run_command
 from hivelet.kit.supervise import Supervisor
 from hivelet.network import conntrack, joiner, ports, sysctls
 from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.findings import Finding, find_forward_drops, find_legacy_forward_drop
+from hivelet.network.findings import Finding
+from hivelet.network.firewall.door import FirewallDoor
+from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
@@ -44,7 +45,9 @@ _PROGRAMS = {"nft": "nftables", "dnsmasq": "dnsmasq-base"}
 class NetworkPlane:
     """This node's data plane. Between `start` and `resume` rule writes are held, so that adoption never flaps."""
 
-    def __init__(self, *, run: Path, root: Path, clock: Clock) -> None:
+    def __init__(
+        self, *, run: Path, root: Path, clock: Clock, adjust_firewalls: bool = True
+    ) -> None:
         self._clock = clock
         self._root = root
         self._home = run / "network"
@@ -60,7 +63,12 @@ class NetworkPlane:
             run / "netns", self._state, self._ledger, self._kernel, self._resolvers
         )
         self._writer = RuleWriter(self._state, self._resolvers, self._kernel, self._nft)
-        self._guard = Guard(self._state, self._writer, self._nft, self._sandboxes, self._resolvers)
+        self._firewalls = FirewallKeeper(
+            FirewallDoor(self._nft, self._kernel), self._state, adjust=adjust_firewalls
+        )
+        self._guard = Guard(
+            self._state, self._writer, self._nft, self._sandboxes, self._resolvers, self._firewalls
+        )
         self._supervisor = Supervisor("network")
 
     async def start(self) -> None:
@@ -89,16 +97,13 @@ class NetworkPlane:
         """Write all rules and names in one transaction; what was admitted since `start` never left."""
         self._writer.release()
         await self._writer.settle()
+        await self._firewalls.ensure()
         for finding in await self.findings():
             log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
 
     async def findings(self) -> tuple[Finding, ...]:
         """What on this host may stand in the way of packets."""
-        found = find_forward_drops(await self._nft.list_base_chains())
-        if uses_legacy_filter():
-            output = await run_command(["iptables-legacy", "-S", "FORWARD"], timeout=10)
-            found += find_legacy_forward_drop(output.stdout.decode())
-        return found
+        return await self._firewalls.findings()
 
     def networks(self) -> Mapping[NetworkId, BridgeNetwork]:
         """The networks that have a bridge here, adopted ones included. The executor compares them with the cluster's."""
@@ -115,6 +120,7 @@ class NetworkPlane:
             self._writer.rewrite()  # its VIPs went with the old bridge
         if made or changed:
             await self._writer.settle()
+            await self._firewalls.ensure_links()
 
     async def remove_network(self, network_id: NetworkId) -> None:
         """Remove the network's bridge and rules; a network that is not there is no error.
@@ -225,6 +231,7 @@ class NetworkPlane:
             await self.remove_network(network_id)
         await self._writer.settle()
         self._writer.forget()
+        await self._firewalls.remove()
         await self._nft.remove_table()
         await self._kernel.call(joiner.remove_links, [joiner.RESOLVER_BRIDGE])
         self._ledger.remove()
@@ -242,13 +249,3 @@ def check_programs(programs: Iterable[str] = tuple(_PROGRAMS)) -> None:
         if shutil.which(program) is None:
             package = _PROGRAMS[program]
             raise System(f"the program {program} is missing; install the package {package}")
-
-
-def uses_legacy_filter() -> bool:
-    """Whether rules of the old iptables are in the kernel, and its program is here to read them."""
-    tables = Path("/proc/net/ip_tables_names")
-    return (
-        tables.exists()
-        and "filter" in tables.read_text().split()
-        and shutil.which("iptables-legacy") is not None
-    )

@@ -395,12 +395,3 @@ async def test_a_silent_connection_is_kept_for_weeks(web):
     left = sh(f"conntrack -L -p tcp -d {VIP} --state ESTABLISHED").split()
     writer.close()
     assert int(left[2]) > 20 * 24 * 3600
-
-
-async def test_a_foreign_forward_policy_is_found(lab):
-    assert await lab.plane.findings() == ()
-    sh(
-        "nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'"
-    )
-    (finding,) = await lab.plane.findings()
-    assert "table ip filter, chain FORWARD" in finding.meaning
