@@ -86,7 +86,8 @@ COMPOSE_NOTES: dict[str, tuple[str, str]] = {
     ),
     "services.deploy.labels": (
         "honoured",
-        "`com.hivelet.drain-timeout`, `com.hivelet.drain-idle`: see [drain](differences.md#drain)",
+        "`com.hivelet.drain-timeout`, `com.hivelet.drain-idle`: see [drain](differences.md#drain); "
+        "`com.hivelet.affinity`: see [affinity](differences.md#affinity)",
     ),
     "services.deploy.restart_policy.delay": (
         "differs",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from harness.machine import OUTSIDE, OUTSIDE_ADDRESS, OUTSIDE_NAME
+from harness.machine import ADDRESS, OUTSIDE, OUTSIDE_ADDRESS, OUTSIDE_NAME
 from harness.swarm import Swarm
 from harness.traffic import burst, ways_in
+from harness.waiting import wait_until
 
 WHOAMI = "/cgi-bin/whoami"
 
@@ -73,3 +74,26 @@ def test_scaling_changes_who_answers(swarm: Swarm, replicas: int) -> None:
     swarm.until_running("web", replicas)
     done = burst(swarm.machine, f"http://127.0.0.1:8080{WHOAMI}", 6 * replicas)
     assert done.tally() == dict.fromkeys(names_of(swarm, "web"), 6)
+
+
+def test_a_clients_connections_stay_together_on_request(swarm: Swarm) -> None:
+    """The label works at once and restarts nobody; without it, strictly in turn again."""
+    swarm.create("web", 3, "--publish", "8080:8000")
+    tasks = swarm.task_ids("web")
+
+    def answered() -> int:
+        return len(burst(swarm.machine, f"http://{ADDRESS}:8080{WHOAMI}", 12, OUTSIDE).tally())
+
+    for change, replicas in (("add", 1), ("rm", 3)):
+        label = "com.hivelet.affinity" + ("=client-ip" if change == "add" else "")
+        swarm.cli("service", "update", "--detach", f"--label-{change}", label, "web")
+        wait_until(
+            lambda wanted=replicas: answered() == wanted,
+            timeout=20,
+            what=f"{replicas} tasks answer one client",
+        )
+    assert swarm.task_ids("web") == tasks
+    refused = swarm.cli(
+        "service", "update", "--label-add", "com.hivelet.affinity=cookie", "web", status=1
+    )
+    assert 'label com.hivelet.affinity: "cookie" is unknown: use none or client-ip' in refused.err

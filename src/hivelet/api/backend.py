@@ -19,8 +19,17 @@ from datetime import datetime
 from typing import Protocol
 
 from hivelet.objects.cluster import Cluster, ClusterSpec
-from hivelet.objects.common import ConfigId, ContainerId, NetworkId, NodeId, SecretId, ServiceId
+from hivelet.objects.common import (
+    ConfigId,
+    ContainerId,
+    NetworkId,
+    NodeId,
+    SecretId,
+    ServiceId,
+    TaskId,
+)
 from hivelet.objects.engine import (
+    BackendTraffic,
     Container,
     ContainerStats,
     DiskUsage,
@@ -356,6 +365,10 @@ class NodeNetworksBackend(Protocol):
 
     async def network_containers(self, network_id: NetworkId) -> Mapping[str, NetworkContainer]:
         """This node's containers in a network of any scope, by container id."""
+        ...
+
+    async def task_traffic(self, tasks: Collection[TaskId]) -> Mapping[TaskId, BackendTraffic]:
+        """Those of the tasks that have a running container on this node, as the balancer sees them."""
         ...
 
     async def create_node_network(self, spec: NetworkSpec) -> NetworkId:

@@ -217,7 +217,7 @@ def inspect(session: Session, refs: tuple[str, ...], pretty: bool, template: str
     from hivelet.cli.render.service_pretty import render_service
 
     def find(ref: str) -> Json:
-        return session.engine.service(ref, insert_defaults=True)
+        return session.engine.service(ref, insert_defaults=True, backends=True)
 
     if not pretty and template != "pretty":
         return inspect_all(refs, find, template, kind="service")

@@ -80,9 +80,10 @@ class Engine:
         """All services; with `status`, how many of their tasks run."""
         return self._list("/services", filters=_filters(filters), status=status)
 
-    def service(self, ref: str, *, insert_defaults: bool = False) -> Json:
-        """The service called `ref`."""
-        return self._object(f"/services/{ref}", insertDefaults=insert_defaults)
+    def service(self, ref: str, *, insert_defaults: bool = False, backends: bool = False) -> Json:
+        """The service called `ref`; `backends` adds its balancer's view where hivelet is asked."""
+        asked = {"backends": True} if backends else {}
+        return self._object(f"/services/{ref}", insertDefaults=insert_defaults, **asked)
 
     def create_service(self, spec: Json, *, registry_auth: str = "") -> Json:
         """Create a service; the answer has its ID and warnings."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, convert_json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.errors import InvalidParameter
-from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
+from hivelet.objects.common import Annotations, Driver, NetworkId, NodeId, ServiceId, Struct
 from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
-from hivelet.objects.service import Service
+from hivelet.objects.service import Endpoint, Service
 from hivelet.objects.task import Task, TaskState
 
 FILTERS = ("driver", "type", "name", "id", "label", "scope", "dangling")
@@ -201,33 +202,47 @@ def _ipam_options(ipam: _Ipam) -> IpamOptions | None:
     return IpamOptions(driver=driver, configs=ipam.config)
 
 
-def encode_services(network: NetworkId, services: Iterable[Service], tasks: Sequence[Task]) -> Json:
-    """The services in a network with their running tasks, as `network inspect --verbose` shows them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is shown of a network's services beside what they say themselves: endpoint ids by task name, nodes' addresses."""
+
+    ingress: bool = False
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    hosts: Mapping[NodeId, str] = field(default_factory=dict)
+
+
+def encode_services(
+    network: NetworkId, services: Iterable[Service], tasks: Sequence[Task], around: Surroundings
+) -> Json:
+    """The services in a network with their running tasks, as `network inspect --verbose` shows them.
+
+    Ports are those of the ingress network, as in Docker; there is no load balancer with a number (`LocalLBIndex`).
+    """
+    by_service: dict[ServiceId, list[Task]] = {}
+    for task in tasks:
+        if task.status.state is TaskState.RUNNING and task.wanted:
+            by_service.setdefault(task.service_id, []).append(task)
     answer: Json = {}
     for service in services:
-        endpoint = service.endpoint
-        vips = (
-            [vip.addr for vip in endpoint.virtual_ips if vip.network_id == network]
-            if endpoint
-            else []
-        )
+        endpoint = service.endpoint or Endpoint()
+        vips = [vip.addr for vip in endpoint.virtual_ips if vip.network_id == network]
         members = [
             {
                 "Name": task.name,
-                "EndpointID": "",
+                "EndpointID": around.endpoints.get(task.name, ""),
                 "EndpointIP": address.partition("/")[0],
-                "Info": None,
+                "Info": {"Host IP": around.hosts.get(task.node_id, "")},
             }
-            for task in tasks
-            if task.service_id == service.id and task.status.state == TaskState.RUNNING
+            for task in by_service.get(service.id, ())
             for attachment in task.networks
             if attachment.network_id == network
-            for address in attachment.addresses
+            for address in attachment.addresses[:1]
         ]
         if vips or members:
+            ports = [p for p in endpoint.ports if around.ingress and p.publish_mode == "ingress"]
             answer[service.spec.name] = {
-                "VIP": vips[0].partition("/")[0] if vips else "",
-                "Ports": [],
+                "VIP": vips[0].partition("/")[0] if vips else "<nil>",
+                "Ports": [f"Target: {p.target_port}, Publish: {p.published_port}" for p in ports],
                 "LocalLBIndex": 0,
                 "Tasks": members,
             }

@@ -33,7 +33,7 @@ def encode_task(task: Task, networks: Mapping[NetworkId, Network]) -> Json:
     if task.node_id:
         answer["NodeID"] = task.node_id
     answer["Status"] = _encode_status(task.status)
-    if not task.status.err and (why := _why_not_running(task)):
+    if not task.status.err and (why := why_not_running(task)):
         answer["Status"]["Err"] = why
     if task.generic_resources:
         answer["GenericResources"] = [encode(each) for each in task.generic_resources]
@@ -76,7 +76,7 @@ def _shown_slot(task: Task) -> int:
     return task.slot if task.job_iteration is None else max(task.slot - 1, 0)
 
 
-def _why_not_running(task: Task) -> str:
+def why_not_running(task: Task) -> str:
     """What is told of a task that does not run, or not for long, and that has no error."""
     if task.status.leaving:
         return task.status.message

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hivelet.engine.networks import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
 from hivelet.errors import Conflict, NotFound, NotImplemented
 from hivelet.network.plane import NetworkPlane
-from hivelet.objects.common import NetworkId
-from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork
+from hivelet.objects.common import SECOND, NetworkId, TaskId
+from hivelet.objects.defaults import DRAIN_IDLE
+from hivelet.objects.engine import BackendTraffic, EndpointSettings, NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamOptions, NetworkSpec
 
 
@@ -47,6 +48,19 @@ class NetworkActions:
                 endpoint_id=settings.endpoint_id,
                 mac_address=sandbox.macs.get(network_id, ""),
                 ipv4_address=f"{sandbox.addresses.get(network_id, '')}/{prefix}",
+            )
+        return found
+
+    async def task_traffic(self, tasks: Collection[TaskId]) -> Mapping[TaskId, BackendTraffic]:
+        """Those of the tasks that have a running container here, and their connections."""
+        found: dict[TaskId, BackendTraffic] = {}
+        for task_id in tasks:
+            record = self._joined.of_task(task_id)
+            if record is None or not record.container.state.running:
+                continue
+            traffic = await self._data_plane.traffic(task_id, DRAIN_IDLE / SECOND)
+            found[task_id] = BackendTraffic(
+                admitted=self._data_plane.is_admitted(task_id), busy=traffic.busy, idle=traffic.idle
             )
         return found
 

@@ -181,6 +181,10 @@ class NetworkPlane:
             for address in backend.addresses.values():
                 await self._connections.call(conntrack.flush_udp, address)
 
+    def is_admitted(self, task_id: TaskId) -> bool:
+        """Whether the task takes new connections, as far as is desired."""
+        return task_id in self._state.backends
+
     async def traffic(self, task_id: TaskId, idle_after: float) -> Traffic:
         """The connections that others have to the task, those idle that were silent for so many seconds.
 

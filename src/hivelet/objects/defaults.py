@@ -46,6 +46,13 @@ READY_TIMEOUT = 60 * SECOND
 READY_TIMEOUT_LABEL = "com.hivelet.ready-timeout"
 """Service label that sets that limit, as a Go duration ("5m"); "0s" turns the wait off."""
 
+AFFINITY_LABEL = "com.hivelet.affinity"
+"""Service label that says whether a client's connections stay together; one of `AFFINITIES`."""
+
+CLIENT_IP = "client-ip"
+AFFINITIES = ("none", CLIENT_IP)
+"""Each connection to the next task in turn; all connections from one address to one task."""
+
 DRAIN_TIMEOUT_LABEL = "com.hivelet.drain-timeout"
 """Service label that limits the drain, as a Go duration ("30s"); "0s" turns it off; without it, the stop grace period does."""
 

@@ -147,6 +147,14 @@ class NetworkContainer(Struct, frozen=True, kw_only=True):
     ipv6_address: str = field(default="", name="IPv6Address")
 
 
+class BackendTraffic(Struct, frozen=True, kw_only=True):
+    """A task's container as the balancer sees it: whether it gets new connections, and how many it has."""
+
+    admitted: bool = False
+    busy: int = 0
+    idle: int = 0
+
+
 class NodeNetwork(Struct, frozen=True, kw_only=True):
     """A network of scope local, as this node's engine reports it (`bridge`, `host`, `none`, `docker_gwbridge`, …)."""
 

@@ -6,14 +6,15 @@ For tests of the API and of clients.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from hivelet.convert.lookup import find
 from hivelet.errors import Conflict, NotFound, System, Unauthorized
 from hivelet.kit.ids import new_hex_id
-from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.common import ContainerId, NetworkId, TaskId
 from hivelet.objects.engine import (
+    BackendTraffic,
     Container,
     ContainerStats,
     DiskUsage,
@@ -50,6 +51,7 @@ class FakeEngine:
         self.images: dict[str, Image] = {}
         self.networks: dict[str, NodeNetwork] = {}
         self.attached: dict[str, dict[str, NetworkContainer]] = {}
+        self.traffic: dict[TaskId, BackendTraffic] = {}
         self.volumes: dict[str, Volume] = {}
         self.logs: dict[str, list[LogRecord]] = {}
         self.registry: dict[str, RegistryImage] = {}
@@ -230,6 +232,10 @@ class FakeEngine:
     async def network_containers(self, network_id: NetworkId) -> Mapping[str, NetworkContainer]:
         """What `attached` has."""
         return self.attached.get(network_id, {})
+
+    async def task_traffic(self, tasks: Collection[TaskId]) -> Mapping[TaskId, BackendTraffic]:
+        """What `traffic` has."""
+        return {task: self.traffic[task] for task in tasks if task in self.traffic}
 
     async def create_node_network(self, spec: NetworkSpec) -> NetworkId:
         """Keep a network."""

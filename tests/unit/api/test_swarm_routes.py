@@ -7,6 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from hivelet.api.names import invent_name
+from hivelet.objects.engine import BackendTraffic
 from hivelet.objects.task import TaskState
 from hivelet.testing.sample import NETWORK, NODE, SERVICE, TASKS, make_task
 
@@ -177,3 +178,11 @@ async def test_counts_follow_the_tasks(api):
     api.swarm.put_task(make_task(2, TaskState.RUNNING))
     (service,) = await api.get("/services?status=1&" + filters(id=[SERVICE]))
     assert service["ServiceStatus"]["RunningTasks"] == 2
+
+
+async def test_a_services_backends_are_shown_on_request(api):
+    api.engine.traffic = {TASKS[0]: BackendTraffic(admitted=True, busy=1, idle=2)}
+    assert "Backends" not in await api.get(f"/services/{SERVICE}")
+    (backend,) = (await api.get(f"/services/{SERVICE}?backends=true"))["Backends"]
+    assert (backend["TaskID"], backend["State"]) == (TASKS[0], "in")
+    assert backend["Connections"] == {"Busy": 1, "Idle": 2}

@@ -25,12 +25,17 @@ async def list_networks(call: Call) -> web.Response:
 async def inspect_network(call: Call) -> web.Response:
     """`GET /networks/{id}`, with this node's containers in it."""
     network = await _find(call, scope=call.query.get("scope", ""))
-    if network["Scope"] == "swarm":
-        containers = await call.engine.network_containers(NetworkId(network["Id"]))
-        network = convert.with_containers(network, containers)
-    if call.flag("verbose") and network["Scope"] == "swarm":
-        network["Services"] = await _services(call, NetworkId(network["Id"]))
-    return reply(network)
+    if network["Scope"] != "swarm":
+        return reply(network)
+    containers = await call.engine.network_containers(NetworkId(network["Id"]))
+    if call.flag("verbose"):
+        around = convert.Surroundings(
+            ingress=network["Ingress"],
+            endpoints={each.name: each.endpoint_id for each in containers.values()},
+            hosts={node.id: node.status.addr for node in await call.swarm.list_nodes()},
+        )
+        network["Services"] = await _services(call, NetworkId(network["Id"]), around)
+    return reply(convert.with_containers(network, containers))
 
 
 async def create_network(call: Call) -> web.Response:
@@ -124,10 +129,10 @@ async def _used(call: Call) -> frozenset[str]:
     return frozenset(str(one) for one in used | wanted)
 
 
-async def _services(call: Call, network: NetworkId) -> Json:
+async def _services(call: Call, network: NetworkId, around: convert.Surroundings) -> Json:
     services = await call.swarm.list_services()
     tasks = await call.swarm.list_tasks()
-    return convert.encode_services(network, services, tasks)
+    return convert.encode_services(network, services, tasks, around)
 
 
 ROUTES = (

@@ -13,6 +13,7 @@ from hivelet.api.names import invent_name
 from hivelet.api.router import route
 from hivelet.api.routes.tasks import has_terminal, send_task_log
 from hivelet.convert import service as convert
+from hivelet.convert.backends import encode_backends
 from hivelet.convert.query import log_options, object_version
 from hivelet.objects.log import TaskLogRecord
 from hivelet.objects.swarm import ServiceUpdate
@@ -30,9 +31,14 @@ async def list_services(call: Call) -> web.Response:
 
 
 async def inspect_service(call: Call) -> web.Response:
-    """`GET /services/{id}`; `insertDefaults` spells out what the spec leaves open."""
+    """`GET /services/{id}`; `insertDefaults` spells out what the spec leaves open, `backends` is hivelet's own."""
     service = await call.swarm.get_service(call.ref)
-    return reply(convert.encode_service(service, defaults=call.flag("insertDefaults")))
+    answer = convert.encode_service(service, defaults=call.flag("insertDefaults"))
+    if call.flag("backends"):
+        tasks = await call.swarm.list_tasks({service.id})
+        traffic = await call.engine.task_traffic([task.id for task in tasks])
+        answer["Backends"] = encode_backends(tasks, traffic)
+    return reply(answer)
 
 
 async def create_service(call: Call) -> web.Response:

@@ -38,6 +38,7 @@ def render_service(service: Json, *, networks: Mapping[str, str], now: datetime)
         lines.append("Networks:" + "".join(f" {name}" for name in names) + " ")
     lines.append(f"Endpoint Mode:\t{(spec.get('EndpointSpec') or {}).get('Mode', '')}")
     lines += _ports(service)
+    lines += _backends(service, networks)
     lines += _health(container)
     return "\n".join(lines) + "\n\n"
 
@@ -190,6 +191,29 @@ def _resources(task: Json) -> list[str]:
                 lines.append(f"  Memory:\t{binary_size(part['MemoryBytes'])}")
     pids = (resources.get("Limits") or {}).get("Pids", 0)
     return [*lines, *([f"  PIDs:\t\t{pids}"] if pids else [])]
+
+
+def _backends(service: Json, networks: Mapping[str, str]) -> list[str]:
+    """Virtual addresses, and who is behind them; a real Docker Engine does not tell of the latter, and is not asked for the former."""
+    if "Backends" not in service:
+        return []
+    lines = []
+    vips = (service.get("Endpoint") or {}).get("VirtualIPs") or []
+    if vips:
+        lines.append("Virtual IPs:")
+        lines += [
+            f" {networks.get(v['NetworkID'], v['NetworkID'])}\t{v['Addr']}"
+            for v in vips
+            if v["Addr"]
+        ]
+    if service["Backends"]:
+        lines.append("Backends:")
+    for backend in service["Backends"]:
+        busy, idle = backend["Connections"]["Busy"], backend["Connections"]["Idle"]
+        where = ", ".join(a["Addr"].partition("/")[0] for a in backend["Addresses"])
+        told = f" {backend['State']:<8}  {backend['Name']}  {where}  {busy} busy, {idle} idle connections"
+        lines.append(told + (f"  ({backend['Err']})" if backend.get("Err") else ""))
+    return lines
 
 
 def _ports(service: Json) -> list[str]:

@@ -12,6 +12,8 @@ from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.defaults import (
+    AFFINITIES,
+    AFFINITY_LABEL,
     DRAIN_IDLE_LABEL,
     DRAIN_TIMEOUT_LABEL,
     READY_TIMEOUT_LABEL,
@@ -85,6 +87,11 @@ def validate_labels(labels: Mapping[str, str]) -> None:
             parse_duration(labels[name])
         except ValueError as error:
             raise invalid(f"label {name}: {error}") from error
+    affinity = labels.get(AFFINITY_LABEL, "none")
+    if affinity not in AFFINITIES:
+        raise invalid(
+            f'label {AFFINITY_LABEL}: "{affinity}" is unknown: use {" or ".join(AFFINITIES)}'
+        )
 
 
 def validate_name(name: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from hivelet.objects.assignment import Assignments
 from hivelet.objects.common import ConfigId, NetworkId, SecretId, ServiceId, TaskId
+from hivelet.objects.defaults import AFFINITY_LABEL, CLIENT_IP
 from hivelet.objects.endpoint import ServiceEntry
 from hivelet.objects.network import Network
 from hivelet.objects.node import Node
@@ -47,6 +48,7 @@ def build_entry(service: Service) -> ServiceEntry | None:
         vips={vip.network_id: vip.addr.partition("/")[0] for vip in service.endpoint.virtual_ips},
         ports=[port for port in service.endpoint.ports if port.publish_mode == "ingress"],
         aliases={NetworkId(a.target): a.aliases for a in service.networks if a.aliases},
+        affinity=service.spec.labels.get(AFFINITY_LABEL) == CLIENT_IP,
     )
 
 

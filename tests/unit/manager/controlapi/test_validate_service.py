@@ -154,3 +154,27 @@ def test_names_of_secrets(name, good):
     else:
         with pytest.raises(HiveletError):
             validate_file_name(name)
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("com.hivelet.drain-timeout", "soon"),
+        ("com.hivelet.drain-idle", "1"),
+        ("com.hivelet.ready-timeout", ""),
+        ("com.hivelet.affinity", "cookie"),
+    ],
+)
+def test_a_label_of_ours_that_can_t_be_understood(label, value):
+    with pytest.raises(HiveletError, match=f"label {label}: "):
+        validate_service(spec(labels={label: value}))
+
+
+def test_labels_of_ours():
+    labels = {
+        "com.hivelet.drain-timeout": "1m30s",
+        "com.hivelet.drain-idle": "500ms",
+        "com.hivelet.ready-timeout": "0s",
+        "com.hivelet.affinity": "client-ip",
+    }
+    validate_service(spec(labels=labels))

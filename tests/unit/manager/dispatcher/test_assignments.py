@@ -1,16 +1,16 @@
 import pytest
 
-from hivelet.manager.dispatcher.assignments import concerns
+from hivelet.manager.dispatcher.assignments import build_entry, concerns
 from hivelet.objects.network import NetworkAttachmentConfig
 from hivelet.objects.service import Endpoint, Service, ServiceSpec
 from hivelet.objects.task import PortConfig
 
 
-def service(*ports, networks=(), endpoint=True):
+def service(*ports, networks=(), endpoint=True, labels=None):
     attachments = [NetworkAttachmentConfig(target=network) for network in networks]
     return Service(
         id="s",
-        spec=ServiceSpec(name="web", networks=attachments),
+        spec=ServiceSpec(name="web", networks=attachments, labels=labels or {}),
         endpoint=Endpoint(ports=list(ports)) if endpoint else None,
     )
 
@@ -32,3 +32,15 @@ def service(*ports, networks=(), endpoint=True):
 )
 def test_a_node_knows_the_services_that_can_be_called_there(known, answer):
     assert concerns(known, ["net"]) is answer
+
+
+@pytest.mark.parametrize(
+    ("labels", "affinity"),
+    [
+        ({}, False),
+        ({"com.hivelet.affinity": "none"}, False),
+        ({"com.hivelet.affinity": "client-ip"}, True),
+    ],
+)
+def test_the_label_keeps_a_clients_connections_together(labels, affinity):
+    assert build_entry(service(labels=labels)).affinity is affinity
