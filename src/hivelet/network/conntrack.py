@@ -51,6 +51,8 @@ class Connection:
     tcp_state: int
     translated: bool
     assured: bool
+    answered_by: str = ""
+    """The address from which answers come."""
 
     @property
     def counts(self) -> bool:
@@ -80,6 +82,13 @@ def flush_udp(address: str) -> None:
     body = _GENERIC + reply + _filter(_BY_SOURCE | _BY_PROTOCOL)
     for _ in _exchange(_DELETE, nlmsg.REQUEST | nlmsg.ACK, body):
         pass
+
+
+def list_translated_udp() -> list[str]:
+    """The addresses that answer the UDP flows which a balancer has sent somewhere."""
+    found = _exchange(_GET, nlmsg.REQUEST | nlmsg.DUMP, _GENERIC)
+    parsed = map(_parse, found)
+    return sorted({c.answered_by for c in parsed if c.translated and c.protocol == _UDP})
 
 
 def _ip_source(address: str) -> bytes:
@@ -112,6 +121,8 @@ def _parse(body: bytes) -> Connection:
     attributes = nlmsg.split_attributes(body, len(_GENERIC))
     origin = nlmsg.split_attributes(attributes[_TUPLE_ORIG])
     addresses = nlmsg.split_attributes(origin[_TUPLE_IP])
+    reply = nlmsg.split_attributes(attributes[_TUPLE_REPLY])
+    answer = nlmsg.split_attributes(reply[_TUPLE_IP])
     protocol = nlmsg.split_attributes(origin[_TUPLE_PROTO])
     status = int.from_bytes(attributes.get(_STATUS, b""), "big")
     details = nlmsg.split_attributes(attributes.get(_PROTOINFO, b""))
@@ -125,4 +136,5 @@ def _parse(body: bytes) -> Connection:
         tcp_state=tcp.get(_TCP_STATE, b"\0")[0],
         translated=bool(status & _STATUS_DNAT),
         assured=bool(status & _STATUS_ASSURED),
+        answered_by=socket.inet_ntoa(answer[_IP_SRC]),
     )

@@ -6,8 +6,9 @@ touches. A backend keeps its addresses while it drains, so that its connections 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network
 
 from hivelet.network.dns.records import (
     ContainerNames,
@@ -186,6 +187,10 @@ class DesiredState:
                     wanted[bridge_name(network)].add(vip)
         return wanted
 
+    def vip_subnets(self) -> dict[str, str]:
+        """The bridges that may have VIPs, each with the subnet that they are of."""
+        return {bridge_name(n): n.subnet for n in self.networks.values() if n.kind == "overlay"}
+
     def build_zones(self, name: str, owners: Collection[str] | None) -> dict[str, Records]:
         """What these owners (None: all) contribute to a resolver; an empty zone where they contribute nothing."""
         record = self.resolvers[name]
@@ -207,6 +212,16 @@ class DesiredState:
             if record.task_id == task_id:
                 found |= set(record.addresses.values())
         return tuple(sorted(found))
+
+    def gone_among(self, addresses: Iterable[str]) -> list[str]:
+        """Those of our networks' addresses that no backend has."""
+        subnets = [IPv4Network(network.subnet) for network in self.networks.values()]
+        held = {a for backend in self.backends.values() for a in backend.addresses.values()}
+        return [
+            address
+            for address in addresses
+            if address not in held and any(IPv4Address(address) in subnet for subnet in subnets)
+        ]
 
     def resolvers_unused(self) -> list[str]:
         """Resolvers that no container asks any more."""

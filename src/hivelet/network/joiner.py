@@ -6,12 +6,13 @@ import os
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from hivelet.network import netlink, sysctls
-from hivelet.network.layout import SandboxLayout
-from hivelet.network.names import bridge_name, is_port_name, mac_address
+from hivelet.network.drift import HostState
+from hivelet.network.layout import Link, SandboxLayout
+from hivelet.network.names import bridge_name, is_bridge_name, is_port_name, mac_address
 from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -46,7 +47,7 @@ def ensure_resolver_bridge(addresses: Iterable[str]) -> None:
         netlink.execute([netlink.new_bridge(RESOLVER_BRIDGE, mac_address("169.254.52.0"), 1500)])
         index = socket.if_nametoindex(RESOLVER_BRIDGE)
         sysctls.ensure_sysctl(f"net/ipv6/conf/{RESOLVER_BRIDGE}/disable_ipv6", "1", optional=True)
-        netlink.execute([netlink.set_up(index)])
+    netlink.execute([netlink.set_up(index)])
     netlink.execute(netlink.new_address(index, address, 32) for address in addresses)
 
 
@@ -70,13 +71,19 @@ def change_vips(bridge: str, add: Collection[str], remove: Collection[str]) -> N
     )
 
 
-def list_vips(bridges: Collection[str]) -> dict[str, set[str]]:
-    """The VIPs (addresses with the prefix length 32) that each bridge has."""
-    by_index = {index: name for name in bridges if (index := netlink.link_index(name)) is not None}
-    found: dict[str, set[str]] = {name: set() for name in by_index.values()}
+def list_vips(subnets: Mapping[str, str]) -> dict[str, set[str]]:
+    """The VIPs that each bridge has: addresses of its network's subnet with the prefix length 32. Others aren't ours."""
+    by_index = {
+        index: (name, IPv4Network(subnet))
+        for name, subnet in subnets.items()
+        if (index := netlink.link_index(name)) is not None
+    }
+    found: dict[str, set[str]] = {name: set() for name, _ in by_index.values()}
     for index, address, prefix in netlink.list_addresses():
         if prefix == 32 and index in by_index:
-            found[by_index[index]].add(address)
+            name, subnet = by_index[index]
+            if IPv4Address(address) in subnet:
+                found[name].add(address)
     return found
 
 
@@ -88,7 +95,7 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
             sysctls.ensure_sandbox_sysctls()
             door = netlink.open_door()
         with closing(door):
-            _make_links(path, layout)
+            _make_links(path, layout.links)
             with inside(path):
                 indexes = {
                     link.interface: socket.if_nametoindex(link.interface) for link in layout.links
@@ -97,6 +104,20 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
     except BaseException:
         remove_namespace(path)
         raise
+
+
+def mend_sandbox(path: Path, layout: SandboxLayout) -> None:
+    """Make the links of a sandbox that are gone, with their addresses, and all its routes and rules again."""
+    with inside(path):
+        door = netlink.open_door()
+    with closing(door):
+        lost = tuple(link for link in layout.links if netlink.link_index(link.port) is None)
+        _make_links(path, lost)
+        with inside(path):
+            indexes = {
+                link.interface: socket.if_nametoindex(link.interface) for link in layout.links
+            }
+        netlink.execute_on(door, _requests_inside(layout, indexes))
 
 
 def attach_port(port: str, bridge: str) -> None:
@@ -120,6 +141,28 @@ def list_stray_ports(known: Collection[str]) -> list[str]:
     ]
 
 
+def list_stray_bridges(known: Collection[str]) -> list[str]:
+    """Bridges with names like ours that belong to no network we know."""
+    return [
+        link.name
+        for link in netlink.list_links().values()
+        if link.kind == "bridge" and is_bridge_name(link.name) and link.name not in known
+    ]
+
+
+def read_host(switches: Collection[str]) -> HostState:
+    """The host's links, addresses, and these kernel switches."""
+    links = netlink.list_links()
+    names = {link.index: name for name, link in links.items()}
+    return HostState(
+        links=links,
+        addresses=frozenset(
+            (names.get(index, ""), address) for index, address, _ in netlink.list_addresses()
+        ),
+        switches=sysctls.read_sysctls(switches),
+    )
+
+
 def list_used_subnets() -> dict[str, str]:
     """Every subnet that a route or an address of this host covers, and whose it is."""
     names = {link.index: name for name, link in netlink.list_links().items()}
@@ -133,9 +176,9 @@ def list_used_subnets() -> dict[str, str]:
     return used
 
 
-def _make_links(path: Path, layout: SandboxLayout) -> None:
+def _make_links(path: Path, links: Collection[Link]) -> None:
     # A namespace that was just removed may take a moment to give back the links of the same container's last run.
-    netlink.execute([netlink.delete_link(link.port) for link in layout.links])
+    netlink.execute([netlink.delete_link(link.port) for link in links])
     namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pairs = [
@@ -147,15 +190,15 @@ def _make_links(path: Path, layout: SandboxLayout) -> None:
                 mtu=link.mtu,
                 namespace=namespace,
             )
-            for link in layout.links
+            for link in links
         ]
         netlink.execute(map(netlink.new_veth, pairs))
     finally:
         os.close(namespace)
-    for link in layout.links:
+    for link in links:
         # Before the port is up: no link-local address is made, announced and taken away again.
         sysctls.ensure_sysctl(f"net/ipv6/conf/{link.port}/disable_ipv6", "1", optional=True)
-    netlink.execute(netlink.open_port(link.port) for link in layout.links)
+    netlink.execute(netlink.open_port(link.port) for link in links)
 
 
 def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[netlink.Request]:

@@ -25,6 +25,7 @@ EMBEDDED_RESOLVER = "127.0.0.11"
 LINK_NAME_LIMIT = 15
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _OUR_PORT = re.compile(r"^hv[0-9a-z]{11}_[0-9a-z]$")
+_OUR_BRIDGE = re.compile(r"^hv-[0-9a-z]{12}$")
 _NOT_CHAIN = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -41,6 +42,11 @@ def port_name(container_id: ContainerId, ordinal: int) -> str:
 def is_port_name(name: str) -> bool:
     """Whether a link's name says that it is the host's end of a container's veth pair."""
     return _OUR_PORT.match(name) is not None
+
+
+def is_bridge_name(name: str) -> bool:
+    """Whether a link's name says that it is the bridge of a network of ours."""
+    return _OUR_BRIDGE.match(name) is not None
 
 
 def interface_name(ordinal: int) -> str:

@@ -84,6 +84,7 @@ class LinkState:
     up: bool
     master: int
     mac: str
+    hairpin: bool = False
 
 
 def new_bridge(name: str, mac: str, mtu: int) -> Request:
@@ -378,6 +379,7 @@ def _link_state(body: bytes) -> LinkState:
     _, _, index, flags, _ = _LINK.unpack_from(body)
     attributes = nlmsg.split_attributes(body, _LINK.size)
     info = nlmsg.split_attributes(attributes.get(_IFLA_LINKINFO, b""))
+    port = nlmsg.split_attributes(info.get(_INFO_SLAVE_DATA, b""))
     return LinkState(
         index=index,
         name=_text(attributes[_IFLA_IFNAME]),
@@ -385,6 +387,7 @@ def _link_state(body: bytes) -> LinkState:
         up=bool(flags & _IFF_UP),
         master=int.from_bytes(attributes.get(_IFLA_MASTER, b""), sys.byteorder),
         mac=attributes.get(_IFLA_ADDRESS, b"").hex(":"),
+        hairpin=port.get(_BRPORT_HAIRPIN, b"") == b"\1",
     )
 
 

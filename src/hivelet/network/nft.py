@@ -18,6 +18,7 @@ from hivelet.errors import System
 from hivelet.network import nlmsg
 from hivelet.network.netlink import Kernel
 from hivelet.network.rules.base import FAMILY_TABLE, PATIENCE_OBJECT
+from hivelet.network.rules.listing import TableState, parse_listing
 
 _LIBRARY = "libnftables.so.1"
 _JSON_OUTPUT = 1 << 4
@@ -41,14 +42,22 @@ class Nft:
     def __init__(self) -> None:
         self._thread = Kernel("rules")
         self._engine: _Engine | None = None
+        self.under_way = 0
+        """Transactions that have been begun and have not ended."""
+        self.carried_out = 0
 
     async def apply(self, script: str) -> None:
         """Carry out a script of nft commands as one transaction."""
-        await self._thread.call(self._run, script, False)
+        self.under_way += 1
+        try:
+            await self._thread.call(self._run, script, False)
+            self.carried_out += 1
+        finally:
+            self.under_way -= 1
 
-    async def remove_table(self) -> None:
-        """Remove our table and all that is in it; no table is no error."""
-        await self.apply(f"table {FAMILY_TABLE}\ndelete table {FAMILY_TABLE}\n")
+    async def remove_table(self, table: str = FAMILY_TABLE) -> None:
+        """Remove a table of ours and all that is in it; no table is no error."""
+        await self.apply(f"table {table}\ndelete table {table}\n")
 
     async def supports_patience(self) -> bool:
         """Whether this kernel lets a rule set a connection's timeouts."""
@@ -61,10 +70,9 @@ class Nft:
             return False
         return True
 
-    async def has_table(self) -> bool:
-        """Whether our table is there: another program may have flushed the whole ruleset."""
-        listing: str = await self._thread.call(self._run, "list tables", False)
-        return f"table {FAMILY_TABLE}" in listing.splitlines()
+    async def read_table(self, table: str = FAMILY_TABLE) -> TableState | None:
+        """A table as the kernel has it; None where it is not there."""
+        return await self._thread.call(self._read, table)
 
     async def list_base_chains(self) -> list[dict[str, Any]]:
         """All base chains of the host as nft's JSON describes them: family, table, name, hook, prio, policy."""
@@ -88,6 +96,11 @@ class Nft:
     def close(self) -> None:
         """End the thread."""
         self._thread.close()
+
+    def _read(self, table: str) -> TableState | None:
+        if f"table {table}" not in self._run("list tables", False).splitlines():
+            return None
+        return parse_listing(json.loads(self._run(f"list table {table}", True))["nftables"])
 
     def _run(self, script: str, as_json: bool) -> str:
         if self._engine is None:

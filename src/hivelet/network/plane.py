@@ -24,7 +24,7 @@ from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.findings import Finding
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
-from hivelet.network.guard import Guard
+from hivelet.network.guard import Guard, GuardParts
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
@@ -67,7 +67,16 @@ class NetworkPlane:
             FirewallDoor(self._nft, self._kernel), self._state, adjust=adjust_firewalls
         )
         self._guard = Guard(
-            self._state, self._writer, self._nft, self._sandboxes, self._resolvers, self._firewalls
+            GuardParts(
+                state=self._state,
+                kernel=self._kernel,
+                nft=self._nft,
+                writer=self._writer,
+                sandboxes=self._sandboxes,
+                resolvers=self._resolvers,
+                firewalls=self._firewalls,
+            ),
+            clock,
         )
         self._supervisor = Supervisor("network")
 
@@ -88,15 +97,20 @@ class NetworkPlane:
             self._state.put_resolver(resolver)
         await self._sandboxes.adopt()
         for network in self._state.networks.values():
-            await self._sandboxes.ensure_bridge(network)
+            if await self._sandboxes.ensure_bridge(network):
+                log.warning("a bridge had vanished and was made anew", network=network.name)
         await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)
-        self._supervisor.keep("guard", lambda: self._guard.run(self._clock))
+        self._supervisor.keep("guard", self._guard.run)
 
     async def resume(self) -> None:
-        """Write all rules and names in one transaction; what was admitted since `start` never left."""
+        """Make rules and names say what was admitted since `start`; whatever they say already is not touched."""
         self._writer.release()
         await self._writer.settle()
+        stale = self._state.gone_among(await self._connections.call(conntrack.list_translated_udp))
+        for address in stale:
+            log.info("flows to a task that is gone are forgotten", address=address)
+            await self._connections.call(conntrack.flush_udp, address)
         await self._firewalls.ensure()
         for finding in await self.findings():
             log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
@@ -117,7 +131,7 @@ class NetworkPlane:
             self._state.put_network(network)
         made = await self._sandboxes.ensure_bridge(network)
         if made and not changed:
-            self._writer.rewrite()  # its VIPs went with the old bridge
+            self._writer.inspect("a bridge had vanished")  # its VIPs went with it
         if made or changed:
             await self._writer.settle()
             await self._firewalls.ensure_links()

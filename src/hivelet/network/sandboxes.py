@@ -59,6 +59,7 @@ class SandboxKeeper:
         self._resolvers = resolvers
         self._pools: dict[NetworkId, AddressPool] = {}
         self._making: set[ContainerId] = set()
+        self._bridged: set[NetworkId] = set()
 
     async def adopt(self) -> None:
         """Take over the sandboxes of a former life; remove what belongs to none of them."""
@@ -71,7 +72,11 @@ class SandboxKeeper:
         for path in self._home.iterdir():
             if path.name not in self._state.containers:
                 await self._kernel.call(remove_namespace, path)
+        bridges = {bridge_name(network) for network in self._state.networks.values()}
         stray = await self._kernel.call(joiner.list_stray_ports, self._ports())
+        stray += await self._kernel.call(joiner.list_stray_bridges, bridges)
+        if stray:
+            log.warning("links that a crash left are removed", links=sorted(stray))
         await self._kernel.call(joiner.remove_links, stray)
 
     async def make(self, request: SandboxRequest, settle: Callable[[], Awaitable[None]]) -> Sandbox:
@@ -141,21 +146,53 @@ class SandboxKeeper:
     async def ensure_bridge(self, network: BridgeNetwork) -> bool:
         """The network's bridge with the ports of its members in it; True where it had to be made."""
         made = await self._kernel.call(joiner.ensure_bridge, network)
+        if network.id in self._state.networks:
+            self._bridged.add(network.id)
         if made:
             await self._reattach(network)
         return made
 
+    def bridged(self) -> list[BridgeNetwork]:
+        """The networks whose bridges have been made."""
+        return [n for n in self._state.networks.values() if n.id in self._bridged]
+
+    def made(self) -> list[ContainerRecord]:
+        """The sandboxes that have been made."""
+        return [r for r in self._state.containers.values() if r.container_id not in self._making]
+
+    async def mend(self, container_id: ContainerId) -> None:
+        """Give a sandbox back the links that it lost; one that is gone is no error."""
+        record = self._state.containers.get(container_id)
+        if record is not None and container_id not in self._making:
+            layout = self._layout(record)
+            await self._kernel.call(joiner.mend_sandbox, self._home / container_id, layout)
+
+    async def attach(self, port: str) -> None:
+        """Put a port back into its bridge, up and in hairpin mode; one that is gone is no error."""
+        for record in self._state.containers.values():
+            for network_id, name in record.ports.items():
+                if name == port and (network := self._state.networks.get(network_id)):
+                    await self._kernel.call(joiner.attach_port, port, bridge_name(network))
+
     def forget_network(self, network_id: NetworkId) -> None:
         """Forget a network's addresses."""
         self._pools.pop(network_id, None)
+        self._bridged.discard(network_id)
 
     async def _reattach(self, network: BridgeNetwork) -> None:
-        members = [r for r in self._state.containers.values() if network.id in r.ports]
-        if members:
-            log.warning("a bridge had vanished and was made anew", network=network.name)
-        for record in members:
+        for record in [r for r in self._state.containers.values() if network.id in r.ports]:
             port = record.ports[network.id]
             await self._kernel.call(joiner.attach_port, port, bridge_name(network))
+
+    def _layout(self, record: ContainerRecord) -> SandboxLayout:
+        # The record has the addresses in the order of the links, which is the layout's own.
+        legs = tuple(
+            Leg(network=network, address=f"{address}/{IPv4Network(network.subnet).prefixlen}")
+            for network_id, address in record.addresses.items()
+            if (network := self._state.networks.get(network_id)) is not None
+        )
+        resolver = self._state.resolvers.get(record.resolver or "")
+        return build_layout(record.container_id, legs, resolver.address if resolver else None)
 
     def _ports(self) -> set[str]:
         return {p for record in self._state.containers.values() for p in record.ports.values()}

@@ -6,7 +6,9 @@ reported with the reason: without these, packets vanish without a word.
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from hivelet.errors import System
@@ -48,9 +50,23 @@ def ensure_host_sysctls() -> list[str]:
     return [name for name, value in HOST.items() if ensure_sysctl(name, value)]
 
 
+def route_localnet(bridge: str) -> str:
+    """The switch that lets localhost be routed to a bridge."""
+    return f"net/ipv4/conf/{bridge}/route_localnet"
+
+
+def read_sysctls(names: Iterable[str]) -> dict[str, str]:
+    """The values of switches; those that do not exist are left out."""
+    found: dict[str, str] = {}
+    for name in names:
+        with contextlib.suppress(FileNotFoundError):
+            found[name] = " ".join((ROOT / name).read_text().split())
+    return found
+
+
 def ensure_bridge_sysctls(bridge: str) -> None:
     """Let localhost be routed to a bridge, and keep IPv6 off it until its network has IPv6."""
-    ensure_sysctl(f"net/ipv4/conf/{bridge}/route_localnet", "1")
+    ensure_sysctl(route_localnet(bridge), "1")
     ensure_sysctl(f"net/ipv6/conf/{bridge}/disable_ipv6", "1", optional=True)
 
 

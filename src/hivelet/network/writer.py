@@ -1,7 +1,8 @@
 """The one writer of rules and names: what changed since its last transaction goes into the next one, together.
 
-While a transaction runs, further changes gather; nobody waits longer than two of them. After a refused transaction
-everything is written anew, which also repairs what another program removed.
+While a transaction runs, further changes gather; nobody waits longer than two of them. To begin with, after a refused
+transaction, and when another program may have changed the rules, the kernel's table is read and only what differs is
+written: a table that serves packets is never made anew (see `hivelet.network.rules.repair`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.joiner import change_vips, list_vips
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
-from hivelet.network.rules.base import FAMILY_TABLE, render_table
-from hivelet.network.rules.ruleset import RuleBook
+from hivelet.network.rules.base import FAMILY_TABLE
+from hivelet.network.rules.repair import STAND_IN, mend_table
+from hivelet.network.rules.ruleset import Change, RuleBook
 
 log = structlog.get_logger(__name__)
 
 _RETRY = Backoff(first=0.05, ceiling=5.0, jitter=0.0)
+_SHOWN = 8
 
 
 class RuleWriter:
@@ -37,6 +40,8 @@ class RuleWriter:
         self._nft = nft
         self._book = RuleBook()
         self._whole = True
+        self._suspicion = ""
+        self._cleared = False
         self._patience: bool | None = None
         self._vips: dict[str, set[str]] = {}
         self._wake = asyncio.Event()
@@ -63,9 +68,15 @@ class RuleWriter:
         """Have what changed written soon."""
         self._wake.set()
 
-    def rewrite(self) -> None:
-        """Have everything written anew."""
-        self._whole = True
+    @property
+    def vips(self) -> dict[str, set[str]]:
+        """The VIPs that each bridge has been given."""
+        return {bridge: set(vips) for bridge, vips in self._vips.items()}
+
+    def inspect(self, suspicion: str) -> None:
+        """Have the kernel's rules and VIPs compared with what was written, for this reason, and mended."""
+        if self.has_written:
+            self._suspicion = suspicion
         self._wake.set()
 
     def forget(self) -> None:
@@ -114,41 +125,59 @@ class RuleWriter:
         if not self._state.networks:
             await self._clear()
             return
+        self._cleared = False
         whole, self._whole = self._whole, False
+        suspicion, self._suspicion = self._suspicion, ""
         if whole:
             self._state.mark_all()
         owners, fresh = self._state.take_dirty()
         try:
-            if whole:
-                bridges = list(self._state.vips())
-                self._vips = await self._kernel.call(list_vips, bridges)
+            if whole or suspicion:
+                self._vips = await self._kernel.call(list_vips, self._state.vip_subnets())
             wanted = self._state.vips()
             await self._change_vips(wanted, remove=False)
+            if suspicion and not whole:
+                await self._mend(suspicion)
             change = self._book.update({owner: self._state.build(owner) for owner in owners})
-            for (where, key), claimants in change.contested.items():
-                log.warning(
-                    "several claim one place; the first has it",
-                    place=f"{where} {key}",
-                    by=claimants,
-                )
+            _warn_of_contests(change)
             if whole:
-                if self._patience is None:
-                    self._patience = await self._nft.supports_patience()
-                await self._nft.apply(render_table(self._book.merged(), patience=self._patience))
-            elif commands := change.commands(FAMILY_TABLE):
-                await self._nft.apply("\n".join(commands) + "\n")
+                await self._mend("")
+            else:
+                for script in change.scripts(FAMILY_TABLE):
+                    await self._nft.apply(script)
             await self._change_vips(wanted, remove=True)
             await self._resolvers.publish(owners, fresh)
         except BaseException:
             self._whole = True
             raise
 
+    async def _mend(self, suspicion: str) -> None:
+        """Read the table, write what differs. With a suspicion nothing should differ, and what does is a warning."""
+        if self._patience is None:
+            self._patience = await self._nft.supports_patience()
+            await self._nft.remove_table(STAND_IN)
+        actual = await self._nft.read_table()
+        repair = mend_table(actual, self._book.merged(), patience=self._patience)
+        if repair.found and suspicion:
+            log.warning(
+                "another program has changed hivelet's nftables rules; they are mended",
+                seen_by=suspicion,
+                found=_shortened(repair.found),
+            )
+        elif repair.found and actual is not None:
+            log.info("the rules are brought up to date", changed=_shortened(repair.found))
+        for script in repair.scripts:
+            await self._nft.apply(script)
+
     async def _clear(self) -> None:
         """No network, no rules: a node outside of any swarm, or one that has just left it, shows no table."""
         self._state.take_dirty()
-        if not self._whole:
-            self.forget()
+        if self._cleared:
+            return
+        self.forget()
+        if await self._nft.read_table() is not None:
             await self._nft.remove_table()
+        self._cleared = True
 
     async def _change_vips(self, wanted: dict[str, set[str]], *, remove: bool) -> None:
         # Added before the rules point to them, removed after: an ARP request never finds a VIP without its chain.
@@ -170,3 +199,17 @@ class RuleWriter:
         for done in waiting:
             if not done.done():
                 done.set_exception(error)
+
+
+def _warn_of_contests(change: Change) -> None:
+    for (where, key), claimants in change.contested.items():
+        log.warning(
+            "several claim one place; the first has it",
+            place=f"{where} {key}",
+            by=claimants,
+        )
+
+
+def _shortened(found: tuple[str, ...]) -> str:
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more

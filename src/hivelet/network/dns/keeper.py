@@ -8,11 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import structlog
+
 from hivelet.network.desired import DesiredState, ResolverRecord
-from hivelet.network.dns.server import Resolver, ResolverConfig
+from hivelet.network.dns.server import (
+    NOBODY,
+    Resolver,
+    ResolverConfig,
+    end_process,
+    find_resolvers,
+)
 from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
 from hivelet.network.ledger import Ledger
@@ -21,6 +30,8 @@ from hivelet.network.netlink import Kernel
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork
+
+log = structlog.get_logger(__name__)
 
 
 class ResolverKeeper:
@@ -36,11 +47,22 @@ class ResolverKeeper:
         self._last_address = ""
 
     async def adopt(self) -> None:
-        """Take over the resolvers of a former life; those that have died are started by the next `publish`."""
+        """Take over the resolvers of a former life; those that have died are started by the next `publish`.
+
+        What a crash left (a daemon or a directory that no record names) is removed.
+        """
+        running = await asyncio.to_thread(find_resolvers, self._home)
+        there = running.keys() | {path.name for path in self._home.glob("*")}
+        for name in sorted(there - self._state.resolvers.keys()):
+            log.warning("a resolver that a crash left is removed", resolver=name)
+            if name in running:
+                await end_process(running[name])
+            shutil.rmtree(self._home / name, ignore_errors=True)
         if self._state.resolvers:
-            await self._ensure_addresses()
+            await self.ensure_addresses()
         for record in self._state.resolvers.values():
             self._running[record.name] = self._make(record)
+            self._running[record.name].last_pid = running.get(record.name, NOBODY)
 
     def choose(self, request: SandboxRequest) -> ResolverRecord:
         """The resolver for a container's networks; recorded, and running after its first `publish`."""
@@ -70,7 +92,7 @@ class ResolverKeeper:
             return
         async with self._changing:
             if fresh:
-                await self._ensure_addresses()
+                await self.ensure_addresses()
             for name in list(self._running):
                 resolver, whole = self._running[name], name in fresh
                 if not whole and not resolver.settled:
@@ -79,9 +101,29 @@ class ResolverKeeper:
                 if whole or zones:
                     await resolver.publish(zones, whole=whole)
 
-    def find_dead(self) -> list[str]:
-        """Resolvers that should run and do not."""
-        return [name for name, resolver in self._running.items() if not resolver.is_running()]
+    def find_faults(self) -> dict[str, str]:
+        """The resolvers that are not as they were left, each with what is wrong."""
+        if self._changing.locked():
+            return {}
+        found = {name: resolver.find_fault() for name, resolver in self._running.items()}
+        return {name: what for name, what in found.items() if what}
+
+    async def probe(self) -> dict[str, str]:
+        """The resolvers that do not answer as they should; each is asked one question."""
+        if self._changing.locked():
+            return {}
+        names = list(self._running)
+        answers = await asyncio.gather(*(self._running[name].probe() for name in names))
+        return {name: what for name, what in zip(names, answers, strict=True) if what}
+
+    def served(self) -> frozenset[str]:
+        """The addresses of the resolvers that have been started."""
+        return frozenset(r.config.address for r in self._running.values() if r.settled)
+
+    async def ensure_addresses(self) -> None:
+        """Make the resolvers' addresses exist, and the bridge that has them."""
+        addresses = [record.address for record in self._state.resolvers.values()]
+        await self._kernel.call(ensure_resolver_bridge, addresses)
 
     async def stop_unused(self) -> None:
         """End the resolvers that no container asks any more."""
@@ -104,10 +146,6 @@ class ResolverKeeper:
         for record, resolver in doomed:
             await resolver.stop()
             await self._kernel.call(remove_resolver_address, record.address)
-
-    async def _ensure_addresses(self) -> None:
-        addresses = [record.address for record in self._state.resolvers.values()]
-        await self._kernel.call(ensure_resolver_bridge, addresses)
 
     def _free_address(self) -> str:
         # Never the one that was given back last: its daemon may be about to end.

@@ -80,6 +80,15 @@ def render_serial(serial: int) -> str:
     return f"{serial_address(serial)} {SERIAL_NAME}\n"
 
 
+def parse_serial(text: str) -> int | None:
+    """The version that a zone of `render_serial` tells; None where it is not one."""
+    match text.split():
+        case [address, name] if name == SERIAL_NAME and address.startswith("0."):
+            return int(IPv4Address(address)) - 1
+        case _:
+            return None
+
+
 def render_servers(names: Iterable[str]) -> str:
     """Which names are ours alone: asked for another type, or without an address, they are never sent abroad.
 

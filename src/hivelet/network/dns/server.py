@@ -4,7 +4,8 @@ A resolver is a directory `<run>/network/dns/<name>/` and a daemon that belongs 
 is adopted by its pid file and command line. Each zone is a file of its own that dnsmasq takes over when it sees it
 replaced, between two queries, so that none is lost; only a change of the *set* of names needs a SIGHUP (measured with
 500 services: 2 ms for a zone, 30 ms for a SIGHUP). `publish` returns when the resolver itself has answered with the
-new version's number.
+new version's number. Files that say already what they should are left alone: a restarted hiveletd that finds all as it
+was tells its resolvers nothing.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hivelet.errors import System
-from hivelet.kit.files import write_atomic
 from hivelet.kit.process import run_command
+from hivelet.network.dns.fileset import FileSet
 from hivelet.network.dns.records import (
     SERIAL_NAME,
     Records,
+    parse_serial,
     render_serial,
     render_servers,
     render_zone,
@@ -38,8 +40,9 @@ _PORT = 53
 _ANSWER_WITHIN = 5.0
 _ENDS_WITHIN = 2.0
 _RETRY_AFTER = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+_PROBE_WITHIN = (1.0, 2.0)
 _USER = "nobody"
-_NOBODY = 1 << 22
+NOBODY = 1 << 22
 """A process id that no process can have."""
 
 
@@ -63,11 +66,16 @@ class Resolver:
     def __init__(self, home: Path, config: ResolverConfig) -> None:
         self.config = config
         self._home = home
+        self._files = FileSet()
         # Not from the beginning: a resolver of a former life may still answer with that number.
         self._serial = secrets.randbits(23)
         self._zones: dict[str, Records] = {}
         self._names: Counter[str] = Counter()
         self._settled = False
+        self.last_pid = NOBODY
+        """Known even where somebody removed the pid file."""
+        self._silent = False
+        """Whether it did not answer when it was last given records; the second time it is ended."""
 
     @property
     def settled(self) -> bool:
@@ -83,42 +91,62 @@ class Resolver:
             ResolverFailed: it does not, within a few seconds.
         """
         self._settled = False
-        if whole:
-            self._forget_zones(keep=zones)
+        if whole and not (self._conf.exists() and (self._home / "zones").is_dir()):
+            await self._end()  # it watches directories that are gone
+        stray = self._forget_zones(keep=zones) if whole else False
         names_before = set(self._names)
         changed = [owner for owner, records in zones.items() if self._replace(owner, records)]
-        if set(self._names) != names_before or whole:
-            write_atomic(self._home / "servers", render_servers(self._names))
-            reload = True
-        else:
-            reload = False
+        if whole:
+            reload = self._files.write(self._servers, render_servers(self._names)) or stray
+            reload = reload or changed != [] or not await self._answers_as_written()
+        elif reload := set(self._names) != names_before:
+            self._files.write(self._servers, render_servers(self._names))
         if changed or reload:
             self._serial += 1
-            write_atomic(self._zone_file("serial"), render_serial(self._serial))
+            self._files.write(self._zone_file("serial"), render_serial(self._serial))
             await self._ensure_running()
             await self._await_serial(reload=reload)
         self._settled = True
 
-    def is_running(self) -> bool:
-        """Whether the daemon runs that has been given its records; one that has none yet counts as running."""
-        return not self._settled or self.pid() is not None
+    def find_fault(self) -> str:
+        """What is wrong with a daemon that has been given its records, by a look at it and its files; "" for nothing."""
+        if not self._settled:
+            return ""
+        if self.pid() is None:
+            return "it has died"
+        touched = self._files.find_touched() or [
+            path for path in (self._home / "zones").iterdir() if path not in self._files
+        ]
+        return f"its file {touched[0]} has been changed or removed" if touched else ""
+
+    async def probe(self) -> str:
+        """Ask a settled daemon for its version: what is wrong with the answer, "" for nothing.
+
+        One that runs and does not answer is ended, so that the next `publish` starts another one.
+        """
+        serial = self._serial
+        if not self._settled:
+            return ""
+        for within in _PROBE_WITHIN:
+            answer = await query_address(self.config.address, SERIAL_NAME, within=within)
+            if not self._settled or self._serial != serial or answer == serial_address(serial):
+                return ""
+            if answer is not None:
+                return "it answers with old records"
+        self._kill()
+        return "it runs but does not answer"
 
     async def stop(self) -> None:
         """End the daemon, wait for its end and remove its files. Idempotent."""
-        pid = self.pid()
-        if pid is not None:
-            await _end_process(pid)
+        await self._end()
         if self._home.is_dir():
             shutil.rmtree(self._home)
 
     def pid(self) -> int | None:
-        """The running daemon's process id: its pid file's, if that process has our command line."""
-        try:
-            pid = int(self._pid_file.read_text())
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ValueError, ProcessLookupError):
-            return None
-        return pid if os.fsencode(self._conf) in command else None
+        """The running daemon's process id: the pid file's or the last one known, if that process has our command line."""
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self.last_pid = int(self._pid_file.read_text())
+        return self.last_pid if is_resolver(self.last_pid, self._conf) else None
 
     def _replace(self, owner: str, records: Records) -> bool:
         before = self._zones.get(owner, {})
@@ -131,13 +159,13 @@ class Resolver:
                 del self._names[name]
         if records:
             self._zones[owner] = records
-            write_atomic(self._zone_file(owner), render_zone(records))
-        else:
-            del self._zones[owner]
-            self._zone_file(owner).unlink(missing_ok=True)
+            return self._files.write(self._zone_file(owner), render_zone(records))
+        del self._zones[owner]
+        self._files.remove(self._zone_file(owner))
         return True
 
-    def _forget_zones(self, keep: Mapping[str, Records]) -> None:
+    def _forget_zones(self, keep: Mapping[str, Records]) -> bool:
+        """Forget all zones and remove the files of those that are not to come; True where there were some."""
         self._zones = {}
         self._names = Counter()
         directory = self._home / "zones"
@@ -145,15 +173,25 @@ class Resolver:
         for path in (self._home, directory):
             path.chmod(0o755)
         kept = {self._zone_file(owner) for owner, records in keep.items() if records}
-        for path in directory.iterdir():
-            if path not in kept:
-                path.unlink()
+        stray = [p for p in directory.iterdir() if p not in kept | {self._zone_file("serial")}]
+        for path in stray:
+            self._files.remove(path)
+        return stray != []
+
+    async def _answers_as_written(self) -> bool:
+        """Whether the daemon of a former life answers with the version that its files say."""
+        serial = parse_serial(self._files.read(self._zone_file("serial")) or "")
+        if serial is None or self.pid() is None:
+            return False
+        self._serial = serial
+        address = self.config.address
+        return await query_address(address, SERIAL_NAME, within=1.0) == serial_address(serial)
 
     async def _ensure_running(self) -> None:
         if self.pid() is not None:
             return
         conf = render_conf(self.config, self._home, user=_user_for(self._home))
-        write_atomic(self._conf, conf)
+        self._files.write(self._conf, conf)
         self._pid_file.unlink(missing_ok=True)
         await run_command(["dnsmasq", "-C", str(self._conf)], timeout=_ANSWER_WITHIN)
 
@@ -161,20 +199,39 @@ class Resolver:
         pid = self.pid()
         try:
             if reload:
-                os.kill(pid or _NOBODY, signal.SIGHUP)
+                os.kill(pid or NOBODY, signal.SIGHUP)
         except ProcessLookupError as error:
             raise ResolverFailed(f"the resolver at {self.config.address} has died") from error
         wanted = serial_address(self._serial)
         for pause in _RETRY_AFTER:
             if await query_address(self.config.address, SERIAL_NAME, within=pause) == wanted:
+                self._silent = False
                 return
             await asyncio.sleep(pause / 10)
+        if self._silent:
+            self._kill()
+        self._silent = not self._silent
         raise ResolverFailed(
             f"the resolver at {self.config.address} (dnsmasq, pid {pid}) does not answer with its new records"
         )
 
+    async def _end(self) -> None:
+        pid = self.pid()
+        if pid is not None:
+            await end_process(pid)
+
+    def _kill(self) -> None:
+        pid = self.pid()
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
     def _zone_file(self, owner: str) -> Path:
         return self._home / "zones" / owner.replace(":", ".")
+
+    @property
+    def _servers(self) -> Path:
+        return self._home / "servers"
 
     @property
     def _conf(self) -> Path:
@@ -256,7 +313,30 @@ def parse_address(answer: bytes) -> str | None:
     return None
 
 
-async def _end_process(pid: int) -> None:
+def is_resolver(pid: int, conf: Path) -> bool:
+    """Whether that process is the daemon with that configuration."""
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return b"-C" in command and os.fsencode(conf) in command
+
+
+def find_resolvers(home: Path) -> dict[str, int]:
+    """All daemons whose configuration lies below `home`, by name: a look at every process of the machine."""
+    found: dict[str, int] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                conf = Path(os.fsdecode(words[2])) if words[1:2] == [b"-C"] else None
+                if conf is not None and conf.name == "conf" and conf.parent.parent == home:
+                    found[conf.parent.name] = int(folder.name)
+    return found
+
+
+async def end_process(pid: int) -> None:
+    """End a process and wait for its end."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

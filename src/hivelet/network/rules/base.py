@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hivelet.network.names import EMBEDDED_RESOLVER, RESOLVER_SUBNET, TABLE
-from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains
+from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains, tagged
 
 FAMILY_TABLE = f"ip {TABLE}"
 
@@ -171,13 +171,18 @@ TO_CONTAINER = (
 """Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
 
 
-def render_table(fragment: Fragment, *, patience: bool = True) -> str:
+def base_chains(*, patience: bool) -> tuple[BaseChain, ...]:
+    """The base chains; without the last one where the kernel has no timeouts for single connections."""
+    return (*BASE_CHAINS, PATIENCE_CHAIN) if patience else BASE_CHAINS
+
+
+def render_table(fragment: Fragment, *, patience: bool = True, table: str = FAMILY_TABLE) -> str:
     """The whole ruleset as one transaction that replaces our table, whatever was in it.
 
     The table is declared before it is deleted, so that the deletion cannot fail where there was none. `patience` False
     leaves out what a kernel without connection tracking timeouts refuses.
     """
-    lines = [f"table {FAMILY_TABLE}", f"delete table {FAMILY_TABLE}", f"table {FAMILY_TABLE} {{"]
+    lines = [f"table {table}", f"delete table {table}", f"table {table} {{"]
     for container in CONTAINERS:
         lines.append(f"  {container.kind} {container.name} {{")
         lines.append(f"    {container.definition};")
@@ -189,11 +194,11 @@ def render_table(fragment: Fragment, *, patience: bool = True) -> str:
         lines.append("  }")
     lines += PATIENCE_OBJECT if patience else ()
     lines += render_chains(fragment)
-    lines += ["  chain to-container {", *(f"    {rule}" for rule in TO_CONTAINER), "  }"]
-    for chain in (*BASE_CHAINS, *((PATIENCE_CHAIN,) if patience else ())):
+    lines += ["  chain to-container {", *(f"    {tagged(rule)}" for rule in TO_CONTAINER), "  }"]
+    for chain in base_chains(patience=patience):
         lines.append(f"  chain {chain.name} {{")
         lines.append(f"    {chain.hook}; policy accept;")
-        lines += [f"    {rule}" for rule in chain.rules]
+        lines += [f"    {tagged(rule)}" for rule in chain.rules]
         lines.append("  }")
     lines.append("}")
     return "\n".join(lines) + "\n"

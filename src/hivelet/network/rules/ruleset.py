@@ -2,12 +2,14 @@
 
 A `Fragment` is what one owner (the networks, a service, a sandbox) contributes: regular chains, and elements of the
 sets and maps that `base` declares. Only fragments that changed are compared, so a change costs what it changes.
-What always holds: a transaction deletes elements first and chains last, so that no element ever points to nothing.
+What always holds: a transaction deletes elements first and chains last, so that no element ever points to nothing;
+each rule carries a digest of its text as its comment, by which `repair` knows it again in the kernel.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 Key = tuple[str, str]
@@ -103,12 +105,30 @@ class Change:
     contested: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
     """Elements of the change that several owners claim for different purposes, with the claimants in order."""
 
+    def scripts(self, table: str) -> list[str]:
+        """The transactions that carry it out, mostly one; none where nothing changed.
+
+        An element that is led to a new chain needs two: a packet that began before the transaction finds the new
+        element (elements are read as they are now) and behind it a chain that is still empty for it (rules are read as
+        they were).
+        """
+        old, new = self.old, self.new
+        fresh = {name: chain for name, chain in new.chains.items() if name not in old.chains}
+        if not any(
+            key in old.elements and old.elements[key] != value and _target(value) in fresh
+            for key, value in new.elements.items()
+        ):
+            return as_scripts(self.commands(table))
+        first = Change(old=EMPTY, new=Fragment(chains=fresh))
+        then = Change(old=Fragment(chains={**old.chains, **fresh}, elements=old.elements), new=new)
+        return as_scripts(first.commands(table), then.commands(table))
+
     def commands(self, table: str) -> list[str]:
         """The nft commands that carry it out; none where nothing changed."""
         old, new = self.old, self.new
         gone = [key for key, value in old.elements.items() if new.elements.get(key) != value]
         come = {key: value for key, value in new.elements.items() if old.elements.get(key) != value}
-        lines = _element_commands("delete", table, dict.fromkeys(gone, ""))
+        lines = element_commands("delete", table, dict.fromkeys(gone, ""))
         for name, chain in new.chains.items():
             before = old.chains.get(name)
             if before == chain:
@@ -116,8 +136,8 @@ class Change:
             lines.append(f"add chain {table} {name}{_comment(chain)}")
             if before is not None:
                 lines.append(f"flush chain {table} {name}")
-            lines += [f"add rule {table} {name} {rule}" for rule in chain.rules]
-        lines += _element_commands("add", table, come)
+            lines += add_rules(table, name, chain.rules)
+        lines += element_commands("add", table, come)
         doomed = [name for name in old.chains if name not in new.chains]
         lines += [f"flush chain {table} {name}" for name in doomed]
         lines += [f"delete chain {table} {name}" for name in doomed]
@@ -130,9 +150,29 @@ def render_chains(fragment: Fragment) -> list[str]:
     for name, chain in sorted(fragment.chains.items()):
         lines.append(f"  chain {name} {{")
         lines += [f"    {_comment_text(chain)};"] if chain.comment else []
-        lines += [f"    {rule}" for rule in chain.rules]
+        lines += [f"    {tagged(rule)}" for rule in chain.rules]
         lines.append("  }")
     return lines
+
+
+def as_scripts(*transactions: list[str]) -> list[str]:
+    """Commands as the text of transactions; empty ones are left out."""
+    return ["\n".join(commands) + "\n" for commands in transactions if commands]
+
+
+def add_rules(table: str, chain: str, rules: Iterable[str]) -> list[str]:
+    """The commands that append rules to a chain."""
+    return [f"add rule {table} {chain} {tagged(rule)}" for rule in rules]
+
+
+def tag(rule: str) -> str:
+    """A digest of a rule's text. Its comment, which the kernel keeps with the rule and gives back as it was given."""
+    return f"hv:{hashlib.sha256(rule.encode()).hexdigest()[:12]}"
+
+
+def tagged(rule: str) -> str:
+    """A rule with its tag, as it is sent to the kernel."""
+    return f'{rule} comment "{tag(rule)}"'
 
 
 def elements_of(fragment: Fragment, name: str) -> list[str]:
@@ -146,7 +186,8 @@ def _present(elements: Mapping[Key, str | None]) -> dict[Key, str]:
     return {key: value for key, value in elements.items() if value is not None}
 
 
-def _element_commands(verb: str, table: str, elements: Mapping[Key, str]) -> list[str]:
+def element_commands(verb: str, table: str, elements: Mapping[Key, str]) -> list[str]:
+    """The commands that add or delete these elements, one for each set or map."""
     grouped: dict[str, list[str]] = {}
     for (name, key), value in elements.items():
         grouped.setdefault(name, []).append(_element(key, value))
@@ -158,6 +199,10 @@ def _element_commands(verb: str, table: str, elements: Mapping[Key, str]) -> lis
 
 def _element(key: str, value: str) -> str:
     return f"{key} : {value}" if value else key
+
+
+def _target(value: str) -> str:
+    return value.partition("goto ")[2]
 
 
 def _comment(chain: Chain) -> str:

@@ -304,11 +304,12 @@ def _priority(words: Words) -> int:
 
 
 def parse_rule(text: str) -> Rule:
-    """One rule.
+    """One rule; its comment, which says nothing to a packet, is left out.
 
     Raises:
         NotUnderstood: names the rule and the word.
     """
+    text = text.partition(' comment "')[0]
     words = Words([_WORD.findall(text)])
     statements: list[Statement] = []
     try:

@@ -3,9 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivelet.network.rules.ruleset import EMPTY, Chain, Fragment, RuleBook
+from hivelet.network.rules.ruleset import EMPTY, Chain, Change, Fragment, RuleBook, tagged
 
 TABLE = "ip t"
+
+
+def commands(change: Change) -> list[str]:
+    """The commands without the tags of their rules."""
+    return [line.partition(' comment "hv:')[0] for line in change.commands(TABLE)]
 
 
 def fragment(chain: str = "", rule: str = "", **elements: str) -> Fragment:
@@ -18,7 +23,7 @@ def fragment(chain: str = "", rule: str = "", **elements: str) -> Fragment:
 def test_a_new_owner_is_added_chains_first():
     book = RuleBook()
     change = book.update({"a": fragment("c", "accept", k="goto c")})
-    assert change.commands(TABLE) == [
+    assert commands(change) == [
         "add chain ip t c",
         "add rule ip t c accept",
         "add element ip t m { k : goto c }",
@@ -31,7 +36,7 @@ def test_only_the_changed_chain_is_rewritten():
     change = book.update(
         {"a": fragment("c", "reject", k="goto c"), "b": fragment("d", "drop", l="goto d")}
     )
-    assert change.commands(TABLE) == [
+    assert commands(change) == [
         "add chain ip t c",
         "flush chain ip t c",
         "add rule ip t c reject",
@@ -41,7 +46,7 @@ def test_only_the_changed_chain_is_rewritten():
 def test_a_leaving_owner_takes_its_elements_before_its_chains():
     book = RuleBook()
     book.update({"a": fragment("c", "accept", k="goto c")})
-    assert book.update({"a": EMPTY}).commands(TABLE) == [
+    assert commands(book.update({"a": EMPTY})) == [
         "delete element ip t m { k }",
         "flush chain ip t c",
         "delete chain ip t c",
@@ -59,9 +64,9 @@ def test_the_first_claimant_keeps_an_element_until_it_lets_go():
     book = RuleBook()
     book.update({"a": fragment("c", "accept", k="goto c")})
     change = book.update({"b": fragment("d", "accept", k="goto d")})
-    assert change.commands(TABLE) == ["add chain ip t d", "add rule ip t d accept"]
+    assert commands(change) == ["add chain ip t d", "add rule ip t d accept"]
     assert change.contested == {("m", "k"): ("a", "b")}
-    assert book.update({"a": EMPTY}).commands(TABLE) == [
+    assert commands(book.update({"a": EMPTY})) == [
         "delete element ip t m { k }",
         "add element ip t m { k : goto d }",
         "flush chain ip t c",
@@ -73,7 +78,7 @@ def test_a_port_that_moves_in_one_transaction_is_deleted_and_added():
     book = RuleBook()
     book.update({"a": fragment("c", "accept", k="goto c")})
     change = book.update({"a": fragment("c", "accept"), "b": fragment("d", "accept", k="goto d")})
-    assert change.commands(TABLE) == [
+    assert commands(change) == [
         "delete element ip t m { k }",
         "add chain ip t d",
         "add rule ip t d accept",
@@ -84,9 +89,7 @@ def test_a_port_that_moves_in_one_transaction_is_deleted_and_added():
 def test_comments_cannot_break_out():
     book = RuleBook()
     named = Fragment(chains={"c": Chain(rules=(), comment='a "b" c')})
-    assert book.update({"a": named}).commands(TABLE) == [
-        """add chain ip t c { comment "a 'b' c"; }"""
-    ]
+    assert commands(book.update({"a": named})) == ["""add chain ip t c { comment "a 'b' c"; }"""]
 
 
 FRAGMENTS = st.builds(
@@ -110,3 +113,23 @@ def test_the_kernel_always_has_what_the_book_says(steps):
                     assert key not in kernel  # so does adding what is there with another value
                     kernel[key] = value
         assert kernel == {key: value for (_, key), value in book.merged().elements.items()}
+
+
+def test_an_element_is_led_to_a_new_chain_when_that_has_its_rules():
+    book = RuleBook()
+    book.update({"a": fragment("c", "accept", k="goto c")})
+    first, then = book.update({"a": fragment("d", "drop", k="goto d")}).scripts(TABLE)
+    assert first.splitlines() == ["add chain ip t d", f"add rule ip t d {tagged('drop')}"]
+    assert then.splitlines() == [
+        "delete element ip t m { k }",
+        "add element ip t m { k : goto d }",
+        "flush chain ip t c",
+        "delete chain ip t c",
+    ]
+
+
+def test_all_else_is_one_transaction():
+    book = RuleBook()
+    assert len(book.update({"a": fragment("c", "accept", k="goto c")}).scripts(TABLE)) == 1
+    assert len(book.update({"a": fragment("c", "drop", k="goto c")}).scripts(TABLE)) == 1
+    assert book.update({"a": fragment("c", "drop", k="goto c")}).scripts(TABLE) == []

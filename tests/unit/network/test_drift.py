@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hivelet.network.drift import (
+    HostState,
+    Repair,
+    WantedBridge,
+    WantedHost,
+    WantedPort,
+    find_drift,
+)
+from hivelet.network.netlink import LinkState
+
+SWITCH = "net/ipv4/ip_forward"
+BRIDGE = LinkState(index=5, name="hv-web", kind="bridge", up=True, master=0, mac="")
+PORT = LinkState(index=6, name="hvc1_0", kind="veth", up=True, master=5, mac="", hairpin=True)
+RESOLVERS = LinkState(index=7, name="hv-resolvers", kind="bridge", up=True, master=0, mac="")
+ACTUAL = HostState(
+    links={link.name: link for link in (BRIDGE, PORT, RESOLVERS)},
+    addresses=frozenset(
+        [("hv-web", "10.0.1.1"), ("hv-web", "10.0.1.2"), ("hv-resolvers", "169.254.52.1")]
+    ),
+    switches={SWITCH: "1"},
+)
+WANTED = WantedHost(
+    bridges={
+        "hv-web": WantedBridge(
+            network_id="n1",
+            network_name="webnet",
+            gateway="10.0.1.1",
+            vips=frozenset(["10.0.1.2"]),
+        )
+    },
+    ports={"hvc1_0": WantedPort(container_id="c1", bridge="hv-web")},
+    resolver_bridge="hv-resolvers",
+    resolvers=frozenset(["169.254.52.1"]),
+    switches={SWITCH: "1"},
+)
+
+
+def with_link(link: LinkState) -> HostState:
+    return replace(ACTUAL, links={**ACTUAL.links, link.name: link})
+
+
+def without_link(name: str) -> HostState:
+    return replace(ACTUAL, links={n: link for n, link in ACTUAL.links.items() if n != name})
+
+
+def without_address(address: str) -> HostState:
+    return replace(ACTUAL, addresses=frozenset(a for a in ACTUAL.addresses if a[1] != address))
+
+
+def test_what_is_as_it_was_made_is_no_drift():
+    assert find_drift(ACTUAL, WANTED) == ()
+
+
+def test_what_nobody_wants_is_not_seen():
+    assert find_drift(ACTUAL, WantedHost()) == ()
+
+
+@pytest.mark.parametrize(
+    ("actual", "repairs", "words"),
+    [
+        pytest.param(
+            without_link("hv-web"),
+            [(Repair.NETWORK, "n1"), (Repair.PORT, "hvc1_0")],
+            "the bridge hv-web of the network webnet is gone",
+            id="bridge",
+        ),
+        pytest.param(
+            with_link(replace(BRIDGE, up=False)),
+            [(Repair.NETWORK, "n1")],
+            "is down",
+            id="bridge-down",
+        ),
+        pytest.param(
+            without_address("10.0.1.1"),
+            [(Repair.NETWORK, "n1")],
+            "has lost its address 10.0.1.1",
+            id="gateway",
+        ),
+        pytest.param(
+            without_address("10.0.1.2"),
+            [(Repair.VIPS, "hv-web")],
+            "has lost service addresses: 10.0.1.2",
+            id="vip",
+        ),
+        pytest.param(
+            without_link("hvc1_0"),
+            [(Repair.SANDBOX, "c1")],
+            "the link hvc1_0 of the container c1 is gone",
+            id="veth",
+        ),
+        pytest.param(
+            with_link(replace(PORT, master=9)),
+            [(Repair.PORT, "hvc1_0")],
+            "is not in its bridge hv-web",
+            id="other-bridge",
+        ),
+        pytest.param(
+            with_link(replace(PORT, up=False)), [(Repair.PORT, "hvc1_0")], "is down", id="port-down"
+        ),
+        pytest.param(
+            with_link(replace(PORT, hairpin=False)),
+            [(Repair.PORT, "hvc1_0")],
+            "has lost its hairpin mode",
+            id="hairpin",
+        ),
+        pytest.param(
+            without_link("hv-resolvers"),
+            [(Repair.RESOLVERS, "hv-resolvers")],
+            "the bridge hv-resolvers of the resolvers is gone",
+            id="resolvers",
+        ),
+        pytest.param(
+            with_link(replace(RESOLVERS, up=False)),
+            [(Repair.RESOLVERS, "hv-resolvers")],
+            "of the resolvers is down",
+            id="resolvers-down",
+        ),
+        pytest.param(
+            without_address("169.254.52.1"),
+            [(Repair.RESOLVERS, "hv-resolvers")],
+            "has lost resolvers' addresses: 169.254.52.1",
+            id="resolver-address",
+        ),
+        pytest.param(
+            replace(ACTUAL, switches={SWITCH: "0"}),
+            [(Repair.SWITCHES, SWITCH)],
+            "net.ipv4.ip_forward is 0, not 1",
+            id="switch",
+        ),
+    ],
+)
+def test_each_drift_has_its_repair_and_its_words(actual, repairs, words):
+    found = find_drift(actual, WANTED)
+    assert [(drift.repair, drift.subject) for drift in found] == repairs
+    assert words in found[0].what
+
+
+def test_a_switch_that_does_not_exist_is_no_drift():
+    assert find_drift(replace(ACTUAL, switches={}), WANTED) == ()
