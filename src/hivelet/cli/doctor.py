@@ -1,98 +1,111 @@
-"""`hivelet doctor`: whether this machine has what hivelet needs, each finding with the way to repair it."""
+"""`hivelet doctor`: whether this machine has what hivelet needs, each finding with what it means and the way out.
+
+The one command that looks at the machine itself; a daemon is asked where one answers.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hivelet.cli.session import Session, pass_session, say
+from hivelet.cli.session import Session, paint, pass_session, say
 from hivelet.errors import HiveletError
-from hivelet.packages import load_packages, missing_packages
 
-_FILE_SYSTEMS = ("overlay", "tmpfs")
+if TYPE_CHECKING:
+    from hivelet.doctor.finding import Finding
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check. `repair` is what to type; `serious` where hivelet cannot run without it."""
-
-    what: str
-    good: bool
-    repair: str = ""
-    serious: bool = True
+_MARKS = {"ok": ("ok  ", "green"), "note": ("note", "yellow"), "serious": ("FAIL", "red")}
+_INDENT = "      "
 
 
 @click.command()
+@click.option("--fix", is_flag=True, help="Repair what is safe to repair, saying what is done.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="json: one object for each finding, one in a line.",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    help="Where the daemon keeps its state (default: what it says, or /var/lib/hivelet).",
+)
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path),
+    help="Where it keeps its run-time files (default /run/hivelet).",
+)
 @pass_session
-def doctor(session: Session) -> int:
-    """Check whether this machine has what hivelet needs."""
-    findings = [*_programs(), *_kernel(Path("/proc")), *_privileges(), *_daemon(session)]
+def doctor(session: Session, fix: bool, form: str, root: Path | None, run: Path | None) -> int:
+    """Check whether this machine has what hivelet needs, with or without a daemon."""
+    # Imported here: no other command of this command line needs what looks at the machine.
+    from hivelet.doctor.examine import make_repair
+    from hivelet.doctor.finding import is_serious
+    from hivelet.doctor.repair import list_repairs
+
+    findings = _examine(session, root, run)
+    if fix and (repairs := list(list_repairs(findings))):
+        for repair in repairs:
+            click.echo(f"repairing: {repair.command}", err=True)
+            if refusal := make_repair(repair):
+                click.echo(f"{_INDENT}failed: {refusal}", err=True)
+        findings = _examine(session, root, run)
     for finding in findings:
-        mark = "ok  " if finding.good else "FAIL" if finding.serious else "note"
-        say(f"{mark}  {finding.what}")
-        if not finding.good and finding.repair:
-            say(f"      {finding.repair}")
-    return 1 if any(finding.serious and not finding.good for finding in findings) else 0
+        if form == "json":
+            say(json.dumps(_as_json(finding)))
+        else:
+            _show(finding)
+    return 1 if is_serious(findings) else 0
 
 
-def _programs() -> Iterator[Finding]:
-    """Every program of the package list; of the OCI runtimes one is enough."""
-    packages = [
-        package for package in load_packages() if package.group == "run" and package.program
-    ]
-    missing = missing_packages(packages, "run")
-    runtimes = {"crun", "runc"}
-    no_runtime = runtimes <= {package.program for package in missing}
-    for package in packages:
-        yield Finding(
-            what=f"{package.program}: {package.purpose}",
-            good=package not in missing,
-            repair=f"apt-get install {package.name}",
-            serious=package.program not in runtimes or no_runtime,
-        )
+def _examine(session: Session, root: Path | None, run: Path | None) -> list[Finding]:
+    from hivelet.doctor.examine import DEFAULT_ROOT, DEFAULT_RUN, examine
+    from hivelet.doctor.reading import describe_daemon
 
-
-def _kernel(proc: Path) -> Iterator[Finding]:
-    known = (proc / "filesystems").read_text().split()
-    for name in _FILE_SYSTEMS:
-        yield Finding(what=f"file system {name}", good=name in known, repair=f"modprobe {name}")
-    forward = proc / "sys/net/ipv4/ip_forward"
-    yield Finding(
-        what="packets are forwarded (net.ipv4.ip_forward)",
-        good=forward.exists() and forward.read_text().strip() == "1",
-        repair="the daemon switches it on when it starts",
-        serious=False,
-    )
-    yield Finding(
-        what="bridges pass packets to nftables (br_netfilter)",
-        good=(proc / "sys/net/bridge/bridge-nf-call-iptables").exists(),
-        repair="modprobe br_netfilter",
-        serious=False,
-    )
-
-
-def _privileges() -> Iterator[Finding]:
-    yield Finding(
-        what="running as root",
-        good=os.geteuid() == 0,
-        repair="the daemon must be started by root",
-        serious=False,
-    )
-
-
-def _daemon(session: Session) -> Iterator[Finding]:
-    address = session.engine.transport.address.url
+    info, refusal = None, ""
     try:
-        answer = session.engine.info()
+        info = session.engine.info()
+        address = session.engine.transport.address.url
     except HiveletError as error:
-        yield Finding(
-            what=f"the daemon answers at {address}", good=False, repair=error.message, serious=False
-        )
+        refusal, address = error.message, _address(session)
+    said = Path((info or {}).get("DockerRootDir") or DEFAULT_ROOT)
+    return examine(
+        session.now(),
+        describe_daemon(address, info, refusal),
+        root or said,
+        run or DEFAULT_RUN,
+    )
+
+
+def _address(session: Session) -> str:
+    try:
+        return session.engine.transport.address.url
+    except HiveletError:
+        return session.host or ""
+
+
+def _show(finding: Finding) -> None:
+    mark, colour = _MARKS[finding.level]
+    say(f"{paint(mark, colour)}  {finding.name}: {finding.seen}")
+    if finding.level == "ok":
         return
-    yield Finding(what=f"the daemon answers at {address}", good=True)
-    for warning in answer.get("Warnings") or []:
-        yield Finding(what=str(warning), good=False, serious=False)
+    say(f"{_INDENT}{finding.meaning}")
+    for line in finding.way.splitlines():
+        say(f"{_INDENT}{line}")
+
+
+def _as_json(finding: Finding) -> dict[str, object]:
+    bad = finding.level != "ok"
+    return {
+        "Name": finding.name,
+        "Level": finding.level,
+        "Seen": finding.seen,
+        "Meaning": finding.meaning if bad else "",
+        "WayOut": finding.way if bad else "",
+        "Repairs": [repair.command for repair in finding.repairs] if bad else [],
+    }

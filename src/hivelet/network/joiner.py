@@ -25,7 +25,8 @@ _LOOPBACK = 1
 def ensure_bridge(network: BridgeNetwork) -> bool:
     """The network's bridge, up, with its gateway's address; True where it had to be made.
 
-    One that exists is taken as it is: it may be the user's or Docker's own `docker_gwbridge`.
+    One that exists is taken as it is, save that nftables gets to see what crosses it: it may be the user's or Docker's
+    own `docker_gwbridge`.
     """
     name = bridge_name(network)
     index = netlink.link_index(name)
@@ -36,7 +37,13 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
         index = socket.if_nametoindex(name)
     sysctls.ensure_bridge_sysctls(name)
     prefix = IPv4Network(network.subnet).prefixlen
-    netlink.execute([netlink.new_address(index, network.gateway, prefix), netlink.set_up(index)])
+    netlink.execute(
+        [
+            netlink.filter_bridge(name),
+            netlink.new_address(index, network.gateway, prefix),
+            netlink.set_up(index),
+        ]
+    )
     return made
 
 

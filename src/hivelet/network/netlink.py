@@ -36,6 +36,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_LINKINFO = 1, 3, 4, 
 _IFLA_NET_NS_FD = 28
 _INFO_KIND, _INFO_DATA, _INFO_SLAVE_KIND, _INFO_SLAVE_DATA = 1, 2, 4, 5
 _BR_FORWARD_DELAY, _BR_STP_STATE = 1, 5
+_BR_CALL_IPTABLES, _BR_CALL_IP6TABLES = 36, 37
 _BRPORT_HAIRPIN = 4
 _VETH_PEER = 1
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
@@ -85,6 +86,21 @@ class LinkState:
     master: int
     mac: str
     hairpin: bool = False
+
+
+def filter_bridge(name: str) -> Request:
+    """Have what crosses a bridge pass nftables; the switch for all bridges of the host is not ours to turn."""
+    seen = nlmsg.number(_BR_CALL_IPTABLES, 1, 1) + nlmsg.number(_BR_CALL_IP6TABLES, 1, 1)
+    return Request(
+        what=f"let nftables see what crosses {name}",
+        verb=_NEWLINK,
+        flags=0,
+        body=_LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, name)
+        + nlmsg.nested(
+            _IFLA_LINKINFO, nlmsg.text(_INFO_KIND, "bridge"), nlmsg.nested(_INFO_DATA, seen)
+        ),
+    )
 
 
 def new_bridge(name: str, mac: str, mtu: int) -> Request:

@@ -15,11 +15,12 @@ from hivelet.errors import System
 
 ROOT = Path("/proc/sys")
 
-HOST = {
-    "net/ipv4/ip_forward": "1",
-    "net/bridge/bridge-nf-call-iptables": "1",
-}
-"""Forwarding, and answers on one bridge passing conntrack: else a VIP's answer reaches its caller untranslated."""
+HOST = {"net/ipv4/ip_forward": "1"}
+
+BRIDGE_FILTERS = ("iptables", "ip6tables", "arptables")
+"""`net/bridge/bridge-nf-call-…`: whether frames on every bridge of the host pass nftables. Answers on a bridge of ours
+must, or a VIP's answer reaches its caller untranslated; but that is asked for at each of our bridges (`joiner`). On
+others' bridges it would hand their containers' and machines' frames to the host's firewall, which drops them."""
 
 SANDBOX = {
     "net/ipv4/ip_unprivileged_port_start": "0",
@@ -107,3 +108,6 @@ def _load_bridge_netfilter() -> None:
             "this kernel has no bridge netfilter, which service addresses need: the module br_netfilter "
             f"is not loaded and could not be ({reason or 'modprobe said nothing'}). Run: modprobe br_netfilter"
         )
+    # Loading it turns the switches on for bridges that have been there without: they stay as they were.
+    for name in BRIDGE_FILTERS:
+        ensure_sysctl(f"net/bridge/bridge-nf-call-{name}", "0", optional=True)

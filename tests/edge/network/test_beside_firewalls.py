@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import subprocess
+from pathlib import Path
 
 import pytest
 from firewalls import FIREWALLS, rules_of_all, write_iptables
@@ -22,7 +23,7 @@ from network_lab import (
     web_service,
 )
 
-from hivelet.network.netns import inside
+from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.network.plane import NetworkPlane
 
 RELOADS = {
@@ -169,3 +170,31 @@ async def test_a_firewall_that_comes_later(home):
             assert sh("iptables -S DOCKER-USER").splitlines()[-1] == "-A DOCKER-USER -j RETURN"
     finally:
         await lab.close()
+
+
+async def test_frames_of_other_bridges_keep_clear_of_the_firewall(home):
+    """Ours pass nftables by a switch of their own; the host's, for all bridges, stays off."""
+    switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    switch.write_text("0")
+    sh("ip link add virbr0 type bridge && ip link set virbr0 up")
+    guests = [home / "guest1", home / "guest2"]
+    for number, path in enumerate(guests, 1):
+        create_namespace(path)
+        sh(
+            f"ip link add tap{number} type veth peer name eth0 netns {path};"
+            f"ip link set tap{number} master virbr0 up"
+        )
+        with inside(path):
+            sh(f"ip addr add 192.168.122.{number}/24 dev eth0; ip link set eth0 up")
+    lab = Lab(home)
+    with FIREWALLS["iptables-nft"](home):
+        await lab.start()
+        try:
+            await serve(lab)
+            await check(lab)
+            assert switch.read_text() == "0\n"
+            await asyncio.to_thread(_ping, guests[0], "192.168.122.2")
+        finally:
+            await lab.close()
+            for path in guests:
+                remove_namespace(path)

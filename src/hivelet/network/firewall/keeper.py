@@ -16,7 +16,7 @@ from hivelet.kit.process import CommandFailed
 from hivelet.network.desired import DesiredState
 from hivelet.network.findings import Finding, describe_step
 from hivelet.network.firewall.door import FirewallDoor, uses_legacy
-from hivelet.network.firewall.passes import Step, Wish, name_links, plan_steps
+from hivelet.network.firewall.passes import BRIDGE_PREFIX, Step, Wish, name_links, plan_steps
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import LinkState
 
@@ -141,7 +141,7 @@ def other_bridges(links: Mapping[str, LinkState], ours: set[str]) -> tuple[str, 
             for link in links.values()
             if link.kind == "bridge"
             and link.name not in ours
-            and not link.name.startswith("hv-")
+            and not link.name.startswith(BRIDGE_PREFIX)
             and members.get(link.index, set()) <= set(_LAN_KINDS)
         )
     )

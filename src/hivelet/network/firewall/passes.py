@@ -27,7 +27,8 @@ from hivelet.network.names import RESOLVER_SUBNET
 
 TAG = "hivelet"
 ZONE = "trusted"
-_OWN_LINKS = "hv-"
+BRIDGE_PREFIX = "hv-"
+"""Begins the name of every bridge of ours whose name no user chose (`names.bridge_name`)."""
 _IPTABLES_WILDCARD = "+"
 
 
@@ -65,7 +66,9 @@ class Step:
 
 def name_links(bridges: Iterable[str]) -> tuple[str, ...]:
     """Our bridges in as few words as possible: one wildcard for all that begin with our prefix."""
-    return tuple(sorted({f"{_OWN_LINKS}*" if b.startswith(_OWN_LINKS) else b for b in bridges}))
+    return tuple(
+        sorted({f"{BRIDGE_PREFIX}*" if b.startswith(BRIDGE_PREFIX) else b for b in bridges})
+    )
 
 
 def plan_steps(tables: Iterable[ForeignTable], wish: Wish) -> tuple[Step, ...]:
@@ -265,7 +268,7 @@ def _plan_firewalld(table: FirewalldTable, wish: Wish) -> list[Step]:
     """Bind our bridges to the zone that accepts everything; one that a user has bound elsewhere stays there."""
     wanted = set(wish.links) if wish.open else set()
     missing = [link for link in sorted(wanted) if link not in table.bound]
-    ours = {*wish.links, *wish.former, f"{_OWN_LINKS}*"}
+    ours = {*wish.links, *wish.former, f"{BRIDGE_PREFIX}*"}
     stale = [
         link
         for link, chain in table.bound.items()

@@ -1,0 +1,141 @@
+"""The kernel: its version, and what of it hivelet stands on. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from hivelet.doctor.finding import Finding, load_module, set_switch
+
+OLDEST = (5, 3)
+"""pidfd_open, by which the death of a container is seen in the same millisecond."""
+
+FILE_SYSTEMS = {
+    "overlay": "containers share their image's layers",
+    "tmpfs": "secrets never reach a disk",
+}
+NFT_FEATURES = {
+    "nat": "service addresses and published ports",
+    "fib": "published ports at all addresses of the host",
+    "numgen": "balancing in turn",
+    "ct timeout": "connections that are silent for long",
+}
+_NICE_TO_HAVE = ("ct timeout",)
+_FULL = 0.8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelFacts:
+    """`nft`: by feature what the kernel said when it was tried, "" for yes; None where it could not be tried."""
+
+    release: str = ""
+    version: tuple[int, int] = (0, 0)
+    file_systems: frozenset[str] = frozenset()
+    pidfd: bool = True
+    links: str | None = ""
+    nft: Mapping[str, str] | None = field(default_factory=dict)
+    bridge_netfilter: bool = True
+    forwarding: bool = True
+    connections: tuple[int, int] | None = None
+    """Connections that are tracked, and the limit."""
+
+
+def check_kernel(facts: KernelFacts) -> Iterator[Finding]:
+    """All that concerns the kernel."""
+    yield _version(facts)
+    for name, purpose in FILE_SYSTEMS.items():
+        there = name in facts.file_systems
+        yield Finding(
+            name=f"file-system-{name}",
+            seen=f"the kernel {'knows' if there else 'does not know'} {name}",
+            level="ok" if there else "serious",
+            meaning=f"without it no container starts: {purpose}",
+            repairs=(load_module(name),),
+        )
+    yield _links(facts)
+    yield from _nft(facts)
+    yield Finding(
+        name="bridge-netfilter",
+        seen=f"br_netfilter is {'there' if facts.bridge_netfilter else 'not loaded'}",
+        level="ok" if facts.bridge_netfilter else "serious",
+        meaning="answers of a service address would reach a caller in the same network untranslated; hiveletd loads it "
+        "at its start, where it may",
+        repairs=(load_module("br_netfilter"),),
+    )
+    yield Finding(
+        name="forwarding",
+        seen=f"net.ipv4.ip_forward is {int(facts.forwarding)}",
+        level="ok" if facts.forwarding else "note",
+        meaning="no packet passes from outside to a container; hiveletd switches it on at its start",
+        repairs=(set_switch("net.ipv4.ip_forward", "1"),),
+    )
+    if facts.connections is not None:
+        yield _connections(*facts.connections)
+
+
+def _version(facts: KernelFacts) -> Finding:
+    old = facts.version < OLDEST
+    seen = f"Linux {facts.release}" + ("" if facts.pidfd else ", without pidfd_open")
+    return Finding(
+        name="kernel",
+        seen=seen,
+        level="serious" if old or not facts.pidfd else "ok",
+        meaning="the end of a container cannot be seen: hivelet needs pidfd_open, which Linux has since 5.3",
+        way_out="upgrade the kernel"
+        if old
+        else "let this environment use pidfd_open (a seccomp filter forbids it)",
+    )
+
+
+def _links(facts: KernelFacts) -> Finding:
+    if facts.links is None:
+        return _untried("links", "bridges and veth pairs")
+    return Finding(
+        name="links",
+        seen=f"a bridge or a veth pair could not be made: {facts.links}"
+        if facts.links
+        else "bridges, veth pairs and network namespaces can be made",
+        level="serious" if facts.links else "ok",
+        meaning="no container gets a network",
+        way_out="modprobe bridge; modprobe veth. In a container: run it privileged",
+        repairs=(load_module("bridge"), load_module("veth")),
+    )
+
+
+def _nft(facts: KernelFacts) -> Iterator[Finding]:
+    if facts.nft is None:
+        yield _untried("nftables", "nftables")
+        return
+    for feature, purpose in NFT_FEATURES.items():
+        refusal = facts.nft.get(feature, "")
+        needed = feature not in _NICE_TO_HAVE
+        yield Finding(
+            name=f"nftables-{feature.replace(' ', '-')}",
+            seen=f"nftables refuses {feature}: {refusal}"
+            if refusal
+            else f"nftables does {feature}",
+            level="ok" if not refusal else "serious" if needed else "note",
+            meaning=f"needed for {purpose}" if needed else f"wanted for {purpose}",
+            way_out="use a kernel with nf_tables (CONFIG_NFT_NAT, CONFIG_NFT_FIB_IPV4, CONFIG_NFT_NUMGEN, CONFIG_NFT_CT)",
+        )
+
+
+def _untried(name: str, what: str) -> Finding:
+    return Finding(
+        name=name,
+        seen=f"{what} could not be tried: not root",
+        level="note",
+        meaning="whether they work is not known",
+        way_out="run it as root: sudo hivelet doctor",
+    )
+
+
+def _connections(used: int, limit: int) -> Finding:
+    full = used > limit * _FULL
+    return Finding(
+        name="connection-tracking",
+        seen=f"{used} of {limit} connections are tracked",
+        level="serious" if full else "ok",
+        meaning="once the table is full, new connections are dropped without a word",
+        repairs=(set_switch("net.netfilter.nf_conntrack_max", str(limit * 2)),),
+    )
