@@ -1,14 +1,15 @@
 """Writes the parts of these pages that follow from tables in the code: compose keys, commands, endpoints.
 
 A page has such a part between `<!-- generated: NAME -->` and `<!-- end -->`. `python docs/generate.py` writes all of
-them anew; a test compares. What the tables of the code cannot say (that a key is taken and does not do what it says)
-is said here, by key, command or endpoint, and the test refuses an entry for one that does not exist.
+them anew; a test compares. What becomes of a key of a stack file is in the loader's own tables; what the code cannot say of
+a command or an endpoint is said here, and the test refuses an entry for one that does not exist.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import re
 import shlex
 import sys
@@ -41,79 +42,14 @@ _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTA
 
 # ---- compose
 
-_SILENT = "no effect yet"
-COMPOSE_NOTES: dict[str, tuple[str, str]] = {
-    "version": ("honoured", "`3` to `3.13`, or left out; any other is refused"),
-    "services.credential_spec": ("refused", "it is for Windows"),
-    "services.depends_on.condition": (
-        "differs",
-        "Docker Swarm waits for nothing; see [dependencies](differences.md#dependencies)",
-    ),
-    "services.depends_on": (
-        "differs",
-        "Docker Swarm waits for nothing; see [dependencies](differences.md#dependencies)",
-    ),
-    "services.healthcheck": (
-        "differs",
-        "within `start_period` checks come sooner; see [tasks](differences.md#tasks)",
-    ),
-    "services.image": (
-        "differs",
-        "named as it stands: the command line does not pin it to a digest",
-    ),
-    "services.init": ("differs", "the init is the package tini's"),
-    "services.isolation": ("differs", "`default` only; the rest is for Windows, and refused"),
-    "services.logging": (
-        "differs",
-        "`json-file`, `local` and `none`; others are refused; see [logs](differences.md#logs)",
-    ),
-    "services.restart": (
-        "differs",
-        "instead of `deploy.restart_policy`; `no` restarts, as in Docker",
-    ),
-    "services.stdin_open": (_SILENT, "kept; the standard input is empty"),
-    "services.tmpfs": ("honoured", "of its options `size` and `mode`"),
-    "services.ports.host_ip": (
-        "differs",
-        "the port is bound to that address alone; Docker Swarm binds it to all of them",
-    ),
-    "services.volumes.type": ("differs", "`npipe` and `cluster`: the task is rejected"),
-    "services.volumes.consistency": (_SILENT, "kept; it is for macOS"),
-    "services.networks.driver_opts": (_SILENT, "kept"),
-    "services.deploy.mode": (
-        "differs",
-        "a job that is deployed again unchanged does not run again; see [jobs](differences.md#jobs)",
-    ),
-    "services.deploy.labels": (
-        "honoured",
-        "`com.hivelet.drain-timeout`, `com.hivelet.drain-idle`: see [drain](differences.md#drain); "
-        "`com.hivelet.affinity`: see [affinity](differences.md#affinity)",
-    ),
-    "services.deploy.restart_policy.delay": (
-        "differs",
-        "see [restarts](differences.md#restarts)",
-    ),
-    "networks.driver": (
-        "differs",
-        "`overlay` only; with another the network is made, and its services are refused",
-    ),
-    "networks.driver_opts": (
-        "differs",
-        "`com.docker.network.driver.mtu`, `com.docker.network.bridge.enable_icc` only",
-    ),
-    "networks.attachable": (_SILENT, "kept; there are no plain containers to attach"),
-    "networks.enable_ipv6": (_SILENT, "kept; networks have IPv4 alone, an IPv6 subnet is refused"),
-    "networks.ipam.driver": ("differs", "`default` only"),
-    "networks.ipam.config": ("differs", "one subnet, the first"),
-    "networks.ipam.options": (_SILENT, "kept"),
-    "volumes.driver": ("differs", "`local` only; with another the task is rejected"),
-    "volumes.driver_opts": ("differs", "with any the task is rejected; use a bind mount"),
-    "secrets.driver": (_SILENT, "kept"),
-    "secrets.driver_opts": (_SILENT, "kept"),
-    "secrets.template_driver": ("honoured", "`golang`"),
-    "configs.template_driver": ("honoured", "`golang`"),
+_FATES = {
+    "honoured": "honoured",
+    "differs": "**differs**",
+    "daemon": "**hivelet only**",
+    "kept": "**no effect yet**",
+    "refused": "**refused**",
 }
-"""What becomes of keys that the loader takes as honoured and that do less, or other, than Docker's."""
+"""How the tables of the loader call what becomes of a key, and how the page does."""
 
 _KINDS = {"integer": "whole number", "null": "nothing"}
 _FORMS = {
@@ -124,6 +60,12 @@ _FORMS = {
     "published": "port",
     "command": "command line",
     "volume": "`[SOURCE:]TARGET[:OPTIONS]`",
+    "device": "`PATH[:TARGET][:PERMISSIONS]`",
+    "mode": "octal file mode (`0440`)",
+    "platform": "`OS/ARCHITECTURE`",
+    "path": "path",
+    "name": "string",
+    "swap": "size, or -1",
 }
 
 
@@ -140,14 +82,12 @@ def compose_part() -> str:
             chapters += [
                 _compose_table(f"services.NAME.{inner}", f"services.{inner}", found, flat=True)
                 for inner, sub in entry.keys.items()
-                if sub.fate == "honoured" and (found := _fields_in(sub.rule)) is not None
+                if sub.fate not in _WITHOUT and (found := _fields_in(sub.rule)) is not None
             ]
     return "\n".join(chapters)
 
 
-def compose_paths() -> set[str]:
-    """Every key's path, as `COMPOSE_NOTES` names them."""
-    return {path for path, _ in _walk("", FILE, deep=True)}
+_WITHOUT = ("ignored", "refused")
 
 
 def _compose_table(title: str, path: str, fields: Fields, *, flat: bool) -> str:
@@ -160,11 +100,9 @@ def _compose_table(title: str, path: str, fields: Fields, *, flat: bool) -> str:
         name = place[cut:]
         if key.fate == "ignored":
             without.setdefault(key.note, []).append(f"`{name}`")
-        elif not (flat and place not in COMPOSE_NOTES and isinstance(key.rule, Fields)):
-            fate, note = COMPOSE_NOTES.get(place) or _inherited(place) or (key.fate, key.note)
-            told = f"**{fate}**" if fate != "honoured" else fate
-            takes = "" if key.fate == "refused" else _takes(key.rule)
-            lines.append(f"| `{name}` | {takes} | {told}{': ' + note if note else ''} |")
+        elif not (flat and isinstance(key.rule, Fields) and key.fate == "honoured"):
+            note = f": {key.note}" if key.note and key.note != key.fate else ""
+            lines.append(f"| `{name}` | {_takes(key.rule)} | {_FATES[key.fate]}{note} |")
     if without:
         lines += [
             "",
@@ -179,21 +117,11 @@ def _compose_table(title: str, path: str, fields: Fields, *, flat: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _inherited(place: str) -> tuple[str, str] | None:
-    """What is said of a key above this one, where that has no effect as a whole."""
-    above = place.rpartition(".")[0]
-    while above:
-        if COMPOSE_NOTES.get(above, ("", ""))[0] == _SILENT:
-            return _SILENT, ""
-        above = above.rpartition(".")[0]
-    return None
-
-
 def _walk(path: str, fields: Fields, *, deep: bool) -> Iterator[tuple[str, Key]]:
     for name, key in fields.keys.items():
         place = f"{path}.{name}" if path else name
         yield place, key
-        inner = _fields_in(key.rule) if deep and key.fate == "honoured" else None
+        inner = _fields_in(key.rule) if deep and key.fate not in _WITHOUT else None
         if inner is not None:
             yield from _walk(place, inner, deep=True)
 
@@ -241,6 +169,13 @@ def _many(word: str) -> str:
     if word in {"string", "mapping", "whole number", "number"}:
         return f"{word}s"
     return f"({word})" if " or " in word else word
+
+
+def config_differences_part() -> str:
+    """What the corpus shows to differ from `docker stack config` and `deploy`, and why."""
+    table = PAGES.parent / "tests" / "unit" / "compose" / "differences.json"
+    rows = [f"| {row['matter']} | {row['why']} |" for row in json.loads(table.read_text())]
+    return "\n".join(["| matter | with hivelet, and why |", "|---|---|", *rows])
 
 
 # ---- command line
@@ -518,6 +453,7 @@ def _tests(module: str) -> ModuleType:
 
 PARTS: dict[str, Callable[[], str]] = {
     "compose": compose_part,
+    "config-differences": config_differences_part,
     "commands": cli_part,
     "hiveletd": daemon_part,
     "endpoints": api_part,

@@ -47,9 +47,8 @@ def test_generated_parts_are_as_the_code_is(page: Path) -> None:
 
 
 def test_notes_are_about_what_there_is() -> None:
-    """A note on a key, command or endpoint that is gone would mislead."""
+    """A note on a command or endpoint that is gone would mislead."""
     found = generator()
-    assert set(found.COMPOSE_NOTES) <= found.compose_paths()
     assert set(found.API_NOTES) <= {(row.method, row.path) for row in ALL_ROUTES}
     assert {words for words, _, _ in found.commands()} == set(found.EXAMPLES)
     noted_missing = [

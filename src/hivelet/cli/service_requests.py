@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from hivelet.cli.service_spec import changed_spec, empty_spec, set_replicas
 from hivelet.cli.session import Session
+from hivelet.compose.env_files import RAW
 from hivelet.compose.files import read_env_file
 from hivelet.errors import InvalidParameter, NotFound
 
@@ -27,7 +28,7 @@ def prepare_create(
     """
     given = _given(options)
     variables = dict(session.environment)
-    from_files = [read_env_file(path, variables) for path in options["env_file"]]
+    from_files = [read_env_file(path, RAW, variables) for path in options["env_file"]]
     file_entries = [f"{name}={value}" for entries in from_files for name, value in entries.items()]
     if file_entries or "env" in given:
         given["env"] = [*file_entries, *given.get("env", ())]

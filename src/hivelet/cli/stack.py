@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,15 +20,40 @@ from hivelet.cli.session import Session, complain, pass_session, warn
 from hivelet.errors import InvalidParameter
 from hivelet.objects.service import STACK_LABEL
 
+if TYPE_CHECKING:
+    from hivelet.compose.load import LoadedStack, LoadOptions
+
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 
 
 def compose_file_option(command: Any) -> Any:
     """`-c FILE`, repeatable."""
-    text = "Compose file; several are laid over each other; - is the standard input. [default: docker-compose.yml]"
+    text = (
+        "Compose file; several are laid over each other; - is the standard input. "
+        "[default: those of COMPOSE_FILE, else compose.yaml or docker-compose.yml]"
+    )
     return click.option("-c", "--compose-file", "files", multiple=True, metavar="FILE", help=text)(
         command
     )
+
+
+def loader_options(command: Any) -> Any:
+    """What the reading of compose files takes: `-c`, `--env-file`, `--profile`."""
+    profile = click.option(
+        "--profile",
+        "profiles",
+        multiple=True,
+        metavar="NAME",
+        help="Bring in the services of a profile; * brings in all. [default: those of COMPOSE_PROFILES]",
+    )
+    env_file = click.option(
+        "--env-file",
+        "env_files",
+        multiple=True,
+        metavar="FILE",
+        help="File with variables; later ones win, the environment wins over all. [default: .env beside the first file]",
+    )
+    return compose_file_option(env_file(profile(command)))
 
 
 @click.group()
@@ -37,7 +62,7 @@ def stack() -> None:
 
 
 @stack.command()
-@compose_file_option
+@loader_options
 @click.option(
     "-d/ ",
     "--detach/--no-detach",
@@ -75,13 +100,16 @@ def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: An
     from hivelet.cli.progress import make_reporter, wait_for_services
     from hivelet.cli.registry import registry_auth
     from hivelet.cli.stack_deploy import Deployment
-    from hivelet.compose.load import load_stack
+    from hivelet.compose.load import LoadOptions
 
     seconds = _seconds(options["timeout"])
-    loaded = load_stack(_files(files), session.environment)
     check_stack_name(name)
-    for warning in loaded.warnings:
-        warn(warning)
+    loaded = read_stack(
+        session,
+        files,
+        LoadOptions(stack=name, env_files=options["env_files"], profiles=options["profiles"]),
+        quiet=options["quiet"],
+    )
     images = (
         {service.image for service in loaded.file.services.values()}
         if options["with_registry_auth"]
@@ -101,23 +129,24 @@ stack.add_command(deploy, "up")
 
 
 @stack.command()
-@compose_file_option
+@loader_options
 @click.option("--skip-interpolation", is_flag=True, help="Leave variables as they are.")
+@click.option("-q", "--quiet", is_flag=True, help="Do not say which files were read or left out.")
 @pass_session
-def config(session: Session, files: tuple[str, ...], skip_interpolation: bool) -> None:
+def config(
+    session: Session,
+    /,
+    files: tuple[str, ...],
+    skip_interpolation: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
     """Print the file as it is understood: merged, with variables filled in, in long form."""
-    from hivelet.compose.load import load_stack
+    from hivelet.compose.load import LoadOptions
     from hivelet.compose.render import render_config
 
-    loaded = load_stack(
-        _files(files),
-        session.environment,
-        skip_interpolation=skip_interpolation,
-        with_contents=False,
-    )
-    for warning in loaded.warnings:
-        warn(warning)
-    click.echo(render_config(loaded.long_form), nl=False)
+    how = LoadOptions(skip_interpolation=skip_interpolation, with_contents=False, **options)
+    click.echo(render_config(read_stack(session, files, how, quiet=quiet).long_form), nl=False)
 
 
 @stack.command("ls")
@@ -203,8 +232,19 @@ def check_stack_name(name: str) -> None:
         )
 
 
-def _files(given: tuple[str, ...]) -> list[str]:
-    return list(given) or ["docker-compose.yml"]
+def read_stack(
+    session: Session, files: tuple[str, ...], options: LoadOptions, *, quiet: bool
+) -> LoadedStack:
+    """Load a stack and tell on the standard error what must be known of it."""
+    from hivelet.compose.load import load_stack
+    from hivelet.compose.selection import choose_files
+
+    loaded = load_stack(choose_files(files, session.environment), session.environment, options)
+    for note in () if quiet else loaded.notes:
+        click.echo(f"Note: {note}", err=True)
+    for warning in loaded.warnings:
+        warn(warning)
+    return loaded
 
 
 def _with_stack(filters: dict[str, list[str]], name: str) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from hivelet.cli.session import Session, complain, say, warn
 from hivelet.cli.spec_compare import same_service
 from hivelet.cli.stack_checks import check_images, check_ports
 from hivelet.client.engine import Engine
+from hivelet.compose.docker_engine import fit_to_engine
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.model import StackFile
 from hivelet.compose.names import IMAGE_LABEL, scoped
@@ -48,6 +49,7 @@ class Deployment:
         self._stack = stack
         self._file = loaded.file
         self._contents = loaded.contents
+        self._daemon_only = loaded.daemon_only
         self._filter = stack_filter(stack)
 
     def run(
@@ -73,6 +75,7 @@ class Deployment:
         wires = {name: to_wire(spec) for name, spec in specs.items()}
         if not binds_addresses(self._engine, wires.values()):
             _drop_addresses(wires.values())
+        self._fit_to_engine(wires.values())
         network_ids = {network["Name"]: network["Id"] for network in self._engine.networks()}
         deployed: dict[str, str] = {}
         for name in dependency_order(self._file):
@@ -87,6 +90,13 @@ class Deployment:
         if prune:
             self._prune_others()
         return deployed
+
+    def _fit_to_engine(self, specs: Iterable[Json]) -> None:
+        """Say what only hivelet's daemon honours where the daemon is a Docker engine, and leave it out there."""
+        if not is_hivelet(self._engine):
+            for line in self._daemon_only:
+                warn(line)
+            fit_to_engine(specs, str(self._engine.version().get("ApiVersion", "")))
 
     def _check_services(self, services: list[Json], resolve_image: str) -> None:
         # Ids of secrets and configs are not known yet, and not needed here.

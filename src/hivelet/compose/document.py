@@ -28,12 +28,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value with its place; `keys` has the places of a mapping's keys. `size` counts it and all below it."""
+    """A value with its place; `keys` has the places of a mapping's keys. `size` counts it and all below it.
+
+    `edit` is `!reset` or `!override` where the file says so of the value.
+    """
 
     value: str | int | float | bool | list[Node] | dict[str, Node] | None
     mark: Mark
     keys: dict[str, Mark] = field(default_factory=dict)
     size: int = 1
+    edit: str = ""
 
     def plain(self) -> Data:
         """The value without positions."""

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+RAW = "raw"
+"""The format of an env file whose lines are taken as they stand."""
+
 
 def parse_env_file(text: str, name: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The variables of a file, in its order; a name without value that the environment does not have is left out.

@@ -7,20 +7,21 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hivelet.compose.document import ComposeError, Document
-from hivelet.compose.env_files import parse_env_file
+from hivelet.compose.dotenv import parse_dotenv
+from hivelet.compose.env_files import RAW, parse_env_file
 from hivelet.compose.yaml_reader import read_yaml
 
 
-def read_document(name: str) -> Document:
-    """The compose file called `name`; `-` is the standard input.
+def read_document(path: str, shown: str) -> Document:
+    """The compose file at `path`, which errors call `shown`; `-` is the standard input.
 
     Raises:
         ComposeError: it cannot be read, or is not YAML.
     """
-    if name == "-":
+    if path == "-":
         raw, shown = sys.stdin.buffer.read(), "<stdin>"
     else:
-        raw, shown = read_bytes(Path(name), "compose file"), name
+        raw = read_bytes(Path(path), "compose file")
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -30,15 +31,16 @@ def read_document(name: str) -> Document:
     return read_yaml(text, shown)
 
 
-def read_env_file(path: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an env file.
+def read_env_file(path: str, form: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of an env file; `form` "raw" takes its lines as they stand.
 
     Raises:
         ComposeError: it cannot be read, or has a line that is not a variable.
     """
     text = read_bytes(Path(path), "env file").decode("utf-8", "surrogateescape")
+    parse = parse_env_file if form == RAW else parse_dotenv
     try:
-        return parse_env_file(text, path, environment)
+        return parse(text, path, environment)
     except ValueError as error:
         raise ComposeError(str(error)) from error
 

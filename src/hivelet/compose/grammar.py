@@ -1,7 +1,9 @@
 """The words in which the tables of a compose file's keys are written: rules, and keys with what becomes of them. Pure.
 
-A rule says which values are right; `Key.fate` whether hivelet does what the key says. Fates: *honoured*; *ignored* (the
-stack works without it, and a warning names it); *refused* (the file means something else without it).
+A rule says which values are right; `Key.fate` what hivelet does with the key. Fates: *honoured*; *differs* (honoured, with
+the difference that the note names); *daemon* (honoured by hivelet's daemon; a Docker engine's services do not have it, which
+is said where the stack is deployed there); *kept* (taken along, nothing follows from it yet); *ignored* (the stack works
+without it, and a warning names it); *refused* (the file means something else without it).
 """
 
 from __future__ import annotations
@@ -11,17 +13,33 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Kind = Literal["string", "integer", "number", "boolean", "null"]
-Check = Literal["", "duration", "size", "cpus", "port", "published", "command", "volume"]
-Fate = Literal["honoured", "ignored", "refused"]
+Check = Literal[
+    "",
+    "duration",
+    "size",
+    "cpus",
+    "port",
+    "published",
+    "command",
+    "volume",
+    "device",
+    "mode",
+    "platform",
+    "path",
+    "name",
+    "swap",
+]
+Fate = Literal["honoured", "differs", "daemon", "kept", "ignored", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value of one of `kinds`. `check` names what a string must look like; `minimum` bounds numbers."""
+    """A single value of one of `kinds`. `check` names what a string must look like; `minimum` and `maximum` bound numbers."""
 
     kinds: tuple[Kind, ...]
     check: Check = ""
     minimum: int | None = None
+    maximum: int | None = None
     choices: tuple[str, ...] = ()
 
 
@@ -67,7 +85,7 @@ Rule: TypeAlias = Scalar | ListOf | MapOf | Fields | OneOf | Anything
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A known key. `note` says why it is ignored or refused, and what to use instead."""
+    """A known key. `note` says what differs, or why it has no effect and what to use instead."""
 
     rule: Rule
     fate: Fate = "honoured"
@@ -83,12 +101,39 @@ BOOLEAN = Scalar(("boolean",))
 NULL = Scalar(("null",))
 DURATION = Scalar(("string",), check="duration")
 SIZE = Scalar(("integer", "string"), check="size")
+MODE = Scalar(("integer", "string"), check="mode")
+PATH = Scalar(("string",), check="path")
 STRINGS = ListOf(STRING)
 STRING_OR_LIST = OneOf((STRING, STRINGS))
-TEXT_VALUE = Scalar(("string", "number", "null"))
+TEXT_VALUE = Scalar(("string", "number", "boolean", "null"))
 LIST_OR_MAP = OneOf((MapOf(TEXT_VALUE), STRINGS))
 OPTIONS = MapOf(Scalar(("string", "number")))
 COMMAND = OneOf((Scalar(("string", "null"), check="command"), ListOf(STRING, unique=False)))
+
+
+def choice(*choices: str) -> Scalar:
+    """A string that is one of these."""
+    return Scalar(("string",), choices=choices)
+
+
+def honoured(**rules: Rule) -> dict[str, Key]:
+    """Keys that have an effect."""
+    return {name: Key(rule) for name, rule in rules.items()}
+
+
+def differs(rule: Rule, note: str) -> Key:
+    """A key that has an effect, other than Docker's in what `note` says."""
+    return Key(rule, "differs", note)
+
+
+def daemon(rule: Rule, note: str = "") -> Key:
+    """A key that hivelet's daemon honours and a Docker engine does not have for services."""
+    return Key(rule, "daemon", note)
+
+
+def kept(rule: Rule, note: str) -> Key:
+    """A key that travels along, and from which nothing follows yet."""
+    return Key(rule, "kept", note)
 
 
 def ignored(rule: Rule, note: str) -> Key:
@@ -96,11 +141,6 @@ def ignored(rule: Rule, note: str) -> Key:
     return Key(rule, "ignored", note)
 
 
-def refused(note: str) -> Key:
+def refused(note: str, rule: Rule = ANYTHING) -> Key:
     """A key without which the file means something else."""
-    return Key(ANYTHING, "refused", note)
-
-
-def honoured(**rules: Rule) -> dict[str, Key]:
-    """Keys that have an effect."""
-    return {name: Key(rule) for name, rule in rules.items()}
+    return Key(rule, "refused", note)

@@ -11,13 +11,10 @@ import re
 from collections.abc import Mapping
 
 from hivelet.compose.document import Data, Path, Problem
-from hivelet.compose.validate import rule_at, scalar_kinds
+from hivelet.compose.validate import cast_text, rule_at, scalar_kinds
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _OPERATOR = re.compile(r":?[-?+]")
-_WORDS = dict.fromkeys(("y", "yes", "true", "on"), True) | dict.fromkeys(
-    ("n", "no", "false", "off"), False
-)
 
 
 class _Malformed(ValueError):
@@ -133,17 +130,7 @@ class _Interpolation:
 
 def _cast(text: str, kinds: tuple[str, ...]) -> Data:
     """`text` as a number or boolean where the key takes no string."""
-    if not kinds or "string" in kinds:
-        return text
     try:
-        if "integer" in kinds:
-            return int(text)
-        if "number" in kinds:
-            return float(text)
+        return cast_text(text, kinds)
     except ValueError as error:
-        raise _Malformed(f'must be a number, and its variables make it "{text}"') from error
-    if "boolean" in kinds:
-        if text.lower() not in _WORDS:
-            raise _Malformed(f'must be true or false, and its variables make it "{text}"')
-        return _WORDS[text.lower()]
-    return text
+        raise _Malformed(f'{error}, and its variables make it "{text}"') from error

@@ -1,4 +1,4 @@
-"""From file names to a loaded stack: read, interpolate, validate, normalise, merge, and tell what has no effect.
+"""From file names to a loaded stack: which files and variables, the project they make, what of it is left out or not honoured.
 
 The edge of this package: it reads files and nothing else. Problems of one file are told together; no part of a stack is
 returned unless all of it is right.
@@ -6,87 +6,161 @@ returned unless all of it is right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from hivelet.compose.document import ComposeError, Data, Document, Problem
-from hivelet.compose.files import read_bytes, read_document, read_env_file
-from hivelet.compose.interpolate import interpolate
-from hivelet.compose.merge import merge_files
+from hivelet.compose.document import ComposeError, Document, Problem
+from hivelet.compose.files import read_bytes
 from hivelet.compose.model import StackFile
-from hivelet.compose.normalise import Json, Surroundings, env_file_paths, normalise_file
+from hivelet.compose.names import parse_stack_name
+from hivelet.compose.normalise import Json, Surroundings
+from hivelet.compose.project import ProjectReader
 from hivelet.compose.references import find_reference_problems, find_unknown_dependencies
-from hivelet.compose.validate import find_ignored, find_problems
+from hivelet.compose.selection import (
+    leave_out,
+    project_directory,
+    read_variables,
+    split_profiles,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedStack:
-    """A stack as its files have it: typed, in long form for printing, the bytes of its secrets and configs, warnings."""
+    """A stack as its files have it: typed, in long form for printing, the bytes of its secrets and configs.
+
+    `warnings` tell what has no effect, `notes` what was chosen (the `.env` file, services left out by their profiles),
+    `daemon_only` what a Docker engine would not honour and hivelet's daemon does.
+    """
 
     file: StackFile
     long_form: Json
     contents: Mapping[tuple[str, str], bytes]
     """By section ("secrets", "configs") and name; only what the stack itself creates."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    daemon_only: tuple[str, ...] = ()
+    name: str = ""
+    """What the files or COMPOSE_PROJECT_NAME call the stack; "" where neither does."""
+    directory: str = ""
+    """Where relative paths start, those of `build` too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How files are read."""
+
+    stack: str = ""
+    """The name of the stack, which the files see as COMPOSE_PROJECT_NAME."""
+    env_files: Sequence[str] = ()
+    """`.env` files to read instead of the one beside the first file."""
+    profiles: Sequence[str] = ()
+    """The active profiles; without any, those of COMPOSE_PROFILES."""
+    skip_interpolation: bool = False
+    """Leave variables as they are."""
+    with_contents: bool = True
+    """Read the files of secrets and configs."""
+    builds: bool = False
+    """Images are built by the caller, so a service with `build` needs no `image`."""
+
+
+DEFAULTS = LoadOptions()
 
 
 def load_stack(
-    names: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    skip_interpolation: bool = False,
-    with_contents: bool = True,
+    names: Sequence[str], environment: Mapping[str, str], options: LoadOptions = DEFAULTS
 ) -> LoadedStack:
     """The stack that the files `names` describe, later ones laid over earlier ones.
+
+    Args:
+        names: the files; `-` is the standard input.
+        environment: the caller's variables; they win over those of `.env` files.
+        options: see there.
 
     Raises:
         ComposeError: a file cannot be read or is not right.
     """
     if not names:
         raise ComposeError("no compose file is given; name one with -c docker-compose.yml")
-    documents = [read_document(name) for name in names]
-    directory = str(Path.cwd() if names[0] == "-" else Path(names[0]).absolute().parent)
-    merged: Json | None = None
-    warnings: list[str] = []
-    for document in documents:
-        data, told = _prepare(document, environment, skip_interpolation=skip_interpolation)
-        warnings += told
-        around = _surroundings(data, directory, environment)
-        long_form = normalise_file(data, around)
-        merged = long_form if merged is None else merge_files(merged, long_form)
-    assert merged is not None
-    stack = msgspec.convert(merged, StackFile)
-    _check_references(documents, stack)
-    warnings += _dependency_warnings(documents, stack)
-    contents = _read_contents(stack, environment) if with_contents else {}
-    return LoadedStack(file=stack, long_form=merged, contents=contents, warnings=tuple(warnings))
-
-
-def _prepare(
-    document: Document, environment: Mapping[str, str], *, skip_interpolation: bool
-) -> tuple[Json, list[str]]:
-    data: Data = document.root.plain()
-    warnings: list[str] = []
-    if not skip_interpolation:
-        data, problems, unset = interpolate(data, environment)
-        if problems:
-            raise ComposeError.of(document, problems)
-        warnings += [
-            f"{document.name}: the variable {name} is not set; an empty string stands in for it"
-            for name in sorted(unset)
-        ]
-    problems = find_problems(data)
+    directory = project_directory(names[0])
+    variables, used = read_variables(directory, options.env_files, environment)
+    name = options.stack or variables.get("COMPOSE_PROJECT_NAME", "")
+    if name:
+        variables = {**variables, "COMPOSE_PROJECT_NAME": name}
+    reader = ProjectReader(
+        exported=environment, skip_interpolation=options.skip_interpolation, env_files=list(used)
+    )
+    around = Surroundings(directory=directory, environment=variables, exported=environment)
+    shown = [(each, "<stdin>" if each == "-" else each) for each in names]
+    long_form = reader.read(shown, around)
+    if not long_form["services"]:
+        hint = "declare one under `services`"
+        problem = Problem(path=(), message="there is no service in this file", hint=hint)
+        raise ComposeError(reader.origins.describe(problem))
+    inactive = split_profiles(long_form, options.profiles, variables)
+    long_form = leave_out(long_form, inactive)
+    file = msgspec.convert(long_form, StackFile)
+    problems = find_reference_problems(file, builds=options.builds)
     if problems:
-        raise ComposeError.of(document, problems)
-    return cast("Json", data), [*warnings, *describe_ignored(document, find_ignored(data))]
+        raise ComposeError("\n".join(reader.origins.describe(problem) for problem in problems))
+    unknown = find_unknown_dependencies(file, inactive)
+    return LoadedStack(
+        file=file,
+        long_form=long_form,
+        contents=_read_contents(file, variables) if options.with_contents else {},
+        warnings=(
+            *reader.warnings,
+            *_told(reader.ignored, inactive, "not honoured"),
+            *(reader.origins.describe(problem) for problem in unknown),
+        ),
+        notes=_notes(reader.env_files, inactive),
+        daemon_only=tuple(
+            _told(reader.by_daemon, inactive, "not honoured by a Docker engine's services")
+        ),
+        name=_stack_name(name or long_form.get("name", "")),
+        directory=directory,
+    )
 
 
-def describe_ignored(document: Document, problems: Sequence[Problem]) -> list[str]:
-    """One line for each service (or other object) with keys that have no effect."""
+def _stack_name(name: str) -> str:
+    try:
+        return parse_stack_name(name) if name else ""
+    except ValueError as error:
+        raise ComposeError(str(error)) from error
+
+
+def _notes(env_files: Iterable[str], inactive: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    notes = [f"variables are read from {name}" for name in dict.fromkeys(env_files)]
+    if inactive:
+        names = ", ".join(f"{name} ({', '.join(own)})" for name, own in sorted(inactive.items()))
+        first = next(iter(sorted(inactive.items())))[1][0]
+        notes.append(
+            f"left out, as no profile of theirs is active: {names}; bring one in with --profile {first}"
+        )
+    return tuple(notes)
+
+
+def _told(
+    found: Iterable[tuple[Document, Sequence[Problem]]], inactive: Mapping[str, object], what: str
+) -> list[str]:
+    lines: dict[str, None] = {}
+    for document, problems in found:
+        kept = [
+            problem
+            for problem in problems
+            if not (problem.path[0] == "services" and problem.path[1] in inactive)
+        ]
+        lines.update(dict.fromkeys(describe_keys(document, kept, what)))
+    return list(lines)
+
+
+def describe_keys(
+    document: Document, problems: Sequence[Problem], what: str = "not honoured"
+) -> list[str]:
+    """One line for each service (or other object) with keys of one fate."""
     groups: dict[tuple[Any, ...], list[Problem]] = {}
     for problem in problems:
         groups.setdefault(
@@ -96,8 +170,11 @@ def describe_ignored(document: Document, problems: Sequence[Problem]) -> list[st
     for place, members in groups.items():
         first = document.locate(members[0].path)
         owner = f"{str(place[0]).removesuffix('s')} {place[1]}: " if len(place) > 1 else ""
-        keys = [f"{_key_name(problem.path)} ({problem.hint})" for problem in members]
-        lines.append(f"{document.name}:{first.line}: {owner}not honoured: {', '.join(keys)}")
+        keys = dict.fromkeys(
+            f"{_key_name(problem.path)}{f' ({problem.hint})' if problem.hint else ''}"
+            for problem in members
+        )
+        lines.append(f"{document.name}:{first.line}: {owner}{what}: {', '.join(keys)}")
     return lines
 
 
@@ -106,49 +183,9 @@ def _key_name(path: tuple[Any, ...]) -> str:
     return ".".join(str(step) for step in inner if isinstance(step, str))
 
 
-def _surroundings(data: Json, directory: str, environment: Mapping[str, str]) -> Surroundings:
-    around = Surroundings(directory=directory, environment=environment)
-    env_files: dict[str, Mapping[str, str]] = {}
-    for service in (data.get("services") or {}).values():
-        for path, required in env_file_paths(service, around):
-            if path not in env_files and (required or Path(path).exists()):
-                env_files[path] = read_env_file(path, environment)
-    return Surroundings(directory=directory, environment=environment, env_files=env_files)
-
-
-def _check_references(documents: Sequence[Document], stack: StackFile) -> None:
-    problems = find_reference_problems(stack)
-    if problems:
-        raise ComposeError(
-            "\n".join(_owner(documents, problem).describe(problem) for problem in problems)
-        )
-
-
-def _dependency_warnings(documents: Sequence[Document], stack: StackFile) -> list[str]:
-    return [
-        _owner(documents, problem).describe(problem) for problem in find_unknown_dependencies(stack)
-    ]
-
-
-def _owner(documents: Sequence[Document], problem: Problem) -> Document:
-    """The file that holds the problem's key: of several files the last one that has it."""
-    found, depth = documents[0], -1
-    for document in documents:
-        node, reached = document.root, 0
-        for step in problem.path:
-            if not (isinstance(node.value, dict) and step in node.value):
-                break
-            node, reached = node.value[str(step)], reached + 1
-        if reached >= depth:
-            found, depth = document, reached
-    return found
-
-
-def _read_contents(
-    stack: StackFile, environment: Mapping[str, str]
-) -> dict[tuple[str, str], bytes]:
+def _read_contents(file: StackFile, environment: Mapping[str, str]) -> dict[tuple[str, str], bytes]:
     contents: dict[tuple[str, str], bytes] = {}
-    for section, entries in (("secrets", stack.secrets), ("configs", stack.configs)):
+    for section, entries in (("secrets", file.secrets), ("configs", file.configs)):
         for name, entry in entries.items():
             if entry.external or entry.driver:
                 continue

@@ -2,7 +2,7 @@
 
 Works on long forms. Mappings merge key by key; lists grow, without repeating what is there; and, as the docker CLI has it: a
 command, an entrypoint and a health test are replaced as a whole, ports are a set, secrets and configs go by their source,
-mounts by their target, and log options survive only where the driver stays the same.
+mounts and devices by their target, and log options survive only where the driver stays the same.
 Note the difference to the docker CLI: a value that is given always wins, `false` and `0` too.
 """
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from hivelet.compose.devices import parse_device
+
 Json: TypeAlias = dict[str, Any]
 
 _SECTIONS = ("networks", "volumes", "secrets", "configs")
@@ -18,7 +20,14 @@ _SECTIONS = ("networks", "volumes", "secrets", "configs")
 
 def merge_files(base: Json, override: Json) -> Json:
     """`base` with `override` laid over it."""
-    result = {**base, **{key: value for key, value in override.items() if key.startswith("x-")}}
+    result = {
+        **base,
+        **{
+            key: value
+            for key, value in override.items()
+            if key.startswith("x-") or key in {"name", "models"}
+        },
+    }
     services = dict(base["services"])
     for name, service in override["services"].items():
         services[name] = merge_services(services[name], service) if name in services else service
@@ -65,6 +74,16 @@ def _keyed_by(key: str) -> Callable[[list[Json], list[Json]], list[Json]]:
     return merge
 
 
+def _merge_devices(base: list[Any], override: list[Any]) -> list[Any]:
+    return list({_device_target(entry): entry for entry in [*base, *override]}.values())
+
+
+def _device_target(entry: Any) -> str:
+    if isinstance(entry, str):
+        return parse_device(entry).target
+    return str(entry.get("target") or entry["source"])
+
+
 def _merge_logging(base: Json, override: Json) -> Json:
     drivers = {base.get("driver", ""), override.get("driver", "")} - {""}
     return _merge_values(base, override) if len(drivers) < 2 else override
@@ -84,6 +103,7 @@ def _merge_networks(base: Json, override: Json) -> Json:
 _SPECIAL: dict[str, Callable[[Any, Any], Any]] = {
     "command": _replace,
     "configs": _keyed_by("source"),
+    "devices": _merge_devices,
     "entrypoint": _replace,
     "healthcheck": _merge_healthcheck,
     "logging": _merge_logging,

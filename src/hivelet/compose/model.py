@@ -28,6 +28,7 @@ class BindOptions(Part, frozen=True, kw_only=True):
 
     propagation: str = ""
     create_host_path: bool | None = None
+    recursive: str = ""
 
 
 class VolumeOptions(Part, frozen=True, kw_only=True):
@@ -35,6 +36,7 @@ class VolumeOptions(Part, frozen=True, kw_only=True):
 
     nocopy: bool = False
     subpath: str = ""
+    labels: dict[str, str] = {}
 
 
 class TmpfsOptions(Part, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Dependency(Part, frozen=True, kw_only=True):
     """What a service waits for."""
 
     condition: str = "service_started"
+    required: bool = True
 
 
 class Healthcheck(Part, frozen=True, kw_only=True):
@@ -199,41 +202,116 @@ class CredentialSpec(Part, frozen=True, kw_only=True):
 
 
 class EnvFile(Part, frozen=True, kw_only=True):
-    """A file of environment variables."""
+    """A file of environment variables; `format` "raw" takes lines as they stand."""
 
     path: str = ""
     required: bool = True
+    format: str = ""
+
+
+class Build(Part, frozen=True, kw_only=True):
+    """How the image of a service is built. `context` is as it was written: seen from the directory of the stack."""
+
+    context: str = ""
+    dockerfile: str = ""
+    dockerfile_inline: str = ""
+    args: dict[str, str | None] = {}
+    ssh: dict[str, str | None] = {}
+    labels: dict[str, str] = {}
+    cache_from: list[str] = []
+    cache_to: list[str] = []
+    no_cache: bool = False
+    no_cache_filter: list[str] = []
+    additional_contexts: dict[str, str] = {}
+    network: str = ""
+    provenance: str = ""
+    sbom: str = ""
+    pull: bool = False
+    target: str = ""
+    shm_size: str = ""
+    extra_hosts: list[str] = []
+    isolation: str = ""
+    privileged: bool = False
+    entitlements: list[str] = []
+    secrets: list[FileReference] = []
+    tags: list[str] = []
+    ulimits: dict[str, int | UlimitRange] = {}
+    platforms: list[str] = []
+
+
+class Device(Part, frozen=True, kw_only=True):
+    """A device of the host inside the containers; without a target it has the path that it has on the host."""
+
+    source: str = ""
+    target: str = ""
+    permissions: str = "rwm"
+
+
+class BlkioConfig(Part, frozen=True, kw_only=True):
+    """How much of the disks' time the containers get, beside others."""
+
+    weight: int = 0
 
 
 class ServiceFile(Part, frozen=True, kw_only=True):
     """One service of a stack file. `environment` has the env files merged in; None is a name without a value."""
 
+    blkio_config: BlkioConfig | None = None
+    build: Build | None = None
     cap_add: list[str] = []
     cap_drop: list[str] = []
+    cgroup: str = ""
+    cgroup_parent: str = ""
+    cgroupns_mode: str = ""
     command: list[str] = []
     configs: list[FileReference] = []
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpu_shares: int = 0
+    cpus: str = ""
+    cpuset: str = ""
     credential_spec: CredentialSpec = CredentialSpec()
     depends_on: dict[str, Dependency] = {}
     deploy: Deploy = Deploy()
+    device_cgroup_rules: list[str] = []
+    devices: list[str | Device] = []
     dns: list[str] = []
+    dns_opt: list[str] = []
     dns_search: list[str] = []
+    domainname: str = ""
     entrypoint: list[str] = []
     environment: dict[str, str | None] = {}
     env_file: list[EnvFile] = []
     extra_hosts: list[str] = []
+    group_add: list[str] = []
     healthcheck: Healthcheck | None = None
     hostname: str = ""
     image: str = ""
     init: bool | None = None
+    ipc: str = ""
     isolation: str = ""
     labels: dict[str, str] = {}
     logging: Logging | None = None
+    mem_limit: int = 0
+    mem_reservation: int = 0
+    mem_swappiness: int | None = None
+    memswap_limit: int = 0
     networks: dict[str, ServiceNetwork | None] = {}
+    oom_kill_disable: bool | None = None
     oom_score_adj: int = 0
+    pid: str | None = None
+    pids_limit: int = 0
+    platform: str = ""
     ports: list[Port] = []
+    privileged: bool = False
+    profiles: list[str] = []
+    pull_policy: str = ""
     read_only: bool = False
     restart: str = ""
+    scale: int | None = None
     secrets: list[FileReference] = []
+    security_opt: list[str] = []
+    shm_size: str = ""
     stdin_open: bool = False
     stop_grace_period: int | None = None
     stop_signal: str = ""
@@ -242,6 +320,8 @@ class ServiceFile(Part, frozen=True, kw_only=True):
     tty: bool = False
     ulimits: dict[str, int | UlimitRange] = {}
     user: str = ""
+    userns_mode: str = ""
+    uts: str = ""
     volumes: list[Mount] = []
     working_dir: str = ""
 

@@ -55,7 +55,11 @@ def _convert(stack: str, mount: model.Mount, volumes: Mapping[str, model.VolumeF
 
 def _bind_options(given: model.BindOptions) -> BindOptions:
     return BindOptions(
-        propagation=given.propagation, create_mountpoint=bool(given.create_host_path)
+        propagation=given.propagation,
+        create_mountpoint=bool(given.create_host_path),
+        non_recursive=given.recursive == "disabled",
+        read_only_non_recursive=given.recursive == "writable",
+        read_only_force_recursive=given.recursive == "readonly",
     )
 
 
@@ -66,10 +70,11 @@ def _volume(
         return base
     declared = volumes[mount.source]
     given = mount.volume or model.VolumeOptions()
-    options = VolumeOptions(no_copy=given.nocopy, subpath=given.subpath)
+    options = VolumeOptions(no_copy=given.nocopy, subpath=given.subpath, labels=given.labels)
     if not declared.external:
         options = options.replaced(
-            labels=with_stack_label(stack, declared.labels), driver_config=_driver(declared)
+            labels=with_stack_label(stack, declared.labels | given.labels),
+            driver_config=_driver(declared),
         )
     return base.replaced(
         source=declared.name or scoped(stack, mount.source), volume_options=options

@@ -1,7 +1,8 @@
 """A valid compose file in its long form: one shape for everything, numbers for durations and sizes. Pure.
 
 Keys without effect are carried along, so that `stack config` can print them. Paths become absolute: against the file's
-directory, `~` against HOME. Takes a file that `validate` found right and cannot fail on one.
+directory, `~` against HOME. Takes a file that `validate` found right and cannot fail on one. `resolve_service` comes later,
+when files are merged and services extended: it brings env files into `environment` and label files into `labels`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass, field
 from posixpath import isabs, join, normpath
 from typing import Any, TypeAlias
 
+from hivelet.compose.env_files import RAW
 from hivelet.compose.ports import parse_port, parse_published
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import format_number, parse_size
+from hivelet.compose.units import format_number, parse_mode, parse_size, parse_swap
 from hivelet.compose.volumes import parse_volume
 from hivelet.kit.durations import parse_duration
 
@@ -23,11 +25,16 @@ Json: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a file's meaning depends on besides its text: where it lies, the caller's environment, its env files read."""
+    """What a file's meaning depends on besides its text: where it lies, and which variables there are.
+
+    `environment` has the `.env` files in it; `exported` is the caller's alone. A `foreign` file lies elsewhere than the
+    stack: paths that are kept as they were written become absolute in it.
+    """
 
     directory: str
     environment: Mapping[str, str] = field(default_factory=dict)
-    env_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    exported: Mapping[str, str] = field(default_factory=dict)
+    foreign: bool = False
 
     def absolute(self, path: str) -> str:
         """`path` seen from the file's directory, with `~` at its beginning expanded."""
@@ -35,11 +42,17 @@ class Surroundings:
             path = self.environment.get("HOME", "~") + path[1:]
         return path if isabs(path) else normpath(join(self.directory, path))
 
+    def kept(self, path: str) -> str:
+        """`path` as it was written, if it means the same from the directory of the stack."""
+        return self.absolute(path) if self.foreign else path
+
 
 def normalise_file(data: Json, around: Surroundings) -> Json:
     """The whole file in its long form."""
     result: Json = {
-        key: value for key, value in data.items() if key.startswith("x-") or key == "version"
+        key: value
+        for key, value in data.items()
+        if key.startswith("x-") or key in {"version", "name", "models"}
     }
     services = data.get("services") or {}
     result["services"] = {
@@ -57,39 +70,63 @@ def normalise_file(data: Json, around: Surroundings) -> Json:
 
 
 def normalise_service(service: Json, around: Surroundings) -> Json:
-    """One service in its long form, with its environment files merged into `environment`."""
+    """One service in its long form, `environment` and `labels` as the file has them."""
     result: Json = {}
     for key, value in service.items():
         convert = _SERVICE_KEYS.get(key)
-        if value is None and key in {"command", "entrypoint", "deploy"}:
+        if value is None and key in {"command", "entrypoint", "deploy", "develop", "pid"}:
             continue
         result[key] = convert(value) if convert is not None else value
     if "volumes" in result:
         result["volumes"] = [_mount(entry, around) for entry in result["volumes"]]
-    environment = _environment(result, around)
-    if environment:
-        result["environment"] = environment
+    if "env_file" in result:
+        result["env_file"] = [
+            {**entry, "path": around.kept(entry["path"])} for entry in result["env_file"]
+        ]
+    if "label_file" in result:
+        result["label_file"] = [around.kept(path) for path in result["label_file"]]
+    context = result.get("build", {}).get("context", "")
+    if context and "://" not in context and not context.startswith("git@"):
+        result["build"] = {**result["build"], "context": around.kept(context)}
     return result
 
 
-def env_file_paths(service: Json, around: Surroundings) -> list[tuple[str, bool]]:
-    """The absolute paths of a service's env files, and whether each must exist."""
-    entries = _env_file(service.get("env_file", []))
-    return [(around.absolute(entry["path"]), entry.get("required", True)) for entry in entries]
+def resolve_service(
+    service: Json,
+    around: Surroundings,
+    env_files: Mapping[tuple[str, str], Mapping[str, str]],
+) -> Json:
+    """The service with its env files below `environment` and its label files below `labels`.
 
-
-def _environment(service: Json, around: Surroundings) -> dict[str, str | None]:
-    """Env files in order, then `environment`; a variable without a value takes the caller's, if there is one."""
+    A variable without a value takes the caller's, if there is one; so does an empty one, as in the docker CLI, but
+    from the caller's own environment alone. `env_files` has the files' content by absolute path and format.
+    """
     merged: dict[str, str | None] = {}
     layers: list[Mapping[str, str | None]] = [
-        around.env_files[path]
-        for path, _ in env_file_paths(service, around)
-        if path in around.env_files
+        env_files[key] for key, _ in env_file_keys(service, around) if key in env_files
     ]
     for layer in [*layers, service.get("environment") or {}]:
         for name, value in layer.items():
-            merged[name] = value if value else around.environment.get(name, value)
-    return merged
+            if value is None:
+                merged[name] = around.environment.get(name)
+            else:
+                merged[name] = value or around.exported.get(name, value)
+    labels: dict[str, str] = {}
+    for path in service.get("label_file") or []:
+        labels |= env_files[around.absolute(path), ""]
+    labels |= service.get("labels") or {}
+    result = {**service, "environment": merged, "labels": labels}
+    return {
+        key: value for key, value in result.items() if value or key not in {"environment", "labels"}
+    }
+
+
+def env_file_keys(service: Json, around: Surroundings) -> list[tuple[tuple[str, str], bool]]:
+    """A service's env files as (absolute path, format), and whether each must exist."""
+    return [
+        ((around.absolute(entry["path"]), entry.get("format", "")), entry.get("required", True))
+        for entry in service.get("env_file") or []
+    ]
 
 
 def text_of(value: Any) -> str:
@@ -125,7 +162,10 @@ def _words(value: Any) -> list[str]:
 
 def _hosts(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return sorted(f"{name}:{text_of(item)}" for name, item in value.items() if item is not None)
+        pairs = ((name, item if isinstance(item, list) else [item]) for name, item in value.items())
+        return sorted(
+            f"{name}:{text_of(item)}" for name, items in pairs for item in items if item is not None
+        )
     return [_colon_form(item) for item in value]
 
 
@@ -136,7 +176,13 @@ def _colon_form(entry: str) -> str:
 
 
 def _references(value: Any) -> list[Json]:
-    return [{"source": entry} if isinstance(entry, str) else dict(entry) for entry in value]
+    return [
+        {"source": entry} if isinstance(entry, str) else _with(entry, mode=_mode) for entry in value
+    ]
+
+
+def _mode(value: Any) -> int:
+    return parse_mode(value) if isinstance(value, str) else int(value)
 
 
 def _named(value: Any) -> dict[str, Any]:
@@ -159,7 +205,10 @@ def _dependencies(value: Any) -> dict[str, Json]:
 
 def _env_file(value: Any) -> list[Json]:
     entries = [value] if isinstance(value, str) else value
-    return [{"path": entry} if isinstance(entry, str) else dict(entry) for entry in entries]
+    return [
+        {"path": entry, "format": RAW} if isinstance(entry, str) else dict(entry)
+        for entry in entries
+    ]
 
 
 def _ports(value: Any) -> list[Json]:
@@ -179,7 +228,11 @@ def _ports(value: Any) -> list[Json]:
 
 
 def _mount(entry: Any, around: Surroundings) -> Json:
-    mount = _long_mount(entry) if isinstance(entry, str) else _with(entry, tmpfs=_tmpfs)
+    mount = (
+        _long_mount(entry)
+        if isinstance(entry, str)
+        else _with(entry, tmpfs=_tmpfs, volume=lambda options: _with(options, labels=_text_map))
+    )
     if mount.get("type") == "bind" and mount.get("source"):
         mount["source"] = around.absolute(mount["source"])
     return mount
@@ -204,7 +257,25 @@ def _size(value: Any) -> int:
 
 
 def _tmpfs(value: Json) -> Json:
-    return _with(value, size=_size)
+    return _with(value, size=_size, mode=_mode)
+
+
+def _build(value: Any) -> Json:
+    if isinstance(value, str):
+        return {"context": value}
+    maps = dict.fromkeys(("labels", "additional_contexts"), _text_map)
+    lists = dict.fromkeys(("no_cache_filter",), _strings)
+    texts = dict.fromkeys(("provenance", "sbom", "shm_size"), text_of)
+    return _with(
+        value,
+        args=_variables,
+        ssh=lambda given: _variables([given] if isinstance(given, str) else given),
+        extra_hosts=_hosts,
+        secrets=_references,
+        **maps,
+        **lists,
+        **texts,
+    )
 
 
 def _healthcheck(value: Json) -> Json:
@@ -240,11 +311,11 @@ def _with(part: Json, **converters: Callable[[Any], Any]) -> Json:
 
 
 _SERVICE_KEYS: Mapping[str, Callable[[Any], Any]] = {
-    "build": lambda value: (
-        {"context": value} if isinstance(value, str) else _with(value, args=_text_map)
-    ),
+    "annotations": _text_map,
+    "build": _build,
     "command": _words,
     "configs": _references,
+    "cpus": text_of,
     "depends_on": _dependencies,
     "deploy": _deploy,
     "dns": _strings,
@@ -253,11 +324,16 @@ _SERVICE_KEYS: Mapping[str, Callable[[Any], Any]] = {
     "env_file": _env_file,
     "environment": _variables,
     "expose": _strings,
+    "extends": lambda value: {"service": value} if isinstance(value, str) else dict(value),
     "extra_hosts": _hosts,
     "group_add": _strings,
     "healthcheck": _healthcheck,
+    "label_file": _strings,
     "labels": _text_map,
     "logging": lambda value: _with(value, options=_text_map),
+    "mem_limit": _size,
+    "mem_reservation": _size,
+    "memswap_limit": lambda value: parse_swap(str(value)),
     "networks": _service_networks,
     "ports": _ports,
     "secrets": _references,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from hivelet.compose.document import Path, Problem
 from hivelet.compose.model import FileObject, Mount, ServiceFile, StackFile
 from hivelet.compose.restart import parse_restart
+from hivelet.compose.units import parse_size
 from hivelet.objects.dependency import find_cycle
 
 _FORBIDDEN_OPTIONS = {
@@ -19,16 +21,17 @@ _FORBIDDEN_OPTIONS = {
 }
 
 
-def find_reference_problems(stack: StackFile) -> list[Problem]:
-    """Every name without a declaration, and every combination that means nothing."""
+def find_reference_problems(stack: StackFile, *, builds: bool = False) -> list[Problem]:
+    """Every name without a declaration, and every combination that means nothing. `builds`: images are built here."""
     problems: list[Problem] = []
     for name, service in stack.services.items():
         path = ("services", name)
-        problems += _check_image(service, path)
+        problems += _check_image(service, path, builds=builds)
         problems += _check_networks(service, stack, path)
         problems += _check_mounts(service, stack, path)
         problems += _check_files(service, stack, path)
         problems += _check_modes(service, path)
+        problems += _check_host(service, path)
     problems += find_circles(stack)
     for section, entries in (("secrets", stack.secrets), ("configs", stack.configs)):
         for name, entry in entries.items():
@@ -38,6 +41,36 @@ def find_reference_problems(stack: StackFile) -> list[Problem]:
             message = "an external volume takes no driver, driver_opts or labels"
             problems.append(Problem(path=("volumes", name), message=message))
     return problems
+
+
+_NAMESPACES = {
+    "ipc": ("host", "private", "shareable", "none"),
+    "pid": ("host",),
+    "userns_mode": ("host",),
+}
+
+
+def _check_host(service: ServiceFile, path: Path) -> Iterator[Problem]:
+    """What the daemon can do of the settings that join a container to its host."""
+    for key, modes in _NAMESPACES.items():
+        given = getattr(service, key)
+        if given and given not in modes:
+            hint = "tasks of services do not share namespaces with each other"
+            yield Problem(
+                path=(*path, key), message=f'"{given}" is not one of {", ".join(modes)}', hint=hint
+            )
+    if service.shm_size:
+        try:
+            parse_size(service.shm_size)
+        except ValueError as error:
+            yield Problem(path=(*path, "shm_size"), message=str(error))
+    limits = service.deploy.resources.limits
+    if (service.cpu_quota or service.cpu_period) and (service.cpus or (limits and limits.cpus)):
+        yield Problem(
+            path=(*path, "cpu_quota" if service.cpu_quota else "cpu_period"),
+            message="cpus limits the same thing in another way",
+            hint="take one of them out",
+        )
 
 
 def find_circles(stack: StackFile) -> list[Problem]:
@@ -55,18 +88,34 @@ def find_circles(stack: StackFile) -> list[Problem]:
     return problems
 
 
-def find_unknown_dependencies(stack: StackFile) -> list[Problem]:
-    """`depends_on` names that no service of the file has. They never block: the service simply does not wait for them."""
+def find_unknown_dependencies(
+    stack: StackFile, inactive: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> list[Problem]:
+    """`depends_on` names that no service of the file has. They never block: the service simply does not wait for them.
+
+    `inactive` are the services that are left out, with their profiles.
+    """
     return [
-        Problem(
-            path=("services", name, "depends_on", dependency),
-            message=f'"{dependency}" is no service of this file and is not waited for',
-            hint=suggest_name(dependency, stack.services),
-        )
+        _unknown_dependency(name, dependency, stack, inactive)
         for name, service in stack.services.items()
-        for dependency in service.depends_on
-        if dependency not in stack.services
+        for dependency, how in service.depends_on.items()
+        if dependency not in stack.services and how.required
     ]
+
+
+def _unknown_dependency(
+    name: str, dependency: str, stack: StackFile, inactive: Mapping[str, Sequence[str]]
+) -> Problem:
+    path = ("services", name, "depends_on", dependency)
+    if dependency in inactive:
+        message = f'"{dependency}" is left out and not waited for'
+        return Problem(
+            path=path,
+            message=message,
+            hint=f"bring it in with --profile {inactive[dependency][0]}",
+        )
+    message = f'"{dependency}" is no service of this file and is not waited for'
+    return Problem(path=path, message=message, hint=suggest_name(dependency, stack.services))
 
 
 def suggest_name(word: str, names: Collection[str]) -> str:
@@ -77,8 +126,8 @@ def suggest_name(word: str, names: Collection[str]) -> str:
     return f'did you mean "{found[0]}"?' if found else ""
 
 
-def _check_image(service: ServiceFile, path: Path) -> Iterator[Problem]:
-    if not service.image:
+def _check_image(service: ServiceFile, path: Path, *, builds: bool) -> Iterator[Problem]:
+    if not service.image and not (builds and service.build is not None):
         yield Problem(
             path=path,
             message="there is no image",
@@ -103,6 +152,10 @@ def _check_mounts(service: ServiceFile, stack: StackFile, path: Path) -> Iterato
     for mount in service.volumes:
         place = (*path, "volumes")
         kind = mount.type or "volume"
+        if kind == "image":
+            message = f"the mount at {mount.target}: images are not mounted here"
+            yield Problem(path=place, message=message, hint="copy its files into a volume")
+            continue
         for option in _FORBIDDEN_OPTIONS.get(kind, ()):
             if getattr(mount, option) is not None:
                 message = (
@@ -143,6 +196,12 @@ def _check_files(service: ServiceFile, stack: StackFile, path: Path) -> Iterator
 
 def _check_modes(service: ServiceFile, path: Path) -> Iterator[Problem]:
     deploy = service.deploy
+    if service.scale is not None and deploy.replicas not in {None, service.scale}:
+        yield Problem(
+            path=(*path, "scale"),
+            message=f"{service.scale} is not what deploy.replicas says, {deploy.replicas}",
+            hint="take one of them out",
+        )
     if deploy.mode.startswith("global") and deploy.replicas is not None:
         message = f"a service of mode {deploy.mode} has one task on each node and takes no replicas"
         yield Problem(path=(*path, "deploy", "replicas"), message=message)

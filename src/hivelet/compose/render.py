@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hivelet.compose.env_files import RAW
 from hivelet.compose.normalise import Json
 from hivelet.compose.units import format_number
 from hivelet.compose.yaml_reader import resolve_plain
@@ -144,7 +145,11 @@ _PLAIN = re.compile(
     r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^\n\t]*[^\s])?\Z|[-?:][^\s](?:[^\n\t]*[^\s])?\Z"
 )
 _OLD_BOOLEANS = frozenset({"y", "n", "yes", "no", "on", "off"})
-_OLD_SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z")
+_OLD_NUMBERS = re.compile(
+    r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z"
+    r"|\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2})?)?\Z"
+)
+"""What older readers take for numbers in base 60, or for moments."""
 
 
 def render_config(long_form: Json) -> str:
@@ -152,6 +157,7 @@ def render_config(long_form: Json) -> str:
     version = long_form.get("version", "3")
     lines = [
         f'version: "{_NEWEST if version == "3" else version}"',
+        *_block({key: long_form[key] for key in ("name",) if long_form.get(key)}, 0),
         *_block({"services": _sections(long_form["services"], _service)}, 0),
     ]
     for section, order in (
@@ -165,6 +171,7 @@ def render_config(long_form: Json) -> str:
             lines += _block(
                 {section: _sections(entries, lambda entry, o=order: _ordered(entry, o))}, 0
             )
+    lines += _block({key: _by_name(long_form[key]) for key in ("models",) if long_form.get(key)}, 0)
     extensions = {key: long_form[key] for key in sorted(long_form) if key.startswith("x-")}
     lines += _block(_by_name(extensions), 0)
     return "\n".join(lines) + "\n"
@@ -194,8 +201,12 @@ def _ulimits(limits: Json) -> Json:
 
 
 def _env_files(entries: list[Json]) -> list[Any]:
-    plain = all(set(entry) == {"path"} for entry in entries)
-    return [entry["path"] for entry in entries] if plain else entries
+    """Each as its path alone where it is one that `docker stack` knows."""
+    raw = {"path", "format"}
+    return [
+        entry["path"] if set(entry) == raw and entry["format"] == RAW else entry
+        for entry in entries
+    ]
 
 
 def _dependencies(dependencies: Json) -> Any:
@@ -211,9 +222,10 @@ def _deploy(deploy: Json) -> Json:
         ("restart_policy", "restart_policy"),
     ):
         if key in deploy:
-            result[key] = _ordered(_with_durations(deploy[key]), order)
+            given = _without_zeros(deploy[key]) if order == "update" else deploy[key]
+            result[key] = _ordered(_with_durations(given), order)
     if "placement" in deploy:
-        result["placement"] = _ordered(deploy["placement"], "placement")
+        result["placement"] = _ordered(deploy["placement"], "placement", drop_empty=True)
     if "resources" in deploy:
         parts = {key: _amounts(value) for key, value in deploy["resources"].items()}
         result["resources"] = {
@@ -222,12 +234,24 @@ def _deploy(deploy: Json) -> Json:
     return _ordered(result, "deploy", drop_empty=True)
 
 
+def _without_zeros(update: Json) -> Json:
+    return {key: value for key, value in update.items() if value or key == "parallelism"}
+
+
+def _networks(networks: Json) -> Json:
+    return {
+        name: entry and _by_name({key: value for key, value in entry.items() if value != []})
+        for name, entry in sorted(networks.items())
+    }
+
+
 _ITEM_ORDERS = {"ports": "port", "volumes": "mount", "secrets": "reference", "configs": "reference"}
 _SERVICE_VALUES: dict[str, Callable[[Any], Any]] = {
     "build": lambda value: _ordered(value, "build"),
     "depends_on": _dependencies,
     "deploy": _deploy,
     "env_file": _env_files,
+    "networks": _networks,
     "healthcheck": lambda value: _ordered(_with_durations(value), "healthcheck"),
     "stop_grace_period": format_duration,
     "ulimits": _ulimits,
@@ -280,7 +304,7 @@ def _block(mapping: Json, indent: int) -> list[str]:
             lines += [f"{pad}{name}:", *_block(value, indent + 2)]
         elif isinstance(value, list) and value:
             lines += [f"{pad}{name}:", *_items(value, indent + 2)]
-        elif isinstance(value, str) and "\n" in value:
+        elif _takes_lines(value):
             lines += _literal(f"{pad}{name}: ", value, indent + 2)
         else:
             lines.append(f"{pad}{name}: {_leaf(value)}")
@@ -294,17 +318,24 @@ def _items(items: list[Any], indent: int) -> list[str]:
         if (isinstance(item, dict) and item) or (isinstance(item, list) and item):
             inner = _block(item, indent + 2) if isinstance(item, dict) else _items(item, indent + 2)
             lines += [f"{pad}- {inner[0].lstrip()}", *inner[1:]]
-        elif isinstance(item, str) and "\n" in item:
+        elif _takes_lines(item):
             lines += _literal(f"{pad}- ", item, indent + 2)
         else:
             lines.append(f"{pad}- {_leaf(item)}")
     return lines
 
 
+def _takes_lines(value: Any) -> bool:
+    """Whether a text is written as lines of its own: blanks before a line's end would not survive there."""
+    return isinstance(value, str) and "\n" in value and not re.search(r" (\n|\Z)", value)
+
+
 def _literal(head: str, text: str, indent: int) -> list[str]:
     body = text.rstrip("\n")
     trailing = len(text) - len(body)
     mark = "|-" if trailing == 0 else "|" if trailing == 1 else "|+"
+    if text[0] in " \n":  # what leads would be taken for the block's own indentation
+        mark = f"|2{mark[1:]}"
     pad = " " * indent
     lines = [f"{pad}{line}" if line else "" for line in body.split("\n")]
     return [head + mark, *lines, *[""] * (trailing - 1)]
@@ -323,10 +354,12 @@ def _leaf(value: Any) -> str:
 def _scalar(text: str) -> str:
     """`text` plain where that reads back as the same string, else in the quotes that Docker would choose."""
     other_meaning = not isinstance(resolve_plain(text), str) if text else True
-    if other_meaning or text.lower() in _OLD_BOOLEANS or _OLD_SEXAGESIMAL.match(text):
+    if other_meaning or text.lower() in _OLD_BOOLEANS or _OLD_NUMBERS.match(text):
         return _double_quoted(text)
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+    if any(not 32 <= ord(character) < 0xFFFE or ord(character) == 127 for character in text):
         return _double_quoted(text)
+    if text == "=":
+        return text
     if _PLAIN.match(text) and ": " not in text and " #" not in text and not text.endswith(":"):
         return text
     return "'" + text.replace("'", "''") + "'"
@@ -342,4 +375,13 @@ def _double_quoted(text: str) -> str:
         "\0": "\\0",
         "\x1b": "\\e",
     }
-    return '"' + "".join(escapes.get(character, character) for character in text) + '"'
+    return '"' + "".join(escapes.get(character) or _escaped(character) for character in text) + '"'
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 32 <= code < 0xFFFE and code != 127:
+        return character
+    return (
+        f"\\x{code:02X}" if code < 256 else f"\\u{code:04X}" if code < 65536 else f"\\U{code:08X}"
+    )

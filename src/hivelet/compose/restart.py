@@ -23,4 +23,5 @@ def parse_restart(text: str) -> RestartPolicy | None:
     if colon and not count.isdecimal():
         raise ValueError(f'"{text}": the number of attempts must be a whole number')
     attempts = int(count) if colon else 0
-    return RestartPolicy(condition=_CONDITIONS[name], max_attempts=attempts or None)
+    limited = name == "on-failure"
+    return RestartPolicy(condition=_CONDITIONS[name], max_attempts=attempts if limited else None)

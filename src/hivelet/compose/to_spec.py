@@ -2,7 +2,8 @@
 
 `service_specs`, `network_requests`, `secret_specs` and `config_specs` are the whole of a stack; names get the stack's name in
 front, and everything its label. Beyond Docker: `depends_on` travels in a label, the `host_ip` of ports is kept, `tmpfs`
-becomes mounts, networks keep gateway and ranges, and restart, secrets and configs take the forms of today's specification.
+becomes mounts, networks keep gateway and ranges, restart, secrets and configs take the forms of today's specification, limits
+outside of `deploy` count where it has none, and host settings (`hivelet.compose.host`) travel in the container spec.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any
 
 from hivelet.compose import model
 from hivelet.compose.capabilities import effective_capabilities
+from hivelet.compose.host import effective_deploy, host_settings, swap_bytes
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.mounts import convert_mounts
 from hivelet.compose.names import IMAGE_LABEL, scoped, with_stack_label
+from hivelet.compose.platforms import platform_constraints
 from hivelet.compose.restart import parse_restart
 from hivelet.compose.units import parse_cpus
 from hivelet.objects.common import Driver
@@ -79,7 +82,7 @@ def service_specs(stack: str, file: model.StackFile, ids: KnownIds) -> dict[str,
 def service_spec(stack: str, name: str, file: model.StackFile, ids: KnownIds) -> ServiceSpec:
     """The service called `name` in the file."""
     service = file.services[name]
-    deploy = service.deploy
+    deploy = effective_deploy(service)
     labels = with_stack_label(stack, deploy.labels) | {IMAGE_LABEL: service.image}
     depends_on = _depends_on(stack, service, file)
     return ServiceSpec(
@@ -87,9 +90,9 @@ def service_spec(stack: str, name: str, file: model.StackFile, ids: KnownIds) ->
         labels=labels | ({DEPENDS_ON_LABEL: depends_on} if depends_on else {}),
         task_template=TaskSpec(
             container_spec=_container_spec(stack, service, file, ids),
-            resources=_resources(deploy.resources),
+            resources=_resources(deploy.resources, service),
             restart_policy=_restart_policy(service),
-            placement=_placement(deploy.placement),
+            placement=_placement(deploy.placement, service.platform),
             networks=_service_networks(stack, name, service, file),
             log_driver=_log_driver(service.logging),
         ),
@@ -189,14 +192,17 @@ def _container_spec(
 ) -> ContainerSpec:
     added, dropped = effective_capabilities(service.cap_add, service.cap_drop)
     return ContainerSpec(
+        **host_settings(service),
         image=with_default_tag(service.image),
         labels=with_stack_label(stack, service.labels),
         command=service.entrypoint,
         args=service.command,
         hostname=service.hostname,
+        domainname=service.domainname,
         env=_environment(service.environment),
         dir=service.working_dir,
         user=service.user,
+        groups=service.group_add,
         privileges=_privileges(stack, service, file, ids),
         init=service.init,
         stop_signal=service.stop_signal,
@@ -238,9 +244,9 @@ def _hosts(extra_hosts: Iterable[str]) -> list[str]:
 
 
 def _dns(service: model.ServiceFile) -> DnsConfig | None:
-    if not service.dns and not service.dns_search:
+    if not (service.dns or service.dns_search or service.dns_opt):
         return None
-    return DnsConfig(nameservers=service.dns, search=service.dns_search)
+    return DnsConfig(nameservers=service.dns, search=service.dns_search, options=service.dns_opt)
 
 
 def _healthcheck(health: model.Healthcheck | None) -> Healthcheck | None:
@@ -325,7 +331,7 @@ def _ulimits(limits: Mapping[str, int | model.UlimitRange]) -> list[Ulimit]:
     return result
 
 
-def _resources(resources: model.Resources) -> ResourceRequirements:
+def _resources(resources: model.Resources, service: model.ServiceFile) -> ResourceRequirements:
     limits, reserved = resources.limits, resources.reservations
     return ResourceRequirements(
         limits=None
@@ -338,6 +344,8 @@ def _resources(resources: model.Resources) -> ResourceRequirements:
             memory_bytes=reserved.memory,
             generic_resources=[_generic(entry) for entry in reserved.generic_resources],
         ),
+        swap_bytes=swap_bytes(service.memswap_limit, limits.memory if limits else 0),
+        memory_swappiness=service.mem_swappiness,
     )
 
 
@@ -366,13 +374,14 @@ def _restart_policy(service: model.ServiceFile) -> RestartPolicy | None:
     )
 
 
-def _placement(placement: model.Placement) -> Placement:
+def _placement(placement: model.Placement, platform: str) -> Placement:
+    own = platform_constraints(platform) if platform else []
     preferences = [
         PlacementPreference(spread=SpreadOver(spread_descriptor=preference.spread))
         for preference in placement.preferences
     ]
     return Placement(
-        constraints=placement.constraints,
+        constraints=[*placement.constraints, *own],
         preferences=preferences,
         max_replicas=placement.max_replicas_per_node,
     )
@@ -460,5 +469,5 @@ def _ipam(ipam: model.Ipam) -> dict[str, Any]:
         }
         for pool in ipam.config
     ]
-    request: dict[str, Any] = {"Driver": ipam.driver, "Config": pools}
+    request: dict[str, Any] = {"Driver": ipam.driver} | ({"Config": pools} if pools else {})
     return request | ({"Options": ipam.options} if ipam.options else {})

@@ -43,6 +43,27 @@ def parse_cpus(text: str) -> int:
     return int(nano)
 
 
+def parse_swap(text: str) -> int:
+    """Bytes of a limit of memory and swap together; -1 is no limit.
+
+    Raises:
+        ValueError: `text` is neither a size nor -1.
+    """
+    return -1 if text == "-1" else parse_size(text)
+
+
+def parse_mode(text: str) -> int:
+    """The permissions that octal digits such as `0440` stand for.
+
+    Raises:
+        ValueError: `text` has other characters, or bits beyond the permissions.
+    """
+    digits = text.removeprefix("0o")
+    if not re.fullmatch(r"[0-7]{1,5}", digits) or int(digits, 8) > 0o7777:
+        raise ValueError(f'"{text}" is not a file mode; write it in octal like "0440"')
+    return int(digits, 8)
+
+
 def format_number(value: float) -> str:
     """A number as Go's `%v` prints it: `1e+06`, `0.5`, `3`."""
     if isinstance(value, int):

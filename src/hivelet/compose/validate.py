@@ -1,7 +1,8 @@
 """Holding a compose file against the tables of its keys. Pure.
 
-`find_problems` tells everything that is wrong with types, names and values; `find_ignored` every key that is known and has
-no effect. What depends on several places at once (a network that is not declared) is `to_spec`'s.
+`coerce` makes numbers and truth values of texts where nothing else can stand; `find_problems` tells everything that is wrong
+with types, names and values; `find_keys` every key that is known and has a certain fate. What depends on several places at
+once (a network that is not declared) is `references`'.
 """
 
 from __future__ import annotations
@@ -10,18 +11,42 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 
+from hivelet.compose.devices import parse_device
 from hivelet.compose.document import Data, Path, Problem
-from hivelet.compose.grammar import Anything, Check, Fields, Key, ListOf, MapOf, OneOf, Rule, Scalar
+from hivelet.compose.grammar import (
+    Anything,
+    Check,
+    Fate,
+    Fields,
+    Key,
+    ListOf,
+    MapOf,
+    OneOf,
+    Rule,
+    Scalar,
+)
 from hivelet.compose.grammar_tables import FILE
+from hivelet.compose.names import parse_stack_name
+from hivelet.compose.platforms import parse_platform
 from hivelet.compose.ports import parse_port, parse_published
 from hivelet.compose.shell_words import split_words
-from hivelet.compose.units import parse_cpus, parse_size
+from hivelet.compose.units import parse_cpus, parse_mode, parse_size, parse_swap
 from hivelet.compose.volumes import parse_volume
 from hivelet.kit.durations import parse_duration
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+\Z")
 _VERSIONS = frozenset({"3", *(f"3.{minor}" for minor in range(14))})
 _ARTICLES = {"integer": "an integer", "null": "empty"}
+_BOOLEANS = dict.fromkeys(("y", "yes", "true", "on"), True) | dict.fromkeys(
+    ("n", "no", "false", "off"), False
+)
+
+
+def _not_empty(text: str) -> None:
+    if not text or "\0" in text:
+        raise ValueError(f'"{text}" is not a path')
+
+
 _CHECKS: Mapping[Check, Callable[[str], object]] = {
     "duration": parse_duration,
     "size": parse_size,
@@ -30,6 +55,12 @@ _CHECKS: Mapping[Check, Callable[[str], object]] = {
     "published": parse_published,
     "command": split_words,
     "volume": parse_volume,
+    "device": parse_device,
+    "mode": parse_mode,
+    "platform": parse_platform,
+    "path": _not_empty,
+    "name": parse_stack_name,
+    "swap": parse_swap,
 }
 
 
@@ -43,20 +74,51 @@ def find_problems(data: Data, rule: Rule = FILE) -> list[Problem]:
             problems.append(
                 Problem(path=("version",), message=f'unsupported version "{version}"', hint=hint)
             )
-        if not data.get("services"):
-            problems.append(
-                Problem(
-                    path=(),
-                    message="there is no service in this file",
-                    hint="declare one under `services`",
-                )
-            )
     return problems
 
 
-def find_ignored(data: Data, rule: Rule = FILE) -> list[Problem]:
-    """Every known key in a valid file that has no effect, with the reason."""
-    return list(_walk_ignored(data, rule, ()))
+def find_keys(data: Data, fate: Fate, rule: Rule = FILE) -> list[Problem]:
+    """Every key in a valid file that has this fate, with the note of the tables as the hint."""
+    return list(_walk(data, rule, (), fate))
+
+
+def coerce(data: Data, rule: Rule = FILE) -> Data:
+    """`data` with texts as numbers or truth values where the rule takes no text and they are one; `"3"` and `yes`."""
+    if isinstance(data, str):
+        try:
+            return cast_text(data, scalar_kinds(rule))
+        except ValueError:
+            return data
+    form = _form_for(data, rule)
+    if isinstance(form, Fields) and isinstance(data, dict):
+        return {
+            name: coerce(value, form.keys[name].rule) if name in form.keys else value
+            for name, value in data.items()
+        }
+    if isinstance(form, MapOf) and isinstance(data, dict):
+        return {name: coerce(value, form.value) for name, value in data.items()}
+    if isinstance(form, ListOf) and isinstance(data, list):
+        return [coerce(item, form.item) for item in data]
+    return data
+
+
+def cast_text(text: str, kinds: tuple[str, ...]) -> Data:
+    """`text` as a number or boolean where `kinds` has no string.
+
+    Raises:
+        ValueError: it is none, and must be one.
+    """
+    if not kinds or "string" in kinds:
+        return text
+    if "integer" in kinds and re.fullmatch(r"[-+]?\d{1,18}", text):
+        return int(text)
+    if "number" in kinds and re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)", text):
+        return float(text)
+    if "boolean" in kinds and text.lower() in _BOOLEANS:
+        return _BOOLEANS[text.lower()]
+    if kinds == ("null",):
+        return text
+    raise ValueError("must be true or false" if "boolean" in kinds else "must be a number")
 
 
 def rule_at(path: Path, data: Data, rule: Rule = FILE) -> Rule | None:
@@ -118,7 +180,11 @@ def _check_scalar(data: Data, rule: Scalar, path: Path) -> Iterator[Problem]:
         )
     if rule.minimum is not None and isinstance(data, int | float) and data < rule.minimum:
         yield Problem(path=path, message=f"must be {rule.minimum} or more, and is {data}")
+    if rule.maximum is not None and isinstance(data, int | float) and data > rule.maximum:
+        yield Problem(path=path, message=f"must be {rule.maximum} or less, and is {data}")
     check = _CHECKS.get(rule.check)
+    if rule.check == "mode" and not isinstance(data, str):
+        return  # YAML has read the octal digits already
     if check is not None and data is not None and not isinstance(data, bool):
         try:
             check(str(data))
@@ -178,23 +244,23 @@ def _closest(word: str, choices: Mapping[str, Key] | tuple[str, ...]) -> str:
     return f'did you mean "{matches[0]}"?' if matches else ""
 
 
-def _walk_ignored(data: Data, rule: Rule, path: Path) -> Iterator[Problem]:
+def _walk(data: Data, rule: Rule, path: Path, fate: Fate) -> Iterator[Problem]:
     form = _form_for(data, rule)
     if isinstance(form, Fields) and isinstance(data, dict):
         for name, value in data.items():
             key = form.keys.get(name)
             if key is None:
                 continue
-            if key.fate == "ignored":
-                yield Problem(path=(*path, name), message="has no effect", hint=key.note)
+            if key.fate == fate:
+                yield Problem(path=(*path, name), message="is in the file", hint=key.note)
             else:
-                yield from _walk_ignored(value, key.rule, (*path, name))
+                yield from _walk(value, key.rule, (*path, name), fate)
     elif isinstance(form, MapOf) and isinstance(data, dict):
         for name, value in data.items():
-            yield from _walk_ignored(value, form.value, (*path, name))
+            yield from _walk(value, form.value, (*path, name), fate)
     elif isinstance(form, ListOf) and isinstance(data, list):
         for index, item in enumerate(data):
-            yield from _walk_ignored(item, form.item, (*path, index))
+            yield from _walk(item, form.item, (*path, index), fate)
 
 
 def _form_for(data: Data, rule: Rule) -> Rule | None:

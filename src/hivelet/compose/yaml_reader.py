@@ -1,7 +1,7 @@
 """YAML text into a `Document`, with scalars read as the docker CLI reads them. Pure.
 
 YAML 1.2 with what Go's yaml.v3 adds: `0755` is octal, `1_000` a number, `yes` and `on` are strings, `5672:5672` never
-is a sexagesimal number, `<<` merges. A timestamp stays the text that the user wrote. Duplicate keys are an error; so is
+is a sexagesimal number, `<<` merges; `!reset` and `!override` are the tags of the Compose Specification. A timestamp stays the text that the user wrote. Duplicate keys are an error; so is
 a file whose aliases would unfold to more than a million values.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from hivelet.compose.document import ComposeError, Document, Mark, Node
+from hivelet.compose.edits import OVERRIDE, RESET
 
 if TYPE_CHECKING:
     from ruamel.yaml.events import Event
@@ -103,6 +104,7 @@ class _Composer:
             if event.anchor not in self._anchors:
                 raise self._error(event, f"the alias *{event.anchor} names no anchor above it")
             return self._anchors[event.anchor]
+        edit = self._edit(event)
         if kind == "ScalarEvent":
             node = Node(self._scalar(event), _mark(event))
         elif kind == "SequenceStartEvent":
@@ -115,12 +117,26 @@ class _Composer:
             )
         if event.anchor:
             self._anchors[event.anchor] = node
-        return node
+        return Node(node.value, node.mark, node.keys, node.size, edit) if edit else node
+
+    def _edit(self, event: Any) -> str:
+        """The tag `!reset` or `!override`; a collection takes no other."""
+        tag = _tag(event)
+        if tag in {RESET, OVERRIDE}:
+            return tag
+        if type(event).__name__ != "ScalarEvent" and tag not in {
+            "",
+            "!",
+            f"{_TAG}map",
+            f"{_TAG}seq",
+        }:
+            raise self._error(event, f"the YAML tag {tag} has no meaning in a compose file")
+        return ""
 
     def _scalar(self, event: Any) -> str | int | float | bool | None:
-        tag = str(event.tag or event.ctag or "")
-        if tag.endswith("None"):
-            tag = ""
+        tag = _tag(event)
+        if tag in {RESET, OVERRIDE}:
+            return str(event.value) if event.style else resolve_plain(event.value)
         if tag == "" and event.implicit[0]:
             return resolve_plain(event.value)
         if tag in {"", "!", f"{_TAG}str"}:
@@ -181,6 +197,11 @@ class _Composer:
     def _error(self, event: Any, message: str) -> ComposeError:
         mark = _mark(event)
         return ComposeError(f"{self._name}:{mark.line}:{mark.column}: {message}")
+
+
+def _tag(event: Any) -> str:
+    tag = str(event.tag or event.ctag or "")
+    return "" if tag.endswith("None") else tag
 
 
 def _mark(event: Any) -> Mark:

@@ -12,6 +12,7 @@ from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, convert_json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import ServiceId, Struct
+from hivelet.objects.container import HostSettings
 from hivelet.objects.defaults import (
     FAILURE_ACTION,
     RESTART_CONDITION,
@@ -40,6 +41,9 @@ from hivelet.objects.task import (
 
 FILTERS = ("name", "id", "label", "mode", "runtime")
 """What `GET /services` filters by."""
+
+EXTENSIONS = (*HostSettings.__struct_fields__, "domainname")
+"""The fields of a container spec that Docker does not have."""
 
 MOUNT_TYPES = frozenset({"bind", "volume", "tmpfs", "npipe", "cluster"})
 """The types that the API has; what of them can be had here is the engine's to say."""
@@ -79,6 +83,16 @@ def parse_service_spec(data: Json) -> ServiceSpec:
     if template.container_spec is None and template.runtime in {"", "container"}:
         raise InvalidParameter("mismatched Runtime and *Spec fields")
     return parsed
+
+
+def carry_extensions(spec: ServiceSpec, present: ServiceSpec) -> ServiceSpec:
+    """`spec` with what Docker's client does not know of a container spec taken over from the `present` one."""
+    container, known = spec.task_template.container_spec, present.task_template.container_spec
+    if container is None or known is None:
+        return spec
+    extensions = {name: getattr(known, name) for name in EXTENSIONS}
+    kept = container.replaced(**extensions)
+    return spec.replaced(task_template=spec.task_template.replaced(container_spec=kept))
 
 
 def encode_service(

@@ -1,14 +1,42 @@
-"""Devices of the host that a container asks for, looked up."""
+"""Devices of the host that a container asks for, looked up; all of them for a privileged one."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import DeviceMapping
 from hivelet.runtime.cgroups import Device
+
+_DEV = Path("/dev")
+_NOT_DEVICES = frozenset({"pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev"})
+_MADE_BY_THE_RUNTIME = frozenset(
+    {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"}
+)
+
+
+def host_devices(root: Path = _DEV) -> tuple[DeviceMapping, ...]:
+    """Every device of the host, as a privileged container gets it."""
+    return tuple(
+        DeviceMapping(path_on_host=str(path), path_in_container=str(_DEV / path.relative_to(root)))
+        for path in sorted(_walk(root))
+    )
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for entry in os.scandir(folder):
+        path = Path(entry.path)
+        if entry.is_symlink() or entry.name in _NOT_DEVICES:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path)
+        elif entry.name not in _MADE_BY_THE_RUNTIME:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+                yield path
 
 
 def read_devices(mappings: Iterable[DeviceMapping]) -> tuple[Device, ...]:

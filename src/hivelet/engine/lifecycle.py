@@ -26,7 +26,7 @@ from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, Driver
-from hivelet.objects.container import ContainerState
+from hivelet.objects.container import ContainerState, HostConfig
 from hivelet.objects.log_driver import log_policy
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
@@ -136,11 +136,16 @@ class Lifecycle:
 
     def cgroups(self, container_id: ContainerId) -> tuple[Path, ...]:
         """The container's directory in each cgroup hierarchy."""
-        return self._parts.cgroups.places(cgroup_path(self._parts.cgroup_parent, container_id))
+        return self._parts.cgroups.places(self._cgroup(container_id))
 
     def processes(self, container_id: ContainerId) -> frozenset[int]:
         """The container's processes."""
-        return self._parts.cgroups.processes(cgroup_path(self._parts.cgroup_parent, container_id))
+        return self._parts.cgroups.processes(self._cgroup(container_id))
+
+    def _cgroup(self, container_id: ContainerId) -> str:
+        record = self._parts.registry.get(container_id)
+        host = record.container.host_config if record is not None else HostConfig()
+        return cgroup_path(self._parts.cgroup_of(host), container_id)
 
     async def create(self, request: CreateContainer) -> Record:
         """Make a container that could start at once.

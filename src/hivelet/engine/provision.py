@@ -19,7 +19,7 @@ from hivelet.engine.create import (
     with_sandbox,
 )
 from hivelet.engine.dependency_files import DependencyFiles
-from hivelet.engine.devices import read_devices
+from hivelet.engine.devices import host_devices, read_devices
 from hivelet.engine.events import EventBus
 from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.registry import LegRecord, Record, Registry
@@ -29,6 +29,7 @@ from hivelet.kit.files import write_atomic
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId
+from hivelet.objects.container import DeviceMapping, HostConfig
 from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.conmon import ConmonRuntime
 from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
@@ -51,6 +52,18 @@ class LifecycleParts:
     cgroup_parent: str
     cgroups: CgroupTree
     facts: HostFacts
+
+    def cgroup_of(self, host: HostConfig) -> str:
+        """The cgroup below which a container's own lies: never outside of the daemon's."""
+        return f"{self.cgroup_parent}/{host.cgroup_parent.strip('/')}".rstrip("/")
+
+
+def _devices(host: HostConfig) -> list[DeviceMapping]:
+    """What the container asks for, and where it is privileged everything else that the host has."""
+    asked = {device.path_in_container or device.path_on_host for device in host.devices}
+    everything = host_devices() if host.privileged else ()
+    rest = [device for device in everything if device.path_in_container not in asked]
+    return [*host.devices, *rest]
 
 
 class Provision:
@@ -111,13 +124,13 @@ class Provision:
                 host=host.replaced(mounts=[*host.mounts, *files]),
                 facts=self._parts.facts,
                 rootfs=str(self._parts.storage.rootfs(record)),
-                cgroup_parent=self._parts.cgroup_parent,
+                cgroup_parent=self._parts.cgroup_of(record.container.host_config),
                 user=self._parts.storage.process_user(record),
                 hostname=record.container.config.hostname,
                 netns=str(sandbox.netns),
                 files=self.paths(record.id).etc_files(),
                 volumes=volume_sources(record),
-                devices=read_devices(record.container.host_config.devices),
+                devices=read_devices(_devices(record.container.host_config)),
             )
         )
 

@@ -134,7 +134,33 @@ class ContainerRestartPolicy(Struct, frozen=True, kw_only=True):
     maximum_retry_count: int = 0
 
 
-class HostConfig(Struct, frozen=True, kw_only=True):
+class HostSettings(Struct, frozen=True, kw_only=True):
+    """What a container may be given of its host beyond what Docker's services have.
+
+    A `HostConfig` has these, as in Docker's API; so has hivelet's `ContainerSpec`, under the same names, and the agent
+    passes them on as they are. Memory in bytes, CPU in CFS microseconds.
+    """
+
+    privileged: bool = False
+    devices: list[DeviceMapping] = []
+    device_cgroup_rules: list[str] = []
+    security_opt: list[str] = []
+    shm_size: int = 0
+    ipc_mode: str = ""
+    pid_mode: str = ""
+    uts_mode: str = field(default="", name="UTSMode")
+    userns_mode: str = ""
+    cgroup_parent: str = ""
+    cgroupns_mode: str = ""
+    oom_kill_disable: bool | None = None
+    cpu_shares: int = 0
+    cpu_period: int = 0
+    cpu_quota: int = 0
+    cpuset_cpus: str = ""
+    blkio_weight: int = 0
+
+
+class HostConfig(HostSettings, frozen=True, kw_only=True):
     """The host's part of a container. Memory in bytes, CPU in nano-CPUs or in CFS microseconds."""
 
     binds: list[str] = []
@@ -150,26 +176,14 @@ class HostConfig(Struct, frozen=True, kw_only=True):
     dns_search: list[str] = []
     extra_hosts: list[str] = []
     group_add: list[str] = []
-    ipc_mode: str = ""
-    cgroup_parent: str = ""
-    cgroupns_mode: str = ""
     oom_score_adj: int = 0
-    oom_kill_disable: bool | None = None
-    pid_mode: str = ""
-    privileged: bool = False
     publish_all_ports: bool = False
     readonly_rootfs: bool = False
-    security_opt: list[str] = []
     storage_opt: dict[str, str] = {}
     tmpfs: dict[str, str] = {}
-    shm_size: int = 0
     sysctls: dict[str, str] = {}
     runtime: str = ""
     isolation: str = ""
-    cpu_shares: int = 0
-    cpu_period: int = 0
-    cpu_quota: int = 0
-    cpuset_cpus: str = ""
     cpuset_mems: str = ""
     nano_cpus: int = 0
     memory: int = 0
@@ -177,9 +191,6 @@ class HostConfig(Struct, frozen=True, kw_only=True):
     memory_swap: int = 0
     memory_swappiness: int | None = None
     pids_limit: int | None = None
-    blkio_weight: int = 0
-    devices: list[DeviceMapping] = []
-    device_cgroup_rules: list[str] = []
     ulimits: list[Ulimit] = []
     init: bool | None = None
     mounts: list[Mount] = []

@@ -20,7 +20,7 @@ from hivelet.objects.common import (
     TaskId,
     Version,
 )
-from hivelet.objects.container import Healthcheck, Mount, Ulimit
+from hivelet.objects.container import Healthcheck, HostSettings, Mount, Ulimit
 from hivelet.objects.network import NetworkAttachmentConfig
 
 
@@ -134,14 +134,18 @@ class Privileges(Struct, frozen=True, kw_only=True):
     no_new_privileges: bool = False
 
 
-class ContainerSpec(Struct, frozen=True, kw_only=True):
-    """The container that each task of a service runs (API: `ContainerSpec`; durations in nanoseconds)."""
+class ContainerSpec(HostSettings, frozen=True, kw_only=True):
+    """The container that each task of a service runs (API: `ContainerSpec`; durations in nanoseconds).
+
+    The host settings and `domainname` are hivelet's extension: Docker has them for plain containers alone.
+    """
 
     image: str = ""
     labels: dict[str, str] = {}
     command: list[str] = []
     args: list[str] = []
     hostname: str = ""
+    domainname: str = ""
     env: list[str] = []
     dir: str = ""
     user: str = ""

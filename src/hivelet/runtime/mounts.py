@@ -95,7 +95,10 @@ def _defaults(host: HostConfig) -> Iterable[_Entry]:
         target="/sys/fs/cgroup", source="cgroup", type="cgroup", options=(*_SAFE, system_mode)
     )
     yield _Entry(target="/dev/mqueue", source="mqueue", type="mqueue", options=_SAFE)
-    if host.ipc_mode != "none":
+    if host.ipc_mode == "host":
+        # The host's own, as it belongs to the host's IPC namespace.
+        yield _Entry(target="/dev/shm", source="/dev/shm", type="bind", options=("rbind", *_SAFE))
+    elif host.ipc_mode != "none":
         yield _Entry(
             target="/dev/shm", source="shm", type="tmpfs", options=(*_SAFE, "mode=1777", shm)
         )

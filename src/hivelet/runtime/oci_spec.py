@@ -116,7 +116,7 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
         "mounts": list(plan.mounts),
         "linux": _linux(given, capabilities),
     }
-    if given.hostname:
+    if given.hostname and host.uts_mode != "host":
         spec["hostname"] = given.hostname
     if plan.root_propagation:
         spec["linux"]["rootfsPropagation"] = plan.root_propagation
@@ -257,7 +257,9 @@ def _linux(given: OciInput, capabilities: tuple[str, ...]) -> dict[str, Any]:
 
 def _namespaces(given: OciInput) -> list[dict[str, str]]:
     host = given.host
-    namespaces: list[dict[str, str]] = [{"type": "mount"}, {"type": "uts"}]
+    namespaces: list[dict[str, str]] = [{"type": "mount"}]
+    if host.uts_mode != "host":
+        namespaces.append({"type": "uts"})
     for kind, mode in (("pid", host.pid_mode), ("ipc", host.ipc_mode)):
         if kind in given.joined:
             namespaces.append({"type": kind, "path": given.joined[kind]})
@@ -279,7 +281,7 @@ def _sysctls(given: OciInput) -> dict[str, str]:
         # Docker's defaults for a namespace of its own: ping and ports below 1024 need no capability.
         sysctls["net.ipv4.ping_group_range"] = "0 2147483647"
         sysctls["net.ipv4.ip_unprivileged_port_start"] = "0"
-    if given.config.domainname:
+    if given.config.domainname and given.host.uts_mode != "host":
         sysctls["kernel.domainname"] = given.config.domainname
     return {**sysctls, **given.host.sysctls}
 

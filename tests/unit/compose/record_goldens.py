@@ -24,12 +24,18 @@ ENVIRONMENT = {
     "EMPTY_VALUE": "",
     "HOME": "/home/me",
 }
+OVERLAYS = {
+    "merged": ["base.yml", "override.yml"],
+    "merged-more": ["over1-base.yml", "over1-top.yml"],
+    "merged-three": ["over1-base.yml", "over1-top.yml", "over1-third.yml"],
+}
+_LAID_OVER = {name for files in OVERLAYS.values() for name in files[1:]}
 CASES = {
     path.stem: [path.name]
     for path in sorted((HERE / "corpus").glob("*.yml"))
-    if path.stem != "override"
-}
-CASES["merged"] = ["base.yml", "override.yml"]
+    if path.name not in _LAID_OVER
+} | OVERLAYS
+GOLDEN = HERE / "golden"
 CREATED = ("/networks/create", "/secrets/create", "/configs/create", "/services/create")
 
 
@@ -48,47 +54,59 @@ def seed_external_objects(daemon: FakeDaemon) -> None:
     }
 
 
-def main() -> None:
-    golden = HERE / "golden"
-    golden.mkdir(exist_ok=True)
+def run_docker(*words: str) -> str:
+    """What the docker CLI prints in the corpus' folder.
+
+    Raises:
+        SystemExit: it refused, with its words.
+    """
     environment = {**ENVIRONMENT, "PATH": os.environ["PATH"]}
-    for name, files in CASES.items():
-        chosen = [part for file in files for part in ("-c", file)]
-        run = {
-            "cwd": HERE / "corpus",
-            "env": environment,
-            "check": True,
-            "capture_output": True,
-            "text": True,
-        }
-        config = subprocess.run(["docker", "stack", "config", *chosen], **run)
-        (golden / f"{name}.config.yml").write_text(config.stdout.replace(str(HERE), "/here"))
-        with tempfile.TemporaryDirectory() as scratch:
-            daemon = FakeDaemon(Path(scratch) / "socket")
+    done = subprocess.run(
+        ["docker", *words], cwd=HERE / "corpus", env=environment, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise SystemExit(f"docker {' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
+def record_config(name: str, chosen: list[str]) -> None:
+    """What `docker stack config` prints."""
+    text = run_docker("stack", "config", *chosen)
+    (GOLDEN / f"{name}.config.yml").write_text(text.replace(str(HERE), "/here"))
+
+
+def record_requests(name: str, chosen: list[str]) -> None:
+    """What `docker stack deploy` sends to a daemon that only remembers."""
+    with tempfile.TemporaryDirectory() as scratch:
+        daemon = FakeDaemon(Path(scratch) / "socket")
+        try:
             seed_external_objects(daemon)
-            command = [
-                "docker",
-                "-H",
-                daemon.host,
-                "stack",
-                "deploy",
-                "--resolve-image",
-                "never",
-                "--detach",
-                *chosen,
-                "st",
-            ]
-            subprocess.run(command, **run)
+            how = ["--resolve-image", "never", "--detach"]
+            run_docker("-H", daemon.host, "stack", "deploy", *how, *chosen, "st")
             sent = {
                 path: [body for _, where, _, body in daemon.requests if where == path]
                 for path in CREATED
             }
+        finally:
             daemon.close()
-        for bodies in sent.values():
-            bodies.sort(key=lambda body: body["Name"])
-        text = json.dumps(sent, indent=1, sort_keys=True).replace(str(HERE), "/here")
-        (golden / f"{name}.requests.json").write_text(text + "\n")
-        print(name)
+    for bodies in sent.values():
+        bodies.sort(key=lambda body: body["Name"])
+    text = json.dumps(sent, indent=1, sort_keys=True).replace(str(HERE), "/here")
+    (GOLDEN / f"{name}.requests.json").write_text(text + "\n")
+
+
+def main() -> None:
+    GOLDEN.mkdir(exist_ok=True)
+    refused = []
+    for name, files in CASES.items():
+        chosen = [part for file in files for part in ("-c", file)]
+        try:
+            record_config(name, chosen)
+            record_requests(name, chosen)
+        except SystemExit as refusal:
+            refused.append(str(refusal))
+    if refused:
+        raise SystemExit("\n".join(refused))
 
 
 if __name__ == "__main__":

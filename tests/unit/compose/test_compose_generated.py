@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hivelet.compose.document import ComposeError
 from hivelet.compose.grammar import Anything, Fields, ListOf, MapOf, OneOf, Rule, Scalar
 from hivelet.compose.grammar_tables import FILE
-from hivelet.compose.load import load_stack
+from hivelet.compose.load import LoadOptions, load_stack
 from hivelet.compose.render import render_config
 from hivelet.compose.to_spec import KnownIds, network_requests, service_specs
 from hivelet.compose.wire import to_wire
@@ -95,7 +95,7 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
 def load(folder: Path, data: Any) -> Any:
     path = folder / "f.yml"
     path.write_text(json.dumps(data))
-    return load_stack([str(path)], {"HOME": "/h"}, with_contents=False)
+    return load_stack([str(path)], {"HOME": "/h"}, LoadOptions(with_contents=False))
 
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -119,7 +119,7 @@ def test_a_file_is_a_stack_or_a_complaint(
         text = render_config(loaded.long_form)
         again = folder / "again.yml"
         again.write_text(text.replace("$", "$$"))
-        reread = load_stack([str(again)], {"HOME": "/h"}, with_contents=False)
+        reread = load_stack([str(again)], {"HOME": "/h"}, LoadOptions(with_contents=False))
         assert render_config(reread.long_form) == text
     assert "f.yml" in complaint or "env file" in complaint
 

@@ -38,12 +38,12 @@ PROBLEMS = {
     "replicas-text": (service("deploy: {replicas: three}"), 'f.yml:4:14: services.web.deploy.replicas: must be an integer, and is a string ("three")'),
     "replicas-negative": (service("deploy: {replicas: -1}"), "f.yml:4:14: services.web.deploy.replicas: must be 0 or more, and is -1"),
     "replicas-half": (service("deploy: {replicas: 2.5}"), "f.yml:4:14: services.web.deploy.replicas: must be an integer, and is a number (2.5)"),
-    "boolean-in-environment": (
-        service("environment:", "  DEBUG: true"),
-        'f.yml:5:7: services.web.environment.DEBUG: must be a string, a number or empty, and is a boolean (true); put it in quotes: "true"',
+    "list-in-environment": (
+        service("environment:", "  DEBUG: [true]"),
+        "f.yml:5:7: services.web.environment.DEBUG: must be a string, a number, a boolean or empty, and is a list",
     ),
     "number-for-text": (service("hostname: 5"), 'f.yml:4:5: services.web.hostname: must be a string, and is an integer (5); put it in quotes: "5"'),
-    "yes": (service("tty: yes"), 'f.yml:4:5: services.web.tty: must be a boolean, and is a string ("yes")'),
+    "maybe": (service("tty: maybe"), 'f.yml:4:5: services.web.tty: must be a boolean, and is a string ("maybe")'),
     "list-for-mapping": (service("deploy: [a]"), "f.yml:4:5: services.web.deploy: must be empty or a mapping, and is a list"),
     "service-is-a-list": ("services:\n  web: []\n", "f.yml:2:3: services.web: must be a mapping, and is a list"),
     "empty-image": ("services:\n  web:\n    image:\n", "f.yml:3:5: services.web.image: must be a string, and is empty"),
@@ -118,8 +118,8 @@ PROBLEMS = {
         'f.yml:4:5: services.web.restart: "sometimes" is not one of no, always, unless-stopped, on-failure and on-failure:COUNT',
     ),
     "extends": (
-        service("extends: other"),
-        'f.yml:4:5: services.web.extends: "extends" is not supported; use a YAML anchor (`&name` and `<<: *name`), or several files with -c',
+        service("extends: wob") + "  web2: {image: y}\n",
+        'f.yml:4:5: services.web.extends: there is no service "wob" in f.yml to extend; did you mean "web"?',
     ),
     "version-2": ("version: '2'\n" + service(), """f.yml:1:1: version: unsupported version "2"; write version: '3.8', or leave the key out"""),
     "version-number": ("version: 3\n" + service(), 'f.yml:1:1: version: must be a string, and is an integer (3); put it in quotes: "3"'),
@@ -203,8 +203,8 @@ WARNINGS = {
         'f.yml:5:7: services.web.depends_on.zzz: "zzz" is no service of this file and is not waited for',
     ),
     "ignored": (
-        service("privileged: true", "container_name: c"),
-        "f.yml:4: service web: not honoured: privileged (services of a swarm do not have it), "
+        service("attach: true", "container_name: c"),
+        "f.yml:4: service web: not honoured: attach (`stack deploy` attaches to nothing), "
         "container_name (containers are named after their tasks)",
     ),
     "ignored-below": (
@@ -213,8 +213,8 @@ WARNINGS = {
         "(tasks of a service get their addresses from the network's pool)",
     ),
     "ignored-at-top": (
-        "name: x\n" + service(),
-        "f.yml:1: not honoured: name (the stack is named on the command line)",
+        "models: {m: {model: x}}\n" + service(),
+        "f.yml:1: not honoured: models (models are not run here; give its address in `environment`)",
     ),
     "unset": (
         service("hostname: $NOBODY"),

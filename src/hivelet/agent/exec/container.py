@@ -11,6 +11,7 @@ from hivelet.objects.common import SECOND
 from hivelet.objects.container import (
     ContainerConfig,
     HostConfig,
+    HostSettings,
     LogConfig,
 )
 from hivelet.objects.defaults import STOP_GRACE_PERIOD
@@ -72,6 +73,7 @@ def stop_grace_seconds(task: Task) -> float:
 def _config(task: Task, node: Node, spec: ContainerSpec) -> ContainerConfig:
     return ContainerConfig(
         hostname=spec.hostname,
+        domainname=spec.domainname,
         user=spec.user,
         env=[*environment(task.generic_resources), *spec.env],
         tty=spec.tty,
@@ -92,8 +94,12 @@ def _host(task: Task, spec: ContainerSpec) -> HostConfig:
     limits = task.spec.resources.limits if task.spec.resources else None
     reservations = task.spec.resources.reservations if task.spec.resources else None
     driver = task.spec.log_driver or task.log_driver
+    requirements = task.spec.resources
+    swap = requirements.swap_bytes if requirements else None
     dns = spec.dns_config
+    settings = {name: getattr(spec, name) for name in HostSettings.__struct_fields__}
     return HostConfig(
+        **settings | {"security_opt": [*_security(spec.privileges), *spec.security_opt]},
         network_mode="default",
         mounts=spec.mounts,
         extra_hosts=[_extra_host(entry) for entry in spec.hosts],
@@ -109,7 +115,6 @@ def _host(task: Task, spec: ContainerSpec) -> HostConfig:
         init=spec.init,
         isolation=spec.isolation,
         oom_score_adj=spec.oom_score_adj,
-        security_opt=_security(spec.privileges),
         log_config=LogConfig(type=driver.name, config=driver.options)
         if driver and driver.name
         else LogConfig(),
@@ -117,7 +122,16 @@ def _host(task: Task, spec: ContainerSpec) -> HostConfig:
         memory=limits.memory_bytes if limits else 0,
         pids_limit=(limits.pids or None) if limits else None,
         memory_reservation=reservations.memory_bytes if reservations else 0,
+        memory_swap=_memory_and_swap(limits.memory_bytes if limits else 0, swap),
+        memory_swappiness=requirements.memory_swappiness if requirements else None,
     )
+
+
+def _memory_and_swap(memory: int, swap: int | None) -> int:
+    """Containers limit memory and swap together, services swap alone; 0 is "not given", -1 no limit."""
+    if swap is None or not memory:
+        return 0
+    return -1 if swap < 0 else memory + swap
 
 
 def _extra_host(entry: str) -> str:

@@ -56,6 +56,9 @@ async def update_service(call: Call) -> web.Response:
     """`POST /services/{id}/update`."""
     version = object_version(call.query, "service")
     spec = convert.parse_service_spec(await call.json())
+    if call.request.headers.get("User-Agent", "").startswith("Docker-Client/"):
+        # Docker's client reads a spec, changes it and sends back what it knows of it.
+        spec = convert.carry_extensions(spec, (await call.swarm.get_service(call.ref)).spec)
     update = ServiceUpdate(
         rollback=call.query.get("rollback", ""),
         registry_auth=call.request.headers.get("X-Registry-Auth", ""),

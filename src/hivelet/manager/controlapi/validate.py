@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from hivelet.errors import InvalidParameter
 from hivelet.kit.durations import parse_duration
 from hivelet.manager.constraints import parse_constraints
+from hivelet.manager.controlapi.host_settings import validate_host_settings
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.container import Healthcheck
@@ -161,6 +162,7 @@ def _check_container(spec: ContainerSpec) -> None:
         raise invalid(f'ContainerSpec: isolation "{spec.isolation}" is for Windows; use default')
     if spec.privileges is not None and spec.privileges.credential_spec is not None:
         raise invalid("ContainerSpec: a credential spec is for Windows containers; leave it out")
+    validate_host_settings(spec)
     _check_health(spec.healthcheck)
     _check_references("secret", [(r.secret_id, r.secret_name, _target(r)) for r in spec.secrets])
     _check_references(
