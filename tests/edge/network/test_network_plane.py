@@ -395,3 +395,24 @@ async def test_a_silent_connection_is_kept_for_weeks(web):
     left = sh(f"conntrack -L -p tcp -d {VIP} --state ESTABLISHED").split()
     writer.close()
     assert int(left[2]) > 20 * 24 * 3600
+
+
+async def test_a_sandbox_that_is_gone_leaves_no_connection(web):
+    """Also not one whose end nobody has seen: it would stay for weeks, and lead its client's port to nobody."""
+    reader, writer = await web.connect("caller", VIP, 80)
+    writer.write(b"hello\n")
+    name = (await reader.readline()).decode().split()[0]
+    outgoing, back = await web.connect(name, VIP, 80)
+    address = web.sandboxes[name].addresses[WEBNET.id]
+    assert address in sh("conntrack -L -p tcp")
+    await web.plane.withdraw(name)
+    await web.plane.remove_sandbox(name.ljust(64, "0"))
+    assert f"={address} " not in sh("conntrack -L -p tcp")
+    # The client's next packet is answered by somebody who knows nothing of it: at once, instead of never.
+    writer.write(b"still there?\n")
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(5):
+            await reader.readexactly(1000)
+    for one in (writer, back):
+        one.close()
+    del outgoing
