@@ -164,7 +164,9 @@ class NetworkPlane:
 
     async def _forget_connections(self, addresses: Mapping[NetworkId, str]) -> None:
         """Forget the connections of a sandbox that is gone, unless its address has found a new holder already."""
-        held = {item for record in self._state.containers.values() for item in record.addresses.items()}
+        held = {
+            item for record in self._state.containers.values() for item in record.addresses.items()
+        }
         for network_id, address in addresses.items():
             if (network_id, address) not in held:
                 await self._connections.call(conntrack.flush_all, address)

@@ -416,3 +416,35 @@ async def test_a_sandbox_that_is_gone_leaves_no_connection(web):
     for one in (writer, back):
         one.close()
     del outgoing
+
+
+async def test_a_backend_that_just_died_refuses_nobody(web):
+    """Its process is gone and the balancer has not been told: the connection is made a second later, to another one."""
+    assert await web.count("outside", HOST, 8000) == EVEN
+    assert await web.count("caller", VIP, 80) == EVEN
+    web.servers[0].close()
+    await web.servers[0].wait_closed()
+    for where, address, port in (
+        ("outside", HOST, 8000),
+        ("host", "127.0.0.1", 8000),
+        ("caller", VIP, 80),
+        ("web2", VIP, 80),
+    ):
+        # One after the other: in turn, so that the second attempt meets another one.
+        answers = [(await web.ask(where, address, port, within=5))[0] for _ in range(3)]
+        assert set(answers) == {"web2", "web3"}
+
+
+async def test_where_nobody_listens_the_refusal_is_prompt(web):
+    for where, address, port in (("caller", VIP, 81), ("web1", VIP, 81)):
+        with pytest.raises(ConnectionRefusedError):
+            await web.ask(where, address, port, within=0.5)
+
+
+async def test_all_backends_dead_is_a_refusal_too(web):
+    assert await web.count("outside", HOST, 8000) == EVEN
+    for server in web.servers:
+        server.close()
+        await server.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await web.ask("outside", HOST, 8000, within=3)

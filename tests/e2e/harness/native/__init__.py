@@ -90,7 +90,8 @@ def parse_counts(line: str) -> Counts:
     """A client's line of JSON."""
     said: dict[str, Any] = json.loads(line)
     failures, slow = (
-        [Request(one.pop("class"), **one) for one in said.pop(kind)] for kind in ("failures", "slow")
+        [Request(one.pop("class"), **one) for one in said.pop(kind)]
+        for kind in ("failures", "slow")
     )
     return Counts(**said, failures=failures, slow=slow)
 
