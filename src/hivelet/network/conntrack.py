@@ -26,7 +26,7 @@ _TUPLE_IP, _TUPLE_PROTO = 1, 2
 _IP_SRC, _IP_DST = 1, 2
 _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
 _PROTOINFO_TCP, _TCP_STATE = 1, 1
-_FILTER_REPLY = 2
+_FILTER_ORIG, _FILTER_REPLY = 1, 2
 _BY_SOURCE, _BY_PROTOCOL = 1 << 0, 1 << 3
 
 _TCP, _UDP = 6, 17
@@ -79,8 +79,22 @@ def flush_udp(address: str) -> None:
     """Forget all UDP flows to `address`: a client that goes on sending is given to a living backend."""
     protocol = nlmsg.nested(_TUPLE_PROTO, nlmsg.number(_PROTO_NUM, _UDP, 1))
     reply = nlmsg.nested(_TUPLE_REPLY, _ip_source(address), protocol)
-    body = _GENERIC + reply + _filter(_BY_SOURCE | _BY_PROTOCOL)
-    for _ in _exchange(_DELETE, nlmsg.REQUEST | nlmsg.ACK, body):
+    _delete(reply + _filter(_BY_SOURCE | _BY_PROTOCOL))
+
+
+def flush_all(address: str) -> None:
+    """Forget all connections that `address` began or answers, whatever their state.
+
+    For an address without a holder: a connection whose end was never seen stays established here for weeks, and a client
+    that comes by its port again would be led by it to nobody.
+    """
+    source = _ip_source(address)
+    _delete(nlmsg.nested(_TUPLE_REPLY, source) + _filter(_BY_SOURCE))
+    _delete(nlmsg.nested(_TUPLE_ORIG, source) + _filter(_BY_SOURCE, side=_FILTER_ORIG))
+
+
+def _delete(attributes: bytes) -> None:
+    for _ in _exchange(_DELETE, nlmsg.REQUEST | nlmsg.ACK, _GENERIC + attributes):
         pass
 
 
@@ -95,8 +109,8 @@ def _ip_source(address: str) -> bytes:
     return nlmsg.nested(_TUPLE_IP, nlmsg.attribute(_IP_SRC, socket.inet_aton(address)))
 
 
-def _filter(flags: int) -> bytes:
-    return nlmsg.nested(_FILTER, nlmsg.number(_FILTER_REPLY, flags))
+def _filter(flags: int, *, side: int = _FILTER_REPLY) -> bytes:
+    return nlmsg.nested(_FILTER, nlmsg.number(side, flags))
 
 
 def _exchange(kind: int, flags: int, body: bytes) -> Iterator[bytes]:

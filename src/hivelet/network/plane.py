@@ -168,10 +168,22 @@ class NetworkPlane:
         return await self._sandboxes.make(request, self._writer.settle)
 
     async def remove_sandbox(self, container_id: ContainerId) -> None:
-        """Remove the namespace, its links and names; idempotent."""
+        """Remove the namespace, its links, names and connections; idempotent."""
+        record = self._state.containers.get(container_id)
         await self._sandboxes.remove(container_id)
+        if record is not None:
+            await self._forget_connections(record.addresses)
         await self._resolvers.stop_unused()
         self._writer.poke()
+
+    async def _forget_connections(self, addresses: Mapping[NetworkId, str]) -> None:
+        """Forget the connections of a sandbox that is gone, unless its address has found a new holder already."""
+        held = {
+            item for record in self._state.containers.values() for item in record.addresses.items()
+        }
+        for network_id, address in addresses.items():
+            if (network_id, address) not in held:
+                await self._connections.call(conntrack.flush_all, address)
 
     def sandbox(self, container_id: ContainerId) -> Sandbox | None:
         """The sandbox of a container, adopted ones included."""

@@ -72,6 +72,7 @@ class Lab:
         self.plane = self._new_plane()
         self.outside = home / "outside"
         self.servers: list[asyncio.Server] = []
+        self.answering: list[asyncio.StreamWriter] = []
         self.transports: list[asyncio.BaseTransport] = []
         self.sandboxes: dict[str, Sandbox] = {}
 
@@ -107,6 +108,10 @@ class Lab:
     async def close(self) -> None:
         for transport in self.transports:
             transport.close()
+        for (
+            writer
+        ) in self.answering:  # a client in a namespace that is gone never says that it has ended
+            writer.transport.abort()
         for server in self.servers:
             server.close()
         await self.plane.tear_down()
@@ -141,6 +146,7 @@ class Lab:
         """Answer each connection or datagram with the task's name and the client's address."""
 
         async def answer(reader, writer):
+            self.answering.append(writer)
             peer = writer.get_extra_info("peername")[0]
             with contextlib.suppress(ConnectionError):
                 while line := await reader.readline():

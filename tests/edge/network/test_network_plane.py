@@ -395,3 +395,56 @@ async def test_a_silent_connection_is_kept_for_weeks(web):
     left = sh(f"conntrack -L -p tcp -d {VIP} --state ESTABLISHED").split()
     writer.close()
     assert int(left[2]) > 20 * 24 * 3600
+
+
+async def test_a_sandbox_that_is_gone_leaves_no_connection(web):
+    """Also not one whose end nobody has seen: it would stay for weeks, and lead its client's port to nobody."""
+    reader, writer = await web.connect("caller", VIP, 80)
+    writer.write(b"hello\n")
+    name = (await reader.readline()).decode().split()[0]
+    outgoing, back = await web.connect(name, VIP, 80)
+    address = web.sandboxes[name].addresses[WEBNET.id]
+    assert address in sh("conntrack -L -p tcp")
+    await web.plane.withdraw(name)
+    await web.plane.remove_sandbox(name.ljust(64, "0"))
+    assert f"={address} " not in sh("conntrack -L -p tcp")
+    # The client's next packet is answered by somebody who knows nothing of it: at once, instead of never.
+    writer.write(b"still there?\n")
+    with pytest.raises(ConnectionError):
+        async with asyncio.timeout(5):
+            await reader.readexactly(1000)
+    for one in (writer, back):
+        one.close()
+    del outgoing
+
+
+async def test_a_backend_that_just_died_refuses_nobody(web):
+    """Its process is gone and the balancer has not been told: the connection is made a second later, to another one."""
+    assert await web.count("outside", HOST, 8000) == EVEN
+    assert await web.count("caller", VIP, 80) == EVEN
+    web.servers[0].close()
+    await web.servers[0].wait_closed()
+    for where, address, port in (
+        ("outside", HOST, 8000),
+        ("host", "127.0.0.1", 8000),
+        ("caller", VIP, 80),
+        ("web2", VIP, 80),
+    ):
+        # One after the other: in turn, so that the second attempt meets another one.
+        answers = [(await web.ask(where, address, port, within=5))[0] for _ in range(3)]
+        assert set(answers) == {"web2", "web3"}
+
+
+async def test_where_nobody_listens_the_refusal_is_prompt(web):
+    for where, address, port in (("caller", VIP, 81), ("web1", VIP, 81)):
+        with pytest.raises(ConnectionRefusedError):
+            await web.ask(where, address, port, within=0.5)
+
+
+async def test_all_backends_dead_is_a_refusal_too(web):
+    assert await web.count("outside", HOST, 8000) == EVEN
+    for server in web.servers:
+        server.close()
+        await server.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await web.ask("outside", HOST, 8000, within=3)

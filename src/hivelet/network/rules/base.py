@@ -23,6 +23,8 @@ RESOLVER_OF = "resolver_of"
 VIPS = "vips"
 PUBLISHED = "published"
 PUBLISHED_AT = "published_at"
+ANSWERING = "answering"
+RETRIED = "retried"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,18 @@ CONTAINERS = (
         "map", VIPS, "type ifname . ipv4_addr : verdict", "VIPs, as seen from a bridge or the host"
     ),
     Container(
+        "set",
+        ANSWERING,
+        "type ipv4_addr . inet_service; flags dynamic, timeout; timeout 60s",
+        "backends' ports that have accepted a connection lately (kept by the rules)",
+    ),
+    Container(
+        "set",
+        RETRIED,
+        "type ipv4_addr . inet_service; flags dynamic, timeout; timeout 10s",
+        "clients whose SYN was not answered, for it to come again (kept by the rules)",
+    ),
+    Container(
         "map",
         PUBLISHED_AT,
         "type ipv4_addr . inet_proto . inet_service : verdict",
@@ -70,6 +84,10 @@ CONTAINERS = (
         "ports published on all addresses of the host",
     ),
 )
+
+
+KEPT_BY_RULES = frozenset({ANSWERING, RETRIED})
+"""The sets whose elements are none of ours to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +106,7 @@ _DISPATCH = (
 _PORTS = f"iifname @{BRIDGES}"
 _RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
 """A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
+_OPENING = f"tcp flags syn,rst ct direction reply ct status dnat {_PORTS} jump opening"
 
 BASE_CHAINS = (
     BaseChain(
@@ -119,12 +138,16 @@ BASE_CHAINS = (
     BaseChain(
         "filter-input",
         "type filter hook input priority 0",
-        (f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop',),
+        (
+            _OPENING,
+            f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop',
+        ),
     ),
     BaseChain(
         "filter-forward",
         "type filter hook forward priority 0",
         (
+            _OPENING,
             # An answer that conntrack cannot place goes out untranslated, and its receiver resets the connection.
             f"{_PORTS} ct state invalid drop",
             f"iifname . oifname @{OPEN} accept",
@@ -162,6 +185,17 @@ PATIENCE_CHAIN = BaseChain(
     (f'ct state new ct status dnat meta l4proto tcp ct timeout set "{PATIENT}"',),
 )
 
+_OPENING_FLAGS = "syn,rst,ack"
+OPENING = (
+    f"tcp flags syn,ack / {_OPENING_FLAGS} update @{ANSWERING} {{ ip saddr . tcp sport }} return",
+    f"tcp flags rst,ack / {_OPENING_FLAGS} tcp sequence 0 ip saddr . tcp sport @{ANSWERING}"
+    f" ip daddr . tcp dport != @{RETRIED} add @{RETRIED} {{ ip daddr . tcp dport }} drop",
+)
+"""What a backend says to a new connection. A process that is killed refuses connections for the milliseconds until it is
+out of the balancer. Such a refusal (a reset that answers a SYN has the sequence number 0), by a port that has accepted
+connections lately, is kept from the client: conntrack has forgotten the connection with it, the client's SYN comes again
+after a second, and meets another backend. The second refusal passes, and so does one by a port where nobody listens."""
+
 TO_CONTAINER = (
     "ct state established,related accept",
     f"iifname @{INTERNAL} drop",
@@ -169,6 +203,9 @@ TO_CONTAINER = (
     "drop",
 )
 """Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
+
+FIXED_CHAINS = {"to-container": TO_CONTAINER, "opening": OPENING}
+"""The regular chains that are always there."""
 
 
 def base_chains(*, patience: bool) -> tuple[BaseChain, ...]:
@@ -194,7 +231,8 @@ def render_table(fragment: Fragment, *, patience: bool = True, table: str = FAMI
         lines.append("  }")
     lines += PATIENCE_OBJECT if patience else ()
     lines += render_chains(fragment)
-    lines += ["  chain to-container {", *(f"    {tagged(rule)}" for rule in TO_CONTAINER), "  }"]
+    for name, rules in FIXED_CHAINS.items():
+        lines += [f"  chain {name} {{", *(f"    {tagged(rule)}" for rule in rules), "  }"]
     for chain in base_chains(patience=patience):
         lines.append(f"  chain {chain.name} {{")
         lines.append(f"    {chain.hook}; policy accept;")

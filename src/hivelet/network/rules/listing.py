@@ -15,6 +15,8 @@ from hivelet.network.rules.ruleset import Key
 
 _PROTOCOLS = {"6": "tcp", "17": "udp", "132": "sctp"}
 _ACCEPT = "accept"
+_UNLISTED = "dynamic"
+"""A flag of sets that nft 1.0.6 forgets to list, and later ones list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +78,18 @@ def plain(key: str) -> str:
     return key.replace('"', "")
 
 
+def as_listed(definition: str) -> str:
+    """A set's or map's definition as `parse_listing` has it."""
+    return definition.replace(f"{_UNLISTED}, ", "")
+
+
 def _definition(kind: str, found: Mapping[str, Any]) -> str:
     text = f"{kind} type {_join(found['type'])}"
     if kind == "map":
         text += f" : {_join(found['map'])}"
-    flags = found.get("flags", ())
-    return f"{text}; flags {', '.join(sorted(flags))}" if flags else text
+    if flags := [flag for flag in found.get("flags", ()) if flag != _UNLISTED]:
+        text += f"; flags {', '.join(sorted(flags))}"
+    return f"{text}; timeout {found['timeout']}s" if "timeout" in found else text
 
 
 def _join(words: str | list[str]) -> str:

@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from hivelet.network.rules.base import (
     CONTAINERS,
     FAMILY_TABLE,
+    FIXED_CHAINS,
+    KEPT_BY_RULES,
     PATIENCE_OBJECT,
     PATIENT,
-    TO_CONTAINER,
     base_chains,
     render_table,
 )
-from hivelet.network.rules.listing import TableState, plain
+from hivelet.network.rules.listing import TableState, as_listed, plain
 from hivelet.network.rules.ruleset import (
     EMPTY,
     Chain,
@@ -82,13 +83,13 @@ def _blueprint(fragment: Fragment, *, patience: bool) -> _Blueprint:
     bases = base_chains(patience=patience)
     chains = {
         **fragment.chains,
-        "to-container": Chain(rules=TO_CONTAINER),
+        **{name: Chain(rules=rules) for name, rules in FIXED_CHAINS.items()},
         **{base.name: Chain(rules=base.rules) for base in bases},
     }
     keys = {(name, plain(key)): (name, key) for name, key in fragment.elements}
     return _Blueprint(
         state=TableState(
-            containers={c.name: f"{c.kind} {c.definition}" for c in CONTAINERS},
+            containers={c.name: f"{c.kind} {as_listed(c.definition)}" for c in CONTAINERS},
             hooks={base.name: base.hook for base in bases},
             policies={base.name: "accept" for base in bases},
             chains={name: tuple(map(tag, chain.rules)) for name, chain in chains.items()},
@@ -121,10 +122,11 @@ def _additions(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
     if wanted.state.objects - actual.objects:
         body = " ".join(line.strip() for line in PATIENCE_OBJECT[1:-1])
         lines.append(f"add ct timeout {table} {PATIENT} {{ {body} }}")
-    for name, definition in wanted.state.containers.items():
-        if name not in actual.containers:
-            kind, _, form = definition.partition(" ")
-            lines.append(f"add {kind} {table} {name} {{ {form}; }}")
+    lines += [
+        f"add {c.kind} {table} {c.name} {{ {c.definition}; }}"
+        for c in CONTAINERS
+        if c.name not in actual.containers
+    ]
     fresh = {
         name: chain
         for name, chain in wanted.chains.items()
@@ -149,7 +151,7 @@ def _changes(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
     gone = [
         key
         for key, value in actual.elements.items()
-        if key[0] in want.containers and want.elements.get(key) != value
+        if _is_ours(key, want) and want.elements.get(key) != value
     ]
     come = {
         wanted.keys[key]: value
@@ -169,6 +171,11 @@ def _changes(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
     lines += [f"delete chain {table} {name}" for name in doomed]
     lines += [f"delete ct timeout {table} {name}" for name in actual.objects - want.objects]
     return lines
+
+
+def _is_ours(key: Key, wanted: TableState) -> bool:
+    """Whether an element is in a set or map that we have and that its rules do not fill themselves."""
+    return key[0] in wanted.containers and key[0] not in KEPT_BY_RULES
 
 
 def _quoted(key: Key, definition: str) -> Key:
@@ -199,7 +206,7 @@ def _describe(actual: TableState, wanted: TableState) -> tuple[str, ...]:
             if actual.policies.get(name, policy) != policy
         ),
     ]
-    known = {key: value for key, value in actual.elements.items() if key[0] in wanted.containers}
+    known = {key: value for key, value in actual.elements.items() if _is_ours(key, wanted)}
     for key, value in wanted.elements.items():
         if known.get(key) != value:
             word = "is missing" if key not in known else f"leads to {known[key]}"

@@ -16,6 +16,8 @@ from hivelet.testing.packets.ruleset import (
     Dispatch,
     Dnat,
     Elements,
+    Flags,
+    Learn,
     Lookup,
     Masquerade,
     Match,
@@ -51,9 +53,11 @@ class Packet:
     dport: int = 80
     iif: str = ""
     oif: str = ""
-    flags: str = "syn"
+    flags: frozenset[str] = frozenset({"syn"})
+    sequence: int = 1
     state: str = "new"
     status: frozenset[str] = frozenset()
+    direction: str = "original"
 
     @property
     def version(self) -> int:
@@ -133,30 +137,47 @@ class Evaluator:
     ) -> Verdict | Outcome | None:
         """A verdict; None goes on with the rule, `_LEAVE` with the next rule."""
         match statement:
-            case Match(selectors, among, negated):
-                values = self._values(selectors, packet)
-                if values is None:
-                    return _LEAVE
-                found = self._find(among, values) is not None
-                return None if found != negated else _LEAVE
+            case Match() | Flags():
+                return None if self._matches(statement, packet) else _LEAVE
+            case Learn(among, selectors):
+                return self._learn(among, self._values(selectors, packet))
             case Dispatch(lookup):
                 said = self._look_up(lookup, packet)
                 return Verdict(*said) if said else _LEAVE
-            case Dnat(Lookup() as lookup):
-                said = self._look_up(lookup, packet)
+            case Dnat(to):
+                said = self._look_up(to, packet) if isinstance(to, Lookup) else to
                 return Outcome("accept", text, destination=said) if said else _LEAVE
-            case Dnat(tuple() as target):
-                return Outcome("accept", text, destination=target)
             case Masquerade():
                 return Outcome("accept", text, masquerade=True)
             case SetTimeout(name):
-                if name not in self._table.timeouts:
-                    raise NotUnderstood(f"there is no timeout {name}")
-                visit.timeout = name
+                self._set_timeout(name, visit)
                 return None
             case Verdict():
                 return statement
         raise NotUnderstood(repr(statement))
+
+    def _matches(self, statement: Match | Flags, packet: Packet) -> bool:
+        if isinstance(statement, Flags):
+            return _has_flags(packet, statement.wanted, statement.mask)
+        values = self._values(statement.selectors, packet)
+        if values is None:
+            return False
+        return (self._find(statement.among, values) is not None) != statement.negated
+
+    def _set_timeout(self, name: str, visit: Visit) -> None:
+        if name not in self._table.timeouts:
+            raise NotUnderstood(f"there is no timeout {name}")
+        visit.timeout = name
+
+    def _learn(self, among: str, values: tuple[str, ...] | None) -> Verdict | None:
+        if among not in self._table.elements:
+            raise NotUnderstood(f"there is no set {among}")
+        if values is None:
+            return _LEAVE
+        if self._find(among, values) is None:
+            known = self._table.elements[among]
+            self._table.elements[among] = Elements(among, (*known.items, (values, ())))
+        return None
 
     def _look_up(self, lookup: Lookup, packet: Packet) -> tuple[str, ...] | None:
         if len(lookup.selectors) == 1 and isinstance(chosen := lookup.selectors[0], Chosen):
@@ -197,6 +218,7 @@ class Evaluator:
             "meta l4proto": packet.protocol,
             "meta nfproto": f"ipv{packet.version}",
             "ct state": packet.state,
+            "ct direction": packet.direction,
             "ct status": ",".join(sorted(packet.status)),
         }
         if selector in values:
@@ -218,11 +240,17 @@ class Evaluator:
         return None
 
 
+def _has_flags(packet: Packet, wanted: frozenset[str], mask: frozenset[str] | None) -> bool:
+    if packet.protocol != "tcp":
+        return False
+    return bool(packet.flags & wanted) if mask is None else packet.flags & mask == wanted
+
+
 def _of_transport(packet: Packet, protocol: str, field: str) -> str | None:
     if protocol not in ("th", packet.protocol) or packet.protocol not in _WITH_PORTS:
         return None
-    if field == "flags":
-        return packet.flags
+    if field == "sequence":
+        return str(packet.sequence)
     return str(packet.dport if field == "dport" else packet.sport)
 
 

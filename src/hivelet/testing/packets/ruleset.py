@@ -29,10 +29,13 @@ SELECTORS = {
     ("th", "dport"),
     ("th", "sport"),
     ("tcp", "dport"),
+    ("tcp", "sport"),
     ("tcp", "flags"),
+    ("tcp", "sequence"),
     ("udp", "dport"),
     ("ct", "state"),
     ("ct", "status"),
+    ("ct", "direction"),
 }
 LONE_SELECTORS = {"iifname", "oifname"}
 
@@ -68,6 +71,22 @@ class Match:
     selectors: tuple[Selector, ...]
     among: str | Elements
     negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """Go on only if of the flags in the mask these are set, all and no others; without a mask, if any of these is."""
+
+    wanted: frozenset[str]
+    mask: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Put the selected values into a set."""
+
+    among: str
+    selectors: tuple[Selector, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +131,7 @@ class SetTimeout:
     name: str
 
 
-Statement = Match | Verdict | Dispatch | Dnat | Masquerade | SetTimeout
+Statement = Match | Flags | Learn | Verdict | Dispatch | Dnat | Masquerade | SetTimeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +253,7 @@ def _parse_elements(words: Words, table: Table) -> None:
     items: Elements = Elements(name, ())
     while words.skip_ends() and not words.take_if("}"):
         word = words.take()
-        if word in ("type", "flags", "comment", "typeof"):
+        if word in ("type", "flags", "comment", "typeof", "timeout", "size"):
             while words.peek() not in (";", "\n"):
                 words.take()
         elif word == "elements":
@@ -263,6 +282,8 @@ def parse_items(words: Words, name: str = "") -> Elements:
             into = key
         elif word == ":":
             into = value
+        elif word in ("timeout", "expires"):
+            words.take()  # how long an element that the rules have learnt is kept
         elif word not in ("\n", "."):
             into.append(word)
         elif not word:
@@ -334,13 +355,38 @@ def _statement(words: Words) -> Statement:
             return Masquerade()
         case "dnat":
             return _dnat(words)
+        case "add" | "update":
+            return _learn(words)
     selectors = _selectors(words)
     if selectors == ("ct timeout",):
         return SetTimeout(words.take())
+    if selectors == ("tcp flags",):
+        return _flags(words)
     if words.take_if("vmap"):
         return Dispatch(Lookup(selectors, _among(words)))
     negated = words.take_if("!=")
     return Match(selectors, _among(words), negated)
+
+
+def _flags(words: Words) -> Flags:
+    wanted = _listed(words)
+    return Flags(wanted, _listed(words) if words.take_if("/") else None)
+
+
+def _listed(words: Words) -> frozenset[str]:
+    values = [words.take()]
+    while words.take_if(","):
+        values.append(words.take())
+    return frozenset(values)
+
+
+def _learn(words: Words) -> Learn:
+    words.take()
+    name = words.take().removeprefix("@")
+    words.expect("{")
+    selectors = _selectors(words)
+    words.expect("}")
+    return Learn(name, selectors)
 
 
 def _reject(words: Words) -> Verdict:
@@ -413,7 +459,4 @@ def _among(words: Words) -> str | Elements:
         return words.take()[1:]
     if word == "{":
         return parse_items(words)
-    values = [words.take()]
-    while words.take_if(","):
-        values.append(words.take())
-    return Elements("", tuple(((value,), ()) for value in values))
+    return Elements("", tuple(((value,), ()) for value in sorted(_listed(words))))

@@ -93,8 +93,8 @@ class Trace:
         """Whether the receiver sees another source than the sender's."""
         return self.first.source != self.packet.source
 
-    def answer(self, *, iif: str | None = None, state: str = "established") -> Answer:
-        """The receiver's answer: back by the link that the packet left by (or another one)."""
+    def answer(self, *, state: str = "established", refused: bool = False) -> Answer:
+        """The receiver's answer to a first packet, or its refusal: back by the link that the packet left by."""
         got = self.packet
         packet = replace(
             got,
@@ -102,16 +102,20 @@ class Trace:
             destination=got.source,
             sport=got.dport,
             dport=got.sport,
-            iif=got.oif if iif is None else iif,
+            iif=got.oif,
             oif="",
-            flags="syn,ack",
+            flags=frozenset({"rst" if refused else "syn", "ack"}),
+            sequence=0 if refused else 1,
             state=state,
+            direction="reply",
         )
         return Answer(packet, self.first)
 
     def later(self) -> Answer:
         """A later packet of the same connection, in the direction of the first."""
-        packet = replace(self.first, flags="ack", state="established", status=self.packet.status)
+        packet = replace(
+            self.first, flags=frozenset({"ack"}), state="established", status=self.packet.status
+        )
         return Answer(packet, self.first, self.packet)
 
 

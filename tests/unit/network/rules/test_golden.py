@@ -71,7 +71,7 @@ def test_whole_ruleset(make):
 
 
 def test_without_timeouts():
-    assert "timeout" not in render_table(built(empty_node()).merged(), patience=False)
+    assert "ct timeout" not in render_table(built(empty_node()).merged(), patience=False)
 
 
 def test_a_backend_that_leaves_is_a_small_transaction():

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hivelet.network.rules.base import BASE_CHAINS, CONTAINERS, PATIENT, TO_CONTAINER, base_chains
-from hivelet.network.rules.listing import TableState, parse_listing
+from hivelet.network.rules.base import (
+    BASE_CHAINS,
+    CONTAINERS,
+    FIXED_CHAINS,
+    PATIENT,
+    RETRIED,
+    base_chains,
+)
+from hivelet.network.rules.listing import TableState, as_listed, parse_listing
 from hivelet.network.rules.repair import STAND_IN, mend_table
 from hivelet.network.rules.ruleset import Chain, Fragment, tag, tagged
 
@@ -24,12 +31,12 @@ def state(**changes) -> TableState:
     """The wanted table as it is there, but for some changes."""
     bases = base_chains(patience=True)
     whole = {
-        "containers": {c.name: f"{c.kind} {c.definition}" for c in CONTAINERS},
+        "containers": {c.name: f"{c.kind} {as_listed(c.definition)}" for c in CONTAINERS},
         "hooks": {base.name: base.hook for base in bases},
         "policies": {base.name: "accept" for base in bases},
         "chains": {
             "vip_web": (tag("accept"), tag("drop")),
-            "to-container": tuple(map(tag, TO_CONTAINER)),
+            **{name: tuple(map(tag, rules)) for name, rules in FIXED_CHAINS.items()},
             **{base.name: tuple(map(tag, base.rules)) for base in bases},
         },
         "elements": {
@@ -55,6 +62,13 @@ def without(name):
 
 def test_what_is_as_it_should_be_is_left_alone():
     assert mend(state()) == ([], [])
+
+
+def test_what_rules_have_put_into_a_set_is_left_there():
+    def met(elements):
+        return elements | {(RETRIED, "198.51.100.2 . 40000"): ""}
+
+    assert mend(state(elements=met)) == ([], [])
 
 
 def test_no_table_is_one_transaction():

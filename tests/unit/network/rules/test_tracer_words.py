@@ -46,7 +46,9 @@ def test_an_unknown_word_is_an_error(rule):
         parse_rule(rule)
 
 
-@pytest.mark.parametrize("rule", ["ip saddr @nowhere drop", "jump nowhere"])
+@pytest.mark.parametrize(
+    "rule", ["ip saddr @nowhere drop", "jump nowhere", "add @nowhere { ip saddr }"]
+)
 def test_an_unknown_name_is_an_error(rule):
     with pytest.raises(NotUnderstood, match="nowhere"):
         verdict(rule)
@@ -70,6 +72,10 @@ def test_an_unknown_part_of_a_table_is_an_error():
         ("tcp dport 80 drop", "dropped"),
         ("udp dport 80 drop", "sent"),
         ("tcp flags syn drop", "dropped"),
+        ("tcp flags syn,rst drop", "dropped"),
+        ("tcp flags syn / syn,ack,rst drop", "dropped"),
+        ("tcp flags syn,ack / syn,ack,rst drop", "sent"),
+        ("tcp sequence 0 drop", "sent"),
         ("ct state established,new drop", "dropped"),
         ("ct status dnat drop", "sent"),
         ("jump side\n    drop", "dropped"),

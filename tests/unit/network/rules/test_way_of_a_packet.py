@@ -198,6 +198,7 @@ def test_answers_come_back_as_from_whom_was_asked(asked, sent, chains):
     trace = way.trace(asked)
     answer = way.trace(trace.answer())
     assert answer.outcome == ("sent" if asked.iif else "received"), answer
+    assert ("opening" in answer.chains) == (bool(sent[0]) and asked.protocol == "tcp")
     got = answer.packet
     assert (got.destination, got.dport) == (asked.source, asked.sport)
     if asked.iif:
@@ -343,3 +344,30 @@ def test_answers_pass_into_a_network_that_nobody_may_enter():
     assert (answer.outcome, answer.packet.destination) == ("sent", "172.20.0.2")
     stray = asked.answer(state="invalid").packet
     assert way.trace(replace(stray, status=frozenset())).outcome == "received"
+
+
+TCP_WAYS = [way for way in WAYS if way.values[1][0] and way.values[0].protocol == "tcp"]
+
+
+@pytest.mark.parametrize(("asked", "sent", "chains"), TCP_WAYS)
+def test_the_refusal_of_a_backend_that_served_is_kept_from_the_client_once(asked, sent, chains):
+    """A process that was killed refuses until it is out of the balancer: the client's SYN comes again, to another one."""
+    way = tracer()
+    never_served = way.trace(asked)
+    assert way.trace(never_served.answer(refused=True)).outcome != "dropped"
+    for _ in range(3):  # all have served
+        way.trace(way.trace(asked).answer())
+    first = way.trace(replace(asked, sport=40001)).answer(refused=True)
+    assert way.trace(first).outcome == "dropped"
+    assert way.trace(first).outcome != "dropped"
+    # A reset in the middle of a connection is always told.
+    other = way.trace(replace(asked, sport=40002)).answer(refused=True)
+    reset = replace(other, packet=replace(other.packet, sequence=77))
+    assert way.trace(reset).outcome != "dropped"
+
+
+def test_refusals_of_neighbours_are_not_our_business():
+    way = tracer()
+    direct = way.trace(packet(CALLER, "10.0.1.3", WEB_LINK))
+    way.trace(direct.answer())
+    assert way.trace(direct.answer(refused=True)).outcome == "sent"
