@@ -103,6 +103,8 @@ def _bridges(actual: HostState, wanted: WantedHost) -> Iterator[Drift]:
             what = f"the bridge {name} {of} is gone"
         elif not link.up:
             what = f"the bridge {name} {of} is down"
+        elif not link.filtered:
+            what = f"the bridge {name} {of} does not show nftables what crosses it"
         elif (name, bridge.gateway) not in actual.addresses:
             what = f"the bridge {name} {of} has lost its address {bridge.gateway}"
         else:

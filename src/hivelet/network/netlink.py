@@ -86,6 +86,8 @@ class LinkState:
     master: int
     mac: str
     hairpin: bool = False
+    filtered: bool = False
+    """Whether a bridge shows nftables what crosses it, whatever the switch for all bridges says."""
 
 
 def filter_bridge(name: str) -> Request:
@@ -396,14 +398,17 @@ def _link_state(body: bytes) -> LinkState:
     attributes = nlmsg.split_attributes(body, _LINK.size)
     info = nlmsg.split_attributes(attributes.get(_IFLA_LINKINFO, b""))
     port = nlmsg.split_attributes(info.get(_INFO_SLAVE_DATA, b""))
+    kind = _text(info.get(_INFO_KIND, b""))
+    own = nlmsg.split_attributes(info.get(_INFO_DATA, b"")) if kind == "bridge" else {}
     return LinkState(
         index=index,
         name=_text(attributes[_IFLA_IFNAME]),
-        kind=_text(info.get(_INFO_KIND, b"")),
+        kind=kind,
         up=bool(flags & _IFF_UP),
         master=int.from_bytes(attributes.get(_IFLA_MASTER, b""), sys.byteorder),
         mac=attributes.get(_IFLA_ADDRESS, b"").hex(":"),
         hairpin=port.get(_BRPORT_HAIRPIN, b"") == b"\1",
+        filtered=own.get(_BR_CALL_IPTABLES, b"") == b"\1",
     )
 
 

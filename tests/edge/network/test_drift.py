@@ -93,9 +93,9 @@ CASES = {
         "net.ipv4.ip_forward is 0, not 1",
     ),
     "bridge-netfilter": (
-        "sysctl -qw net.bridge.bridge-nf-call-iptables=0",
-        switch("net/bridge/bridge-nf-call-iptables", "1"),
-        "net.bridge.bridge-nf-call-iptables is 0, not 1",
+        f"ip link set {BRIDGE} type bridge nf_call_iptables 0",
+        lambda: "nf_call_iptables 1" in detail(BRIDGE),
+        "does not show nftables what crosses it",
     ),
     "route-localnet": (
         f"sysctl -qw net/ipv4/conf/{BRIDGE}/route_localnet=0",

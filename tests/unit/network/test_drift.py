@@ -15,7 +15,7 @@ from hivelet.network.drift import (
 from hivelet.network.netlink import LinkState
 
 SWITCH = "net/ipv4/ip_forward"
-BRIDGE = LinkState(index=5, name="hv-web", kind="bridge", up=True, master=0, mac="")
+BRIDGE = LinkState(index=5, name="hv-web", kind="bridge", up=True, master=0, mac="", filtered=True)
 PORT = LinkState(index=6, name="hvc1_0", kind="veth", up=True, master=5, mac="", hairpin=True)
 RESOLVERS = LinkState(index=7, name="hv-resolvers", kind="bridge", up=True, master=0, mac="")
 ACTUAL = HostState(
