@@ -77,6 +77,12 @@ def test_what_nobody_wants_is_not_seen():
             id="bridge-down",
         ),
         pytest.param(
+            with_link(replace(BRIDGE, filtered=False)),
+            [(Repair.NETWORK, "n1")],
+            "does not show nftables what crosses it",
+            id="bridge-unfiltered",
+        ),
+        pytest.param(
             without_address("10.0.1.1"),
             [(Repair.NETWORK, "n1")],
             "has lost its address 10.0.1.1",
