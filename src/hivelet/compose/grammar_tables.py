@@ -41,7 +41,7 @@ _IPAM = Fields(
                     )
                 )
             ),
-            "one subnet, the first",
+            "one subnet of each family",
         ),
         "options": kept(OPTIONS, "kept"),
     }
@@ -58,8 +58,7 @@ NETWORK = Fields(
         ),
         **honoured(external=_EXTERNAL, internal=BOOLEAN),
         "attachable": kept(BOOLEAN, "there are no plain containers to attach"),
-        **honoured(labels=LIST_OR_MAP),
-        "enable_ipv6": kept(BOOLEAN, "networks have IPv4 alone, an IPv6 subnet is refused"),
+        **honoured(labels=LIST_OR_MAP, enable_ipv6=BOOLEAN),
         "enable_ipv4": ignored(BOOLEAN, "IPv4 is always on"),
         "ipam": Key(_IPAM),
     }

@@ -61,6 +61,10 @@ def parse_network_spec(data: Json) -> NetworkSpec:
         raise InvalidParameter("a network needs a name")
     if data.get("ConfigOnly") or data.get("ConfigFrom", {}).get("Network"):
         raise InvalidParameter("config-only networks are for drivers that hivelet does not have")
+    if data.get("EnableIPv4") is False:
+        raise InvalidParameter(
+            f"network {request.name} without IPv4: networks always have it; leave --ipv4=false out"
+        )
     driver = request.driver if request.driver not in {"", "default"} else "bridge"
     ipam = convert_json(data.get("IPAM", {}), _Ipam)
     return NetworkSpec(
@@ -225,25 +229,35 @@ def encode_services(
     answer: Json = {}
     for service in services:
         endpoint = service.endpoint or Endpoint()
-        vips = [vip.addr for vip in endpoint.virtual_ips if vip.network_id == network]
+        vips = [
+            vip.addr.partition("/")[0] for vip in endpoint.virtual_ips if vip.network_id == network
+        ]
         members = [
             {
                 "Name": task.name,
                 "EndpointID": around.endpoints.get(task.name, ""),
-                "EndpointIP": address.partition("/")[0],
+                **_of_each_family(
+                    "EndpointIP", [a.partition("/")[0] for a in attachment.addresses]
+                ),
                 "Info": {"Host IP": around.hosts.get(task.node_id, "")},
             }
             for task in by_service.get(service.id, ())
             for attachment in task.networks
-            if attachment.network_id == network
-            for address in attachment.addresses[:1]
+            if attachment.network_id == network and attachment.addresses
         ]
         if vips or members:
             ports = [p for p in endpoint.ports if around.ingress and p.publish_mode == "ingress"]
             answer[service.spec.name] = {
-                "VIP": vips[0].partition("/")[0] if vips else "<nil>",
+                **_of_each_family("VIP", vips or ["<nil>"]),
                 "Ports": [f"Target: {p.target_port}, Publish: {p.published_port}" for p in ports],
                 "LocalLBIndex": 0,
                 "Tasks": members,
             }
     return answer
+
+
+def _of_each_family(key: str, addresses: Sequence[str]) -> Json:
+    """An address as Docker shows it, and beside it the IPv6 one where there is one; Docker has no key for that."""
+    ipv4 = next((a for a in addresses if ":" not in a), "")
+    ipv6 = next((a for a in addresses if ":" in a), "")
+    return {key: ipv4} | ({f"{key}v6": ipv6} if ipv6 else {})

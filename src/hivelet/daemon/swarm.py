@@ -89,6 +89,11 @@ class SwarmMember:
         """The machine's name."""
         return read_machine().hostname
 
+    @property
+    def without_ipv6(self) -> str:
+        """Why networks can't have IPv6 here; "" where they can."""
+        return self._plane.without_ipv6
+
     def address(self, asked: str) -> str:
         """The address to advertise."""
         return choose_address(asked)
@@ -154,7 +159,7 @@ class SwarmMember:
         # The cluster's own networks are in the allocator's book already; a bridge that still stands while its network
         # is being removed must not keep the next network of the same subnet waiting.
         cluster = [n for n in self._plane.networks().values() if n.kind in ("overlay", "ingress")]
-        own = {network.subnet for network in cluster}
+        own = {subnet for network in cluster for subnet in (network.subnet, network.subnet6)}
         used = await self._plane.used_subnets()
         self._subnets = {subnet: owner for subnet, owner in used.items() if subnet not in own}
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hivelet.errors import HiveletError
 from hivelet.network import joiner, netlink
+from hivelet.network.family import IPV4
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import other_bridges
 from hivelet.network.firewall.passes import BRIDGE_PREFIX, Step, Wish, name_links, plan_steps
@@ -21,7 +22,7 @@ from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft, NftRefused
-from hivelet.network.rules.base import PATIENCE_OBJECT
+from hivelet.network.rules.base import patience_object
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.oci import probe_runtime, release_leftover_controllers
 
@@ -33,7 +34,7 @@ _NFT = {
     "nat": f"{_PREROUTING}\n  ip daddr 192.0.2.1 dnat to 192.0.2.2\n}}",
     "fib": f"{_PREROUTING}\n  fib daddr type local accept\n}}",
     "numgen": f"{_PREROUTING}\n  dnat to numgen inc mod 2 map {{ 0 : 192.0.2.1, 1 : 192.0.2.2 }}\n}}",
-    "ct timeout": "\n".join(PATIENCE_OBJECT),
+    "ct timeout": "\n".join(patience_object(IPV4)),
 }
 
 

@@ -15,6 +15,7 @@ from hivelet.engine.health_policy import build_policy
 from hivelet.engine.merge import merge_config
 from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import LegRecord, Record
+from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
@@ -146,7 +147,12 @@ def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSet
             endpoint_id=_endpoint_id(record.id, leg),
             gateway=leg.network.gateway if leg.network.kind == "bridge" else "",
             ip_address=sandbox.addresses.get(leg.network.id, ""),
-            ip_prefix_len=int(leg.network.subnet.rpartition("/")[2] or 0),
+            ip_prefix_len=prefix_length(leg.network.subnet),
+            ipv6_gateway=(
+                leg.network.gateway6 if leg.network.kind == "bridge" and sandbox.addresses6 else ""
+            ),
+            global_ipv6_address=(address6 := sandbox.addresses6.get(leg.network.id, "")),
+            global_ipv6_prefix_len=prefix_length(leg.network.subnet6) if address6 else 0,
             mac_address=sandbox.macs.get(leg.network.id, ""),
             aliases=[*leg.aliases, record.id[:SHORT_ID]],
         )

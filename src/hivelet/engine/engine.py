@@ -20,7 +20,7 @@ from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
-from hivelet.engine.listeners import parse_listeners
+from hivelet.engine.listeners import Listeners, parse_listeners
 from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.provision import LifecycleParts
@@ -74,7 +74,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         self._images = ImageStore(
             config.root / "images", clock=clock, layers_in_use=self._snapshots.layers_in_use
         )
-        self._networks = LocalNetworks(self._database, self._events, clock, plane.used_subnets)
+        self._networks = LocalNetworks(self._database, self._events, clock, plane)
         self._plane = plane
         self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
         self._dependencies = DependencyFiles(config.run)
@@ -142,6 +142,15 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
 
     def listeners(self, container_id: ContainerId) -> frozenset[int]:
         """The TCP ports that the container listens on, other than on loopback; none once it has ended."""
+        listeners = self._listeners(container_id)
+        return listeners.ipv4 | listeners.ipv6
+
+    def listeners_ipv4_only(self, container_id: ContainerId) -> frozenset[int]:
+        """Those of them that it listens on for IPv4, and not for IPv6."""
+        listeners = self._listeners(container_id)
+        return listeners.ipv4 - listeners.ipv6
+
+    def _listeners(self, container_id: ContainerId) -> Listeners:
         record = self.registry.get(container_id)
         pid = record.container.state.pid if record is not None else 0
         try:
@@ -149,12 +158,17 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 Path(f"/proc/{pid}/net/{kind}").read_text() for kind in ("tcp", "tcp6")
             )
         except OSError:
-            return frozenset()
+            return Listeners()
 
     def addresses(self, container_id: ContainerId) -> dict[NetworkId, str]:
         """The container's plain addresses, by network."""
         sandbox = self._plane.sandbox(container_id)
         return dict(sandbox.addresses) if sandbox is not None else {}
+
+    def addresses6(self, container_id: ContainerId) -> dict[NetworkId, str]:
+        """The container's plain IPv6 addresses, by network, where it has any."""
+        sandbox = self._plane.sandbox(container_id)
+        return dict(sandbox.addresses6) if sandbox is not None else {}
 
     def set_dependencies(
         self, secrets: Mapping[SecretId, Secret], configs: Mapping[ConfigId, Config]

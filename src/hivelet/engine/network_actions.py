@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from hivelet.engine.networks import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
 from hivelet.errors import Conflict, NotFound, NotImplemented
+from hivelet.network.ipam import prefix_length
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import SECOND, NetworkId, TaskId
 from hivelet.objects.defaults import DRAIN_IDLE
@@ -41,13 +42,15 @@ class NetworkActions:
             leg = next((leg for leg in record.legs if leg.network.id == network_id), None)
             if sandbox is None or leg is None or not record.container.state.running:
                 continue
-            prefix = leg.network.subnet.rpartition("/")[2]
+            prefix = prefix_length(leg.network.subnet)
+            address6 = sandbox.addresses6.get(network_id, "")
             settings = record.container.networks.get(leg.network.name, EndpointSettings())
             found[record.id] = NetworkContainer(
                 name=record.container.name,
                 endpoint_id=settings.endpoint_id,
                 mac_address=sandbox.macs.get(network_id, ""),
                 ipv4_address=f"{sandbox.addresses.get(network_id, '')}/{prefix}",
+                ipv6_address=f"{address6}/{prefix_length(leg.network.subnet6)}" if address6 else "",
             )
         return found
 
@@ -101,7 +104,8 @@ class NetworkActions:
             name=network.name,
             created=network.created_at,
             driver=network.driver,
-            ipam=IpamOptions(configs=[network.pool] if network.pool.subnet else []),
+            enable_ipv6=bool(network.pool6.subnet),
+            ipam=IpamOptions(configs=[p for p in (network.pool, network.pool6) if p.subnet]),
             internal=network.internal,
             attachable=network.attachable,
             options=network.options,

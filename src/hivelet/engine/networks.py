@@ -5,15 +5,17 @@ Overlay networks belong to the cluster store; here is what `docker network ls` s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
-from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet
+from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
+from hivelet.network.pools import asked_pools, find_fault, ula_pools
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.network import IpamConfig, NetworkSpec
@@ -33,13 +35,14 @@ _BRIDGE = "com.docker.network.bridge."
 
 
 class LocalNetwork(Struct, frozen=True, kw_only=True):
-    """A network of this node. `pool` is the subnet in use, whether asked for or chosen."""
+    """A network of this node. `pool` is the subnet in use, whether asked for or chosen; `pool6` that of IPv6, if any."""
 
     id: NetworkId
     name: str
     created_at: datetime
     driver: str = "bridge"
     pool: IpamConfig = IpamConfig()
+    pool6: IpamConfig = IpamConfig()
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
     internal: bool = False
@@ -56,6 +59,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
             kind="gateway" if self.name == GATEWAY_BRIDGE else "bridge",
             subnet=self.pool.subnet,
             gateway=self.pool.gateway,
+            subnet6=self.pool6.subnet,
+            gateway6=self.pool6.gateway,
             bridge=self.options.get(_BRIDGE + "name", ""),
             internal=self.internal,
             icc=self.options.get(_BRIDGE + "enable_icc", "true").lower() != "false",
@@ -65,20 +70,31 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
         )
 
 
+class HostAddresses(Protocol):
+    """What is asked of the network plane."""
+
+    without_ipv6: str
+    """Why networks can't have IPv6 on this host; "" where they can."""
+
+    async def used_subnets(self) -> Mapping[str, str]:
+        """What is taken on this host, by anybody."""
+        ...
+
+
 class LocalNetworks:
-    """The node's own networks. `used_subnets` tells what is taken on this host, by anybody."""
+    """The node's own networks. `host` tells what addresses there can be."""
 
     def __init__(
         self,
         database: Database,
         events: EventBus,
         clock: Clock,
-        used_subnets: Callable[[], Awaitable[Mapping[str, str]]],
+        host: HostAddresses,
     ) -> None:
         self._database = database
         self._events = events
         self._clock = clock
-        self._used_subnets = used_subnets
+        self._host = host
         self._networks = {n.id: n for n in database.load("network", LocalNetwork)}
         for name in PREDEFINED:
             if self._named(name) is None:
@@ -118,13 +134,14 @@ class LocalNetworks:
             raise Conflict(f"network with name {spec.name} already exists")
         if spec.name in ("", "default", "container"):
             raise InvalidParameter(f'"{spec.name}" cannot be the name of a network')
-        configs = spec.ipam.configs if spec.ipam else []
+        pool, pool6 = await self._pools(spec)
         network = LocalNetwork(
             id=NetworkId(new_hex_id()),
             name=spec.name,
             driver=driver,
             created_at=self._clock.now(),
-            pool=await self._pool(spec.name, configs[0] if configs else IpamConfig()),
+            pool=pool,
+            pool6=pool6,
             options=spec.driver_configuration.options,
             labels=spec.annotations.labels,
             internal=spec.internal,
@@ -171,14 +188,32 @@ class LocalNetworks:
             "network", "destroy", network.id, {"name": network.name, "type": network.driver}
         )
 
-    async def _pool(self, name: str, wish: IpamConfig) -> IpamConfig:
-        own = {n.pool.subnet: f"network {n.name}" for n in self._networks.values() if n.pool.subnet}
-        used = dict(await self._used_subnets()) | own
-        if wish.subnet:
-            check_subnet(wish.subnet, used, name=name)
-        subnet = wish.subnet or choose_subnet(LOCAL_POOLS, used)
-        gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)
-        return wish.replaced(subnet=subnet, gateway=gateway)
+    async def _pools(self, spec: NetworkSpec) -> tuple[IpamConfig, IpamConfig]:
+        if fault := find_fault(spec.ipam.configs if spec.ipam else []):
+            raise InvalidParameter(f"invalid network config: {fault}")
+        own = {
+            pool.subnet: f"network {network.name}"
+            for network in self._networks.values()
+            for pool in (network.pool, network.pool6)
+            if pool.subnet
+        }
+        used = {**await self._host.used_subnets(), **own}
+        ipv4, ipv6 = asked_pools(spec)
+        without = self._host.without_ipv6
+        if spec.name == GATEWAY_BRIDGE and not without:
+            # Every task's way out, in both families, whoever made it: a host-mode port is reached through it as well.
+            ipv6 = ipv6 or IpamConfig()
+        if ipv6 is not None and without:
+            raise InvalidParameter(f"network {spec.name} wants IPv6: {without}")
+        given = _complete(ipv4, LOCAL_POOLS, used, spec.name)
+        if ipv6 is None:
+            return given, IpamConfig()
+        return given, _complete(ipv6, ula_pools(self._seed()), used, spec.name)
+
+    def _seed(self) -> str:
+        """Something that only this node has, and always."""
+        bridge = self._named("bridge")
+        return bridge.id if bridge is not None else ""
 
     def _named(self, name: str) -> LocalNetwork | None:
         return next((n for n in self._networks.values() if n.name == name), None)
@@ -186,6 +221,18 @@ class LocalNetworks:
     def _put(self, network: LocalNetwork) -> None:
         self._networks[network.id] = network
         self._database.put("network", network.id, network)
+
+
+def _complete(
+    wish: IpamConfig, pools: Sequence[tuple[str, int]], used: Mapping[str, str], name: str
+) -> IpamConfig:
+    if wish.subnet:
+        check_subnet(wish.subnet, used, name=name)
+        subnet = str(parse_subnet(wish.subnet))
+    else:
+        subnet = choose_subnet(pools, used)
+    gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)
+    return wish.replaced(subnet=subnet, gateway=gateway)
 
 
 def _gateway_spec() -> NetworkSpec:

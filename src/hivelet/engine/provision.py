@@ -151,7 +151,10 @@ class Provision:
                 container_id=record.id,
                 legs=tuple(
                     Leg(
-                        network=leg.network, address=leg.address or None, aliases=tuple(leg.aliases)
+                        network=leg.network,
+                        address=leg.address or None,
+                        address6=leg.address6 or None,
+                        aliases=tuple(leg.aliases),
                     )
                     for leg in record.legs
                 ),

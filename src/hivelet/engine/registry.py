@@ -23,6 +23,7 @@ class LegRecord(Struct, frozen=True, kw_only=True):
 
     network: BridgeNetwork
     address: str = ""
+    address6: str = ""
     aliases: list[str] = []
 
 

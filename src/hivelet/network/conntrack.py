@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hivelet.errors import System
@@ -19,11 +19,11 @@ from hivelet.network import nlmsg
 _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 1 << 8
 _GET, _DELETE = _SUBSYSTEM | 1, _SUBSYSTEM | 2
-_GENERIC = struct.pack("=BBH", socket.AF_INET, 0, 0)
+_GENERIC = struct.Struct("=BBH")
 
 _TUPLE_ORIG, _TUPLE_REPLY, _STATUS, _PROTOINFO, _FILTER = 1, 2, 3, 4, 25
 _TUPLE_IP, _TUPLE_PROTO = 1, 2
-_IP_SRC, _IP_DST = 1, 2
+_IP_SRC, _IP_DST, _IP6_SRC, _IP6_DST = 1, 2, 3, 4
 _PROTO_NUM, _PROTO_SRC_PORT, _PROTO_DST_PORT = 1, 2, 3
 _PROTOINFO_TCP, _TCP_STATE = 1, 1
 _FILTER_ORIG, _FILTER_REPLY = 1, 2
@@ -66,7 +66,7 @@ class Connection:
 def list_connections(address: str) -> list[Connection]:
     """All connections that the holder of `address` answers."""
     reply = nlmsg.nested(_TUPLE_REPLY, _ip_source(address))
-    body = _GENERIC + reply + _filter(_BY_SOURCE)
+    body = _generic(address) + reply + _filter(_BY_SOURCE)
     return [_parse(found) for found in _exchange(_GET, nlmsg.REQUEST | nlmsg.DUMP, body)]
 
 
@@ -79,7 +79,7 @@ def flush_udp(address: str) -> None:
     """Forget all UDP flows to `address`: a client that goes on sending is given to a living backend."""
     protocol = nlmsg.nested(_TUPLE_PROTO, nlmsg.number(_PROTO_NUM, _UDP, 1))
     reply = nlmsg.nested(_TUPLE_REPLY, _ip_source(address), protocol)
-    _delete(reply + _filter(_BY_SOURCE | _BY_PROTOCOL))
+    _delete(address, reply + _filter(_BY_SOURCE | _BY_PROTOCOL))
 
 
 def flush_all(address: str) -> None:
@@ -89,24 +89,32 @@ def flush_all(address: str) -> None:
     that comes by its port again would be led by it to nobody.
     """
     source = _ip_source(address)
-    _delete(nlmsg.nested(_TUPLE_REPLY, source) + _filter(_BY_SOURCE))
-    _delete(nlmsg.nested(_TUPLE_ORIG, source) + _filter(_BY_SOURCE, side=_FILTER_ORIG))
+    _delete(address, nlmsg.nested(_TUPLE_REPLY, source) + _filter(_BY_SOURCE))
+    _delete(address, nlmsg.nested(_TUPLE_ORIG, source) + _filter(_BY_SOURCE, side=_FILTER_ORIG))
 
 
-def _delete(attributes: bytes) -> None:
-    for _ in _exchange(_DELETE, nlmsg.REQUEST | nlmsg.ACK, _GENERIC + attributes):
+def _delete(address: str, attributes: bytes) -> None:
+    for _ in _exchange(_DELETE, nlmsg.REQUEST | nlmsg.ACK, _generic(address) + attributes):
         pass
 
 
 def list_translated_udp() -> list[str]:
     """The addresses that answer the UDP flows which a balancer has sent somewhere."""
-    found = _exchange(_GET, nlmsg.REQUEST | nlmsg.DUMP, _GENERIC)
-    parsed = map(_parse, found)
-    return sorted({c.answered_by for c in parsed if c.translated and c.protocol == _UDP})
+    addresses: set[str] = set()
+    for family in (socket.AF_INET, socket.AF_INET6):
+        found = _exchange(_GET, nlmsg.REQUEST | nlmsg.DUMP, _GENERIC.pack(family, 0, 0))
+        parsed = map(_parse, found)
+        addresses |= {c.answered_by for c in parsed if c.translated and c.protocol == _UDP}
+    return sorted(addresses)
+
+
+def _generic(address: str) -> bytes:
+    return _GENERIC.pack(nlmsg.family_of(address), 0, 0)
 
 
 def _ip_source(address: str) -> bytes:
-    return nlmsg.nested(_TUPLE_IP, nlmsg.attribute(_IP_SRC, socket.inet_aton(address)))
+    kind = _IP6_SRC if nlmsg.family_of(address) == socket.AF_INET6 else _IP_SRC
+    return nlmsg.nested(_TUPLE_IP, nlmsg.attribute(kind, nlmsg.pack_address(address)))
 
 
 def _filter(flags: int, *, side: int = _FILTER_REPLY) -> bytes:
@@ -132,7 +140,7 @@ def _exchange(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
 
 
 def _parse(body: bytes) -> Connection:
-    attributes = nlmsg.split_attributes(body, len(_GENERIC))
+    attributes = nlmsg.split_attributes(body, _GENERIC.size)
     origin = nlmsg.split_attributes(attributes[_TUPLE_ORIG])
     addresses = nlmsg.split_attributes(origin[_TUPLE_IP])
     reply = nlmsg.split_attributes(attributes[_TUPLE_REPLY])
@@ -143,12 +151,16 @@ def _parse(body: bytes) -> Connection:
     tcp = nlmsg.split_attributes(details.get(_PROTOINFO_TCP, b""))
     return Connection(
         protocol=protocol[_PROTO_NUM][0],
-        client=socket.inet_ntoa(addresses[_IP_SRC]),
+        client=_address(addresses, _IP_SRC, _IP6_SRC),
         client_port=int.from_bytes(protocol.get(_PROTO_SRC_PORT, b""), "big"),
-        service=socket.inet_ntoa(addresses[_IP_DST]),
+        service=_address(addresses, _IP_DST, _IP6_DST),
         service_port=int.from_bytes(protocol.get(_PROTO_DST_PORT, b""), "big"),
         tcp_state=tcp.get(_TCP_STATE, b"\0")[0],
         translated=bool(status & _STATUS_DNAT),
         assured=bool(status & _STATUS_ASSURED),
-        answered_by=socket.inet_ntoa(answer[_IP_SRC]),
+        answered_by=_address(answer, _IP_SRC, _IP6_SRC),
     )
+
+
+def _address(addresses: Mapping[int, bytes], ipv4: int, ipv6: int) -> str:
+    return nlmsg.unpack_address(addresses.get(ipv4) or addresses[ipv6])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 
 from hivelet.network.dns.records import (
     ContainerNames,
@@ -16,6 +16,7 @@ from hivelet.network.dns.records import (
     build_container_zone,
     build_service_zone,
 )
+from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
 from hivelet.network.rules.ingress import build_ports
 from hivelet.network.rules.isolation import build_isolation, build_resolver
@@ -47,11 +48,13 @@ class ContainerRecord:
     container_id: ContainerId
     task_id: TaskId | None
     addresses: dict[NetworkId, str]
+    addresses6: dict[NetworkId, str] = field(default_factory=dict)
     macs: dict[NetworkId, str] = field(default_factory=dict)
     names: dict[NetworkId, tuple[str, ...]] = field(default_factory=dict)
     ports: dict[NetworkId, str] = field(default_factory=dict)
     """The host's end of the veth pair in each network."""
     gateway: str = ""
+    gateway6: str = ""
     resolver: str | None = None
     resolv_conf: str = ""
     hosts: str = ""
@@ -159,20 +162,21 @@ class DesiredState:
         self._dirty_owners |= {f"resolver:{name}" for name in self.resolvers}
         self._dirty_resolvers |= self.resolvers.keys()
 
-    def build(self, owner: str) -> Fragment:
-        """An owner's part of the ruleset; empty where the owner is gone."""
+    def build(self, owner: str, family: Family = IPV4) -> Fragment:
+        """An owner's part of a family's ruleset; empty where the owner is gone."""
         kind, _, name = owner.partition(":")
         match kind:
             case "networks":
                 return _merge(
-                    build_isolation(self.networks.values()), build_uplinks(self.networks.values())
+                    build_isolation(self.networks.values()),
+                    build_uplinks(self.networks.values(), family),
                 )
             case "service":
-                return self._build_service(ServiceId(name))
+                return self._build_service(ServiceId(name), family)
             case "container":
-                return self._build_container(ContainerId(name))
+                return self._build_container(ContainerId(name), family)
             case "resolver":
-                return self._build_resolver(name)
+                return self._build_resolver(name) if family is IPV4 else EMPTY
             case _:
                 raise AssertionError(owner)
 
@@ -185,11 +189,19 @@ class DesiredState:
             for network_id, vip in entry.vips.items():
                 if (network := self.networks.get(network_id)) is not None:
                     wanted[bridge_name(network)].add(vip)
+            for network_id, vip in entry.vips6.items():
+                network = self.networks.get(network_id)
+                if network is not None and network.subnet6:
+                    wanted[bridge_name(network)].add(vip)
         return wanted
 
-    def vip_subnets(self) -> dict[str, str]:
-        """The bridges that may have VIPs, each with the subnet that they are of."""
-        return {bridge_name(n): n.subnet for n in self.networks.values() if n.kind == "overlay"}
+    def vip_subnets(self) -> dict[str, tuple[str, ...]]:
+        """The bridges that may have VIPs, each with the subnets that they are of."""
+        return {
+            bridge_name(n): tuple(filter(None, (n.subnet, n.subnet6)))
+            for n in self.networks.values()
+            if n.kind == "overlay"
+        }
 
     def build_zones(self, name: str, owners: Collection[str] | None) -> dict[str, Records]:
         """What these owners (None: all) contribute to a resolver; an empty zone where they contribute nothing."""
@@ -207,20 +219,29 @@ class DesiredState:
         """All addresses of a task, whether it takes connections or drains."""
         found: set[str] = set()
         if (backend := self.backends.get(task_id)) is not None:
-            found |= set(backend.addresses.values())
+            found |= {*backend.addresses.values(), *backend.addresses6.values()}
         for record in self.containers.values():
             if record.task_id == task_id:
-                found |= set(record.addresses.values())
+                found |= {*record.addresses.values(), *record.addresses6.values()}
         return tuple(sorted(found))
 
     def gone_among(self, addresses: Iterable[str]) -> list[str]:
         """Those of our networks' addresses that no backend has."""
-        subnets = [IPv4Network(network.subnet) for network in self.networks.values()]
-        held = {a for backend in self.backends.values() for a in backend.addresses.values()}
+        subnets = [
+            ip_network(subnet)
+            for network in self.networks.values()
+            for subnet in filter(None, (network.subnet, network.subnet6))
+        ]
+        held = {
+            address
+            for backend in self.backends.values()
+            for addresses in (backend.addresses, backend.addresses6)
+            for address in addresses.values()
+        }
         return [
             address
             for address in addresses
-            if address not in held and any(IPv4Address(address) in subnet for subnet in subnets)
+            if address not in held and any(ip_address(address) in subnet for subnet in subnets)
         ]
 
     def resolvers_unused(self) -> list[str]:
@@ -228,19 +249,22 @@ class DesiredState:
         used = {record.resolver for record in self.containers.values()}
         return [name for name in self.resolvers if name not in used]
 
-    def _build_service(self, service_id: ServiceId) -> Fragment:
+    def _build_service(self, service_id: ServiceId, family: Family) -> Fragment:
         entry = self.services.get(service_id)
         if entry is None:
             return EMPTY
         members = tuple(self._members.get(service_id, {}).values())
         return _merge(
-            build_vips(entry, members, self.networks), build_ports(entry, members, self.networks)
+            build_vips(entry, members, self.networks, family),
+            build_ports(entry, members, self.networks, family),
         )
 
-    def _build_container(self, container_id: ContainerId) -> Fragment:
+    def _build_container(self, container_id: ContainerId, family: Family) -> Fragment:
         record = self.containers.get(container_id)
         if record is None:
             return EMPTY
+        if family is not IPV4:
+            return build_sandbox(sorted(record.addresses6.values()), None)
         resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
         address = resolver.address if resolver is not None else None
         return build_sandbox(sorted(record.addresses.values()), address)
@@ -267,7 +291,8 @@ class DesiredState:
             return {}
         places = [
             ContainerNames(network_id=network_id, address=address, names=record.names[network_id])
-            for network_id, address in record.addresses.items()
+            for addresses in (record.addresses, record.addresses6)
+            for network_id, address in addresses.items()
             if record.names.get(network_id)
         ]
         return build_container_zone(networks, places)

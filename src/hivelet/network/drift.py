@@ -40,18 +40,18 @@ class HostState:
 
     links: Mapping[str, LinkState] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
-    """Pairs of a link's name and an IPv4 address on it."""
+    """Pairs of a link's name and an address on it."""
     switches: Mapping[str, str] = field(default_factory=dict)
     """Kernel switches as asked for; one that does not exist is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedBridge:
-    """A bridge: its network, the gateway's address, and the VIPs that it was given."""
+    """A bridge: its network, the gateway's addresses, and the VIPs that it was given."""
 
     network_id: NetworkId
     network_name: str
-    gateway: str
+    gateways: tuple[str, ...]
     vips: frozenset[str] = frozenset()
 
 
@@ -99,14 +99,15 @@ def _bridges(actual: HostState, wanted: WantedHost) -> Iterator[Drift]:
     for name, bridge in wanted.bridges.items():
         link = actual.links.get(name)
         of = f"of the network {bridge.network_name}"
+        without = [g for g in bridge.gateways if (name, g) not in actual.addresses]
         if link is None:
             what = f"the bridge {name} {of} is gone"
         elif not link.up:
             what = f"the bridge {name} {of} is down"
         elif not link.filtered:
             what = f"the bridge {name} {of} does not show nftables what crosses it"
-        elif (name, bridge.gateway) not in actual.addresses:
-            what = f"the bridge {name} {of} has lost its address {bridge.gateway}"
+        elif without:
+            what = f"the bridge {name} {of} has lost its address {without[0]}"
         else:
             what = ""
         if what:

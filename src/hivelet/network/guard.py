@@ -18,6 +18,7 @@ from hivelet.network import sysctls
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, WantedPort, find_drift
+from hivelet.network.family import IPV6
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.joiner import RESOLVER_BRIDGE, read_host
 from hivelet.network.names import bridge_name
@@ -89,7 +90,8 @@ class Guard:
             self._renew(self._parts.resolvers.find_faults())
         if self._probe.is_due(now):
             self._renew(await self._parts.resolvers.probe())
-        switched = sysctls.read_sysctls(sysctls.HOST) != sysctls.HOST
+        host = sysctls.host_switches(ipv6=IPV6 in self._parts.nft.families)
+        switched = sysctls.read_sysctls(host) != host
         if self._watch.take_links_changed() | self._host.is_due(now) or switched:
             await self._look_at_host()
 
@@ -117,6 +119,7 @@ class Guard:
 
     async def _look_at_host(self) -> None:
         parts = self._parts
+        await parts.sandboxes.keep_local_way()
         switches = _switches(parts)
         actual = await parts.kernel.call(read_host, switches)
         # What is wanted is asked after the look: whatever was made before it is in it, and what is being made is not
@@ -136,7 +139,7 @@ class Guard:
                 (name := bridge_name(network)): WantedBridge(
                     network_id=network.id,
                     network_name=network.name,
-                    gateway=network.gateway,
+                    gateways=tuple(filter(None, (network.gateway, network.gateway6))),
                     vips=frozenset(vips.get(name, ())),
                 )
                 for network in parts.sandboxes.bridged()
@@ -203,4 +206,8 @@ class _Rhythm:
 
 def _switches(parts: GuardParts) -> dict[str, str]:
     bridges = {sysctls.route_localnet(bridge_name(n)): "1" for n in parts.sandboxes.bridged()}
-    return sysctls.HOST | bridges
+    host = sysctls.host_switches(ipv6=IPV6 in parts.nft.families)
+    ipv6 = {
+        sysctls.disable_ipv6(bridge_name(n)): "0" for n in parts.sandboxes.bridged() if n.subnet6
+    }
+    return host | bridges | ipv6

@@ -1,5 +1,6 @@
 """Addresses: which subnet a network gets, which address a task or a VIP gets. Pure.
 
+Of both families: what is said of a subnet holds for an IPv4 and an IPv6 one, and each is compared with its own kind.
 Subnets are chosen first-fit among the pools, never overlapping anything in use (`used`: subnet → who uses it).
 Addresses are given in ascending order, and a freed one is not given again before the cursor has come round: callers
 of a dead task must not reach its successor by a stale answer. What always holds: the network address, the broadcast
@@ -9,9 +10,12 @@ address, the gateway and auxiliary addresses are never given out; an error names
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from hivelet.errors import Conflict, Forbidden, InvalidParameter
+
+IPNetwork = IPv4Network | IPv6Network
+IPAddress = IPv4Address | IPv6Address
 
 LOCAL_POOLS: tuple[tuple[str, int], ...] = (
     *((f"172.{second}.0.0/16", 16) for second in range(17, 32)),
@@ -46,16 +50,15 @@ def choose_subnet(
     Raises:
         PoolExhausted: all are taken; says by what, and how to name another one.
     """
-    taken = _merge(used)
     tried: list[str] = []
     for pool_text, prefix in pools:
         pool = parse_subnet(pool_text)
         tried.append(pool_text)
-        size = 1 << (32 - prefix)
+        size = 1 << (pool.max_prefixlen - prefix)
         start, end = int(pool.network_address), int(pool.broadcast_address)
-        found = _first_gap(start, end, size, taken)
+        found = _first_gap(start, end, size, _merge(used, pool.version))
         if found is not None:
-            return str(IPv4Network((found, prefix)))
+            return f"{_address(found, pool.version)}/{prefix}"
     raise PoolExhausted(_exhausted_message(tried, used, why))
 
 
@@ -68,7 +71,7 @@ def check_subnet(subnet: str, used: Mapping[str, str], *, name: str = "") -> Non
     """
     wanted = parse_subnet(subnet)
     for other, owner in used.items():
-        if wanted.overlaps(IPv4Network(other)):
+        if _overlap(wanted, other):
             raise PoolOverlaps(
                 f"Pool overlaps with other one on this address space: {subnet}"
                 f"{f' (network {name})' if name else ''} overlaps {other}, in use by {owner}. "
@@ -76,16 +79,26 @@ def check_subnet(subnet: str, used: Mapping[str, str], *, name: str = "") -> Non
             )
 
 
-def parse_subnet(subnet: str) -> IPv4Network:
+def parse_subnet(subnet: str) -> IPNetwork:
     """A subnet in CIDR notation as a value.
 
     Raises:
         InvalidParameter: it is none, or has host bits set.
     """
     try:
-        return IPv4Network(subnet)
+        return ip_network(subnet)
     except ValueError as error:
         raise InvalidParameter(f"invalid subnet {subnet}: {error}") from error
+
+
+def prefix_length(subnet: str) -> int:
+    """The prefix length of a subnet; 0 where there is none."""
+    return int(subnet.rpartition("/")[2] or 0)
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether an address or a subnet is an IPv6 one."""
+    return ":" in text
 
 
 def choose_gateway(subnet: str, *, ip_range: str = "", requested: str = "") -> str:
@@ -96,6 +109,8 @@ def choose_gateway(subnet: str, *, ip_range: str = "", requested: str = "") -> s
     """
     network = parse_subnet(subnet)
     if requested:
+        # As the kernel writes it: there are many ways to write an IPv6 address.
+        requested = str(_parse_address(requested))
         if _parse_address(requested) not in network:
             raise InvalidParameter(
                 f"no matching subnet for gateway {requested}: it is outside of {subnet}"
@@ -134,12 +149,12 @@ class AddressPool:
         self.subnet = subnet
         self._network = parse_subnet(subnet)
         window = parse_subnet(ip_range) if ip_range else self._network
-        if not window.subnet_of(self._network):
+        if not contains(self._network, window):
             raise InvalidParameter(f"the ip-range {ip_range} is outside of the subnet {subnet}")
         self._low, self._high = _usable(self._network, window)
         self._taken: set[int] = set()
         self._inside = 0
-        self._cursor = int(IPv4Address(after)) + 1 if after else self._low
+        self._cursor = int(ip_address(after)) + 1 if after else self._low
 
     def reserve(self, address: str) -> None:
         """Count an address as taken; it may lie outside of the range."""
@@ -168,14 +183,14 @@ class AddressPool:
             return requested
         if self._inside > self._high - self._low:
             raise AddressesExhausted(
-                f"no available IPv4 addresses on this network's address pool: all {self._inside} addresses of "
+                f"no available IPv{self._network.version} addresses on this network's address pool: all {self._inside} addresses of "
                 f"{self.subnet} are in use. Create the network with a larger --subnet."
             )
         number = self._cursor if self._low <= self._cursor <= self._high else self._low
         while number in self._taken:
             number = self._low if number == self._high else number + 1
         self._cursor = number + 1
-        address = str(IPv4Address(number))
+        address = str(_address(number, self._network.version))
         self.reserve(address)
         return address
 
@@ -184,21 +199,43 @@ class AddressPool:
             raise InvalidParameter(
                 f"the address {requested} is outside of the subnet {self.subnet}"
             )
-        if int(IPv4Address(requested)) in self._taken:
+        if int(ip_address(requested)) in self._taken:
             raise Conflict(f"Address already in use: {requested} in {self.subnet}")
 
 
-def _usable(network: IPv4Network, window: IPv4Network) -> tuple[int, int]:
+def contains(network: IPNetwork, part: IPNetwork) -> bool:
+    """Whether a subnet is of the same family as another one and lies in it."""
+    match network, part:
+        case (IPv4Network(), IPv4Network()) | (IPv6Network(), IPv6Network()):
+            return part.subnet_of(network)  # type: ignore[arg-type]
+        case _:
+            return False
+
+
+def _usable(network: IPNetwork, window: IPNetwork) -> tuple[int, int]:
     low, high = int(window.network_address), int(window.broadcast_address)
-    if network.prefixlen < 31:
+    if network.prefixlen < network.max_prefixlen - 1:
+        # The first address is the network's (IPv4) or any router's (IPv6); only IPv4 has broadcasts.
         low = max(low, int(network.network_address) + 1)
-        high = min(high, int(network.broadcast_address) - 1)
+        if network.version == 4:
+            high = min(high, int(network.broadcast_address) - 1)
     return low, high
 
 
-def _merge(used: Mapping[str, str]) -> list[tuple[int, int]]:
+def _overlap(network: IPNetwork, other: str) -> bool:
+    second = ip_network(other)
+    return network.version == second.version and network.overlaps(second)
+
+
+def _address(number: int, version: int) -> IPAddress:
+    return IPv4Address(number) if version == 4 else IPv6Address(number)
+
+
+def _merge(used: Mapping[str, str], version: int) -> list[tuple[int, int]]:
     spans = sorted(
-        (int(net.network_address), int(net.broadcast_address)) for net in map(IPv4Network, used)
+        (int(net.network_address), int(net.broadcast_address))
+        for net in map(ip_network, used)
+        if net.version == version
     )
     merged: list[tuple[int, int]] = []
     for low, high in spans:
@@ -222,22 +259,23 @@ def _first_gap(start: int, end: int, size: int, taken: list[tuple[int, int]]) ->
 
 
 def _exhausted_message(tried: list[str], used: Mapping[str, str], why: str) -> str:
-    nets = [IPv4Network(pool) for pool in tried]
+    nets = [parse_subnet(pool) for pool in tried]
+    version = nets[0].version if nets else 4
     clashes = [
         f"{subnet} ({owner})"
         for subnet, owner in used.items()
-        if any(net.overlaps(IPv4Network(subnet)) for net in nets)
+        if any(_overlap(net, subnet) for net in nets)
     ]
     shown = ", ".join(clashes[:6]) + (f" and {len(clashes) - 6} more" if len(clashes) > 6 else "")
     pools = f"{tried[0]} … {tried[-1]}" if len(tried) > 1 else "".join(tried)
     return (
-        f"{NO_POOL}{f' {why}' if why else ''}: the pools {pools or '(none)'} are covered by {shown or 'nothing'}. "
+        f"{NO_POOL.replace('IPv4', f'IPv{version}')}{f' {why}' if why else ''}: the pools {pools or '(none)'} are covered by {shown or 'nothing'}. "
         "Free one of these, or create the network yourself with a free --subnet and --gateway."
     )
 
 
-def _parse_address(address: str) -> IPv4Address:
+def _parse_address(address: str) -> IPAddress:
     try:
-        return IPv4Address(address)
+        return ip_address(address)
     except ValueError as error:
         raise InvalidParameter(f"invalid address {address}: {error}") from error

@@ -6,11 +6,12 @@ import os
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import closing
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from hivelet.network import netlink, sysctls
 from hivelet.network.drift import HostState
+from hivelet.network.ipam import prefix_length
 from hivelet.network.layout import Link, SandboxLayout
 from hivelet.network.names import bridge_name, is_bridge_name, is_port_name, mac_address
 from hivelet.network.netns import create_namespace, inside, remove_namespace
@@ -23,7 +24,7 @@ _LOOPBACK = 1
 
 
 def ensure_bridge(network: BridgeNetwork) -> bool:
-    """The network's bridge, up, with its gateway's address; True where it had to be made.
+    """The network's bridge, up, with its gateway's addresses; True where it had to be made.
 
     One that exists is taken as it is, save that nftables gets to see what crosses it: it may be the user's or Docker's
     own `docker_gwbridge`.
@@ -35,12 +36,16 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
         mac = mac_address(network.gateway)
         netlink.execute([netlink.new_bridge(name, mac, network.mtu)])
         index = socket.if_nametoindex(name)
-    sysctls.ensure_bridge_sysctls(name)
-    prefix = IPv4Network(network.subnet).prefixlen
+    sysctls.ensure_bridge_sysctls(name, ipv6=bool(network.subnet6))
+    gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
     netlink.execute(
         [
             netlink.filter_bridge(name),
-            netlink.new_address(index, network.gateway, prefix),
+            *(
+                netlink.new_address(index, gateway, prefix_length(subnet))
+                for gateway, subnet in gateways
+                if subnet
+            ),
             netlink.set_up(index),
         ]
     )
@@ -66,30 +71,30 @@ def remove_resolver_address(address: str) -> None:
 
 
 def change_vips(bridge: str, add: Collection[str], remove: Collection[str]) -> None:
-    """Let a bridge answer ARP for VIPs, or no longer."""
+    """Let a bridge answer for VIPs where its neighbours ask for their link address, or no longer."""
     index = netlink.link_index(bridge)
     if index is None:
         return
     netlink.execute(
         [
-            *(netlink.delete_address(index, vip, 32) for vip in sorted(remove)),
-            *(netlink.new_address(index, vip, 32) for vip in sorted(add)),
+            *(netlink.delete_address(index, vip, netlink.single(vip)) for vip in sorted(remove)),
+            *(netlink.new_address(index, vip, netlink.single(vip)) for vip in sorted(add)),
         ]
     )
 
 
-def list_vips(subnets: Mapping[str, str]) -> dict[str, set[str]]:
-    """The VIPs that each bridge has: addresses of its network's subnet with the prefix length 32. Others aren't ours."""
+def list_vips(subnets: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """The VIPs that each bridge has: single addresses of its network's subnets. Others aren't ours."""
     by_index = {
-        index: (name, IPv4Network(subnet))
-        for name, subnet in subnets.items()
+        index: (name, [ip_network(subnet) for subnet in own])
+        for name, own in subnets.items()
         if (index := netlink.link_index(name)) is not None
     }
     found: dict[str, set[str]] = {name: set() for name, _ in by_index.values()}
     for index, address, prefix in netlink.list_addresses():
-        if prefix == 32 and index in by_index:
-            name, subnet = by_index[index]
-            if IPv4Address(address) in subnet:
+        if prefix == netlink.single(address) and index in by_index:
+            name, own = by_index[index]
+            if any(ip_address(address) in subnet for subnet in own):
                 found[name].add(address)
     return found
 
@@ -99,14 +104,12 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
     create_namespace(path)
     try:
         with inside(path):
-            sysctls.ensure_sandbox_sysctls()
+            sysctls.ensure_sandbox_sysctls(ipv6=any(link.address6 for link in layout.links))
             door = netlink.open_door()
         with closing(door):
             _make_links(path, layout.links)
             with inside(path):
-                indexes = {
-                    link.interface: socket.if_nametoindex(link.interface) for link in layout.links
-                }
+                indexes = _prepare(layout.links, layout.links)
             netlink.execute_on(door, _requests_inside(layout, indexes))
     except BaseException:
         remove_namespace(path)
@@ -121,10 +124,16 @@ def mend_sandbox(path: Path, layout: SandboxLayout) -> None:
         lost = tuple(link for link in layout.links if netlink.link_index(link.port) is None)
         _make_links(path, lost)
         with inside(path):
-            indexes = {
-                link.interface: socket.if_nametoindex(link.interface) for link in layout.links
-            }
+            indexes = _prepare(layout.links, lost)
         netlink.execute_on(door, _requests_inside(layout, indexes))
+
+
+def _prepare(links: Collection[Link], fresh: Collection[Link]) -> dict[str, int]:
+    """Let those links of this sandbox that are `fresh` have IPv6, where they shall; the indexes of all."""
+    for link in fresh:
+        if link.address6:
+            sysctls.ensure_interface_ipv6(link.interface)
+    return {link.interface: socket.if_nametoindex(link.interface) for link in links}
 
 
 def attach_port(port: str, bridge: str) -> None:
@@ -174,9 +183,9 @@ def list_used_subnets() -> dict[str, str]:
     """Every subnet that a route or an address of this host covers, and whose it is."""
     names = {link.index: name for name, link in netlink.list_links().items()}
     used = {
-        str(IPv4Network(f"{address}/{prefix}", strict=False)): f"interface {names.get(index, '?')}"
+        str(ip_network(f"{address}/{prefix}", strict=False)): f"interface {names.get(index, '?')}"
         for index, address, prefix in netlink.list_addresses()
-        if prefix < 32
+        if prefix < netlink.single(address)
     }
     for destination, index in netlink.list_routes():
         used.setdefault(destination, f"route through {names.get(index, '?')}")
@@ -214,6 +223,11 @@ def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[
     requests += [
         netlink.new_address(indexes[link.interface], link.address, link.prefix)
         for link in layout.links
+    ]
+    requests += [
+        netlink.new_address(indexes[link.interface], link.address6, link.prefix6)
+        for link in layout.links
+        if link.address6
     ]
     requests += [
         netlink.new_route(

@@ -4,13 +4,13 @@ The way out is one leg: the `ingress` leg where there is one, else `docker_gwbri
 published ports is reached at its ingress address, so its default route must lead back through ingress, or replies of
 an unconnected UDP socket would leave with another leg's source address; a second uplink would serve nothing and cost
 a veth pair. The source rule is for clients that are on-link through another leg. Networks for which `internal` is
-set, and overlay networks, never are the way out.
+set, and overlay networks, never are the way out. IPv6 takes the same way where that leg has it, and has none otherwise.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import ip_interface
 
 from hivelet.network.names import (
     EMBEDDED_RESOLVER,
@@ -30,7 +30,7 @@ _RANK = {"ingress": 0, "gateway": 1, "bridge": 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A veth pair: `port` in `bridge` on the host, `interface` with its address in the sandbox."""
+    """A veth pair: `port` in `bridge` on the host, `interface` with its addresses in the sandbox."""
 
     network_id: NetworkId
     port: str
@@ -40,11 +40,13 @@ class Link:
     prefix: int
     mac: str
     mtu: int
+    address6: str = ""
+    prefix6: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A route inside the sandbox; `via` "" is on-link, `destination` "" is the default."""
+    """A route inside the sandbox; `via` "" is on-link, `destination` "" is the default of `via`'s family."""
 
     destination: str
     interface: str
@@ -69,6 +71,7 @@ class SandboxLayout:
     routes: tuple[Route, ...]
     rules: tuple[SourceRule, ...]
     gateway: str
+    gateway6: str
     way_out: NetworkId | None
 
 
@@ -94,19 +97,14 @@ def build_layout(
     rules: list[SourceRule] = []
     if out is not None:
         link = by_network[out.network.id]
-        routes.append(Route(destination="", via=out.network.gateway, interface=link.interface))
-        if len(links) > 1:
-            subnet = str(IPv4Interface(f"{link.address}/{link.prefix}").network)
-            routes += [
-                Route(destination=subnet, interface=link.interface, table=WAY_OUT_TABLE),
-                Route(
-                    destination="",
-                    via=out.network.gateway,
-                    interface=link.interface,
-                    table=WAY_OUT_TABLE,
-                ),
-            ]
-            rules.append(SourceRule(source=link.address, table=WAY_OUT_TABLE))
+        ways = [(link.address, link.prefix, out.network.gateway)]
+        if link.address6:
+            ways.append((link.address6, link.prefix6, out.network.gateway6))
+        for address, prefix, gateway in ways:
+            routes.append(Route(destination="", via=gateway, interface=link.interface))
+            if len(links) > 1:
+                routes += _second_table(f"{address}/{prefix}", gateway, link.interface)
+                rules.append(SourceRule(source=address, table=WAY_OUT_TABLE))
     if resolver is not None and links:
         routes += _resolver_routes(resolver, links[0], ordered[0].network.gateway)
     return SandboxLayout(
@@ -114,13 +112,15 @@ def build_layout(
         routes=tuple(routes),
         rules=tuple(rules),
         gateway=out.network.gateway if out is not None else "",
+        gateway6=out.network.gateway6 if out is not None else "",
         way_out=out.network.id if out is not None else None,
     )
 
 
 def _link(container_id: ContainerId, ordinal: int, leg: Leg) -> Link:
     assert leg.address is not None, "legs get their addresses before the layout is built"
-    interface = IPv4Interface(leg.address)
+    interface = ip_interface(leg.address)
+    second = ip_interface(leg.address6) if leg.address6 and leg.network.subnet6 else None
     return Link(
         network_id=leg.network.id,
         port=port_name(container_id, ordinal),
@@ -130,7 +130,17 @@ def _link(container_id: ContainerId, ordinal: int, leg: Leg) -> Link:
         prefix=interface.network.prefixlen,
         mac=mac_address(str(interface.ip)),
         mtu=leg.network.mtu,
+        address6=str(second.ip) if second else "",
+        prefix6=second.network.prefixlen if second else 0,
     )
+
+
+def _second_table(address: str, gateway: str, interface: str) -> list[Route]:
+    subnet = str(ip_interface(address).network)
+    return [
+        Route(destination=subnet, interface=interface, table=WAY_OUT_TABLE),
+        Route(destination="", via=gateway, interface=interface, table=WAY_OUT_TABLE),
+    ]
 
 
 def _resolver_routes(resolver: str, link: Link, gateway: str) -> list[Route]:

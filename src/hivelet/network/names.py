@@ -22,6 +22,12 @@ caches (169.254.20.10)."""
 EMBEDDED_RESOLVER = "127.0.0.11"
 """Where Docker's embedded resolver listens inside a container; users' files name it (`resolver 127.0.0.11;`)."""
 
+LOCAL_LINK, LOCAL_BACK = "hv-local", "hv-back"
+"""The links by which IPv6 connections of the host's loopback reach tasks (`hivelet.network.local6`)."""
+
+LOCAL_SOURCE, LOCAL_CLIENT = "fdbe:44a9:b43d::1", "fdbe:44a9:b43d::2"
+"""Their addresses on the way, out of a unique local prefix of ours; the second is the one that applications see."""
+
 LINK_NAME_LIMIT = 15
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _OUR_PORT = re.compile(r"^hv[0-9a-z]{11}_[0-9a-z]$")

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, TypeVar
 
 from hivelet.errors import System
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _GETROUTE = 24, 26
-_NEWRULE = 32
+_NEWRULE, _DELRULE = 32, 33
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _ROUTE = struct.Struct("=BBBBBBBBI")
@@ -39,21 +39,25 @@ _BR_FORWARD_DELAY, _BR_STP_STATE = 1, 5
 _BR_CALL_IPTABLES, _BR_CALL_IP6TABLES = 36, 37
 _BRPORT_HAIRPIN = 4
 _VETH_PEER = 1
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST = 1, 2, 4
-_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 7, 15
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_BROADCAST, _IFA_CACHEINFO = 1, 2, 4, 6
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY, _RTA_PREFSRC, _RTA_TABLE = 1, 4, 5, 6, 7, 15
 _FRA_SRC, _FRA_PRIORITY, _FRA_TABLE = 2, 6, 15
 
 _AT_ONCE = 64
 """Requests in one packet: the answers to all of them must fit into the socket's receive buffer."""
 
-_IFF_UP = 1
+_IFF_UP, _IFF_NOARP = 1, 0x80
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _PROTO_STATIC = 4
 _UNICAST = 1
 _TO_TABLE = 1
 _PERMANENT = 0x80
 _SOURCE_RULE_PRIORITY = 1000
+_LOCAL = 2
 _TABLE_LOCAL = 255
+_HOST_BITS: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
+_CACHEINFO = struct.Struct("=IIII")
+_FOREVER = 0xFFFFFFFF
 
 
 class NetlinkFailed(System):
@@ -159,6 +163,24 @@ def new_veth(pair: VethPair) -> Request:
     )
 
 
+def new_pair(name: str, peer: str, mac: str, mtu: int) -> Request:
+    """A veth pair with both ends here, both down, and of one MAC."""
+    first, second = (
+        _LINK.pack(0, 0, 0, 0, 0)
+        + nlmsg.text(_IFLA_IFNAME, link)
+        + nlmsg.attribute(_IFLA_ADDRESS, _mac_bytes(mac))
+        + nlmsg.number(_IFLA_MTU, mtu)
+        for link in (name, peer)
+    )
+    data = nlmsg.nested(_INFO_DATA, nlmsg.attribute(_VETH_PEER, second))
+    return Request(
+        what=f"make the link {name}",
+        verb=_NEWLINK,
+        flags=nlmsg.CREATE | nlmsg.EXCL,
+        body=first + nlmsg.nested(_IFLA_LINKINFO, nlmsg.text(_INFO_KIND, "veth"), data),
+    )
+
+
 def open_port(port: str) -> Request:
     """Set a bridge's port up, in hairpin mode: a balancer may send a packet back to where it came from."""
     return Request(
@@ -187,13 +209,14 @@ def set_master(port: str, bridge_index: int) -> Request:
     )
 
 
-def set_up(index: int) -> Request:
-    """Set a link up."""
+def set_up(index: int, *, neighbours: bool = True) -> Request:
+    """Set a link up; without `neighbours` nobody is asked for his link address there."""
+    flags = _IFF_UP if neighbours else _IFF_UP | _IFF_NOARP
     return Request(
         what=f"set link {index} up",
         verb=_NEWLINK,
         flags=0,
-        body=_LINK.pack(0, 0, index, _IFF_UP, _IFF_UP),
+        body=_LINK.pack(0, 0, index, flags, flags),
     )
 
 
@@ -209,13 +232,19 @@ def delete_link(name: str) -> Request:
 
 
 def new_address(index: int, address: str, prefix: int) -> Request:
-    """An address on a link; the one that is there already is no error."""
-    packed = _packed(address)
-    body = _ADDRESS.pack(socket.AF_INET, prefix, _PERMANENT, _SCOPE_UNIVERSE, index)
+    """An address on a link; the one that is there already is no error.
+
+    A single IPv6 address (a VIP) is marked as deprecated: it is answered for, but never chosen as a source.
+    """
+    family = nlmsg.family_of(address)
+    packed = nlmsg.pack_address(address)
+    body = _ADDRESS.pack(family, prefix, _PERMANENT, _SCOPE_UNIVERSE, index)
     body += nlmsg.attribute(_IFA_LOCAL, packed) + nlmsg.attribute(_IFA_ADDRESS, packed)
-    if prefix < 31:
+    if family == socket.AF_INET and prefix < 31:
         broadcast = int(IPv4Address(address)) | ((1 << (32 - prefix)) - 1)
         body += nlmsg.attribute(_IFA_BROADCAST, broadcast.to_bytes(4, "big"))
+    if family == socket.AF_INET6 and prefix == 128:
+        body += nlmsg.attribute(_IFA_CACHEINFO, _CACHEINFO.pack(0, _FOREVER, 0, 0))
     return Request(
         what=f"add the address {address}/{prefix}",
         verb=_NEWADDR,
@@ -231,25 +260,48 @@ def delete_address(index: int, address: str, prefix: int) -> Request:
         what=f"remove the address {address}/{prefix}",
         verb=_DELADDR,
         flags=0,
-        body=_ADDRESS.pack(socket.AF_INET, prefix, 0, _SCOPE_UNIVERSE, index)
-        + nlmsg.attribute(_IFA_LOCAL, _packed(address)),
+        body=_ADDRESS.pack(nlmsg.family_of(address), prefix, 0, _SCOPE_UNIVERSE, index)
+        + nlmsg.attribute(_IFA_LOCAL, nlmsg.pack_address(address)),
         harmless=(errno.EADDRNOTAVAIL, errno.ENODEV),
     )
 
 
+def single(address: str) -> int:
+    """The prefix length of a subnet that is this address alone."""
+    return _HOST_BITS[nlmsg.family_of(address)]
+
+
 def new_route(destination: str, index: int, *, via: str, source: str, table: int) -> Request:
-    """A route ("" is the default) through a link, on-link where `via` is ""."""
+    """A route ("" is the default of `via`'s family) through a link, on-link where `via` is ""."""
     network, _, length = destination.partition("/")
-    scope = _SCOPE_UNIVERSE if via else _SCOPE_LINK
-    body = _ROUTE.pack(socket.AF_INET, int(length or 0), 0, 0, 0, _PROTO_STATIC, scope, _UNICAST, 0)
+    family = nlmsg.family_of(network or via)
+    # IPv6 routes have no scope.
+    scope = _SCOPE_LINK if family == socket.AF_INET and not via else _SCOPE_UNIVERSE
+    body = _ROUTE.pack(family, int(length or 0), 0, 0, 0, _PROTO_STATIC, scope, _UNICAST, 0)
     body += nlmsg.number(_RTA_OIF, index) + nlmsg.number(_RTA_TABLE, table)
     for kind, address in ((_RTA_DST, network), (_RTA_GATEWAY, via), (_RTA_PREFSRC, source)):
-        body += nlmsg.attribute(kind, _packed(address)) if address else b""
+        body += nlmsg.attribute(kind, nlmsg.pack_address(address)) if address else b""
     return Request(
         what=f"add the route to {destination or 'everywhere'}",
         verb=_NEWROUTE,
         flags=nlmsg.CREATE | nlmsg.REPLACE,
         body=body,
+    )
+
+
+def new_local_route(address: str, index: int, metric: int) -> Request:
+    """Have packets to an address that come in by this link taken as the host's own."""
+    family = nlmsg.family_of(address)
+    bits = _HOST_BITS[family]
+    return Request(
+        what=f"take {address} from link {index}",
+        verb=_NEWROUTE,
+        flags=nlmsg.CREATE | nlmsg.REPLACE,
+        body=_ROUTE.pack(family, bits, 0, 0, 0, _PROTO_STATIC, _SCOPE_UNIVERSE, _LOCAL, 0)
+        + nlmsg.number(_RTA_OIF, index)
+        + nlmsg.number(_RTA_TABLE, _TABLE_LOCAL)
+        + nlmsg.number(_RTA_PRIORITY, metric)
+        + nlmsg.attribute(_RTA_DST, nlmsg.pack_address(address)),
     )
 
 
@@ -259,11 +311,28 @@ def new_source_rule(source: str, table: int) -> Request:
         what=f"add the rule for {source}",
         verb=_NEWRULE,
         flags=nlmsg.CREATE | nlmsg.EXCL,
-        body=_ROUTE.pack(socket.AF_INET, 0, 32, 0, 0, 0, 0, _TO_TABLE, 0)
-        + nlmsg.attribute(_FRA_SRC, _packed(source))
-        + nlmsg.number(_FRA_TABLE, table)
-        + nlmsg.number(_FRA_PRIORITY, _SOURCE_RULE_PRIORITY),
+        body=_source_rule(source, table),
         harmless=(errno.EEXIST,),
+    )
+
+
+def delete_source_rule(source: str, table: int) -> Request:
+    """Remove such a rule; one that is not there is no error."""
+    return Request(
+        what=f"remove the rule for {source}",
+        verb=_DELRULE,
+        flags=0,
+        body=_source_rule(source, table),
+        harmless=(errno.ENOENT, errno.ESRCH),
+    )
+
+
+def _source_rule(source: str, table: int) -> bytes:
+    return (
+        _ROUTE.pack(nlmsg.family_of(source), 0, single(source), 0, 0, 0, 0, _TO_TABLE, 0)
+        + nlmsg.attribute(_FRA_SRC, nlmsg.pack_address(source))
+        + nlmsg.number(_FRA_TABLE, table)
+        + nlmsg.number(_FRA_PRIORITY, _SOURCE_RULE_PRIORITY)
     )
 
 
@@ -325,26 +394,33 @@ def list_links() -> dict[str, LinkState]:
 
 
 def list_addresses() -> list[tuple[int, str, int]]:
-    """All IPv4 addresses as (link index, address, prefix length)."""
+    """All addresses as (link index, address, prefix length), IPv4 first, those of single links left out."""
     found: list[tuple[int, str, int]] = []
-    for body in _dump(_GETADDR, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)):
-        _, prefix, _, _, index = _ADDRESS.unpack_from(body)
-        local = nlmsg.split_attributes(body, _ADDRESS.size).get(_IFA_LOCAL)
-        if local is not None:
-            found.append((index, socket.inet_ntoa(local), prefix))
+    for wanted in _HOST_BITS:
+        for body in _dump(_GETADDR, _ADDRESS.pack(wanted, 0, 0, 0, 0)):
+            family, prefix, _, _, index = _ADDRESS.unpack_from(body)
+            attributes = nlmsg.split_attributes(body, _ADDRESS.size)
+            local = attributes.get(_IFA_LOCAL) or attributes.get(_IFA_ADDRESS)
+            # A kernel without IPv6 answers with what it has.
+            if local is None or family != wanted or _of_one_link(local):
+                continue
+            found.append((index, nlmsg.unpack_address(local), prefix))
     return found
 
 
 def list_routes() -> list[tuple[str, int]]:
-    """All IPv4 routes of all tables as (destination in CIDR notation, link index), defaults left out."""
+    """All routes of all tables as (destination in CIDR notation, link index), IPv4 first; defaults left out."""
     found: list[tuple[str, int]] = []
-    for body in _dump(_GETROUTE, _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)):
-        length, table = body[1], body[4]
-        attributes = nlmsg.split_attributes(body, _ROUTE.size)
-        if table == _TABLE_LOCAL or _RTA_DST not in attributes:
-            continue
-        index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
-        found.append((f"{socket.inet_ntoa(attributes[_RTA_DST])}/{length}", index))
+    for wanted in _HOST_BITS:
+        for body in _dump(_GETROUTE, _ROUTE.pack(wanted, 0, 0, 0, 0, 0, 0, 0, 0)):
+            family, length, table = body[0], body[1], body[4]
+            attributes = nlmsg.split_attributes(body, _ROUTE.size)
+            destination = attributes.get(_RTA_DST)
+            if table == _TABLE_LOCAL or destination is None or family != wanted:
+                continue
+            if not _of_one_link(destination):
+                index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
+                found.append((f"{nlmsg.unpack_address(destination)}/{length}", index))
     return found
 
 
@@ -371,8 +447,10 @@ class Kernel:
         self._thread.shutdown(wait=True)
 
 
-def _packed(address: str) -> bytes:
-    return socket.inet_aton(address)
+def _of_one_link(packed: bytes) -> bool:
+    """Whether every link has it for itself: IPv6 link-local and multicast addresses."""
+    address = ip_address(packed)
+    return address.version == 6 and (address.is_link_local or address.is_multicast)
 
 
 def _mac_bytes(mac: str) -> bytes:

@@ -16,9 +16,11 @@ from typing import Any, Protocol
 
 from hivelet.errors import System
 from hivelet.network import nlmsg
+from hivelet.network.family import IPV4, IPV6, Family
 from hivelet.network.netlink import Kernel
-from hivelet.network.rules.base import FAMILY_TABLE, PATIENCE_OBJECT
+from hivelet.network.rules.base import patience_object, render_table
 from hivelet.network.rules.listing import TableState, parse_listing
+from hivelet.network.rules.ruleset import EMPTY
 
 _LIBRARY = "libnftables.so.1"
 _JSON_OUTPUT = 1 << 4
@@ -45,6 +47,8 @@ class Nft:
         self.under_way = 0
         """Transactions that have been begun and have not ended."""
         self.carried_out = 0
+        self.families: tuple[Family, ...] = (IPV4,)
+        """The families in which this host has our table."""
 
     async def apply(self, script: str) -> None:
         """Carry out a script of nft commands as one transaction."""
@@ -55,22 +59,34 @@ class Nft:
         finally:
             self.under_way -= 1
 
-    async def remove_table(self, table: str = FAMILY_TABLE) -> None:
-        """Remove a table of ours and all that is in it; no table is no error."""
-        await self.apply(f"table {table}\ndelete table {table}\n")
+    async def supports_ipv6(self) -> bool:
+        """Whether this kernel takes the rules that IPv6 needs; asked with a table that is removed at once."""
+        table = IPV6.table
+        probe = render_table(EMPTY, patience=False, family=IPV6).replace(table, f"{table}-probe")
+        try:
+            await self.apply(f"{probe}delete table {table}-probe\n")
+        except NftRefused:
+            return False
+        return True
+
+    async def remove_table(self, *tables: str) -> None:
+        """Remove tables of ours (none named: the one of each family) and all that is in them; no table is no error."""
+        doomed = tables or [family.table for family in self.families]
+        await self.apply("".join(f"table {table}\ndelete table {table}\n" for table in doomed))
 
     async def supports_patience(self) -> bool:
         """Whether this kernel lets a rule set a connection's timeouts."""
-        probe = f"{FAMILY_TABLE}-probe"
+        probe = f"{IPV4.table}-probe"
+        body = patience_object(IPV4)
         try:
             await self.apply(
-                "\n".join([f"table {probe} {{", *PATIENCE_OBJECT, "}", f"delete table {probe}", ""])
+                "\n".join([f"table {probe} {{", *body, "}", f"delete table {probe}", ""])
             )
         except NftRefused:
             return False
         return True
 
-    async def read_table(self, table: str = FAMILY_TABLE) -> TableState | None:
+    async def read_table(self, table: str = IPV4.table) -> TableState | None:
         """A table as the kernel has it; None where it is not there."""
         return await self._thread.call(self._read, table)
 

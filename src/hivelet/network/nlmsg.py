@@ -7,6 +7,7 @@ these few lines a sandbox takes 2 ms instead of 6.
 
 from __future__ import annotations
 
+import socket
 import struct
 from collections.abc import Iterator
 
@@ -72,3 +73,18 @@ def split_attributes(data: bytes, start: int = 0) -> dict[int, bytes]:
 def error_number(body: bytes) -> int:
     """The errno in an error message's body; 0 is an acknowledgement."""
     return -int(struct.unpack_from("=i", body)[0])
+
+
+def family_of(address: str) -> int:
+    """The family of a plain address, as sockets number it."""
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def pack_address(address: str) -> bytes:
+    """A plain address as the kernel has it."""
+    return socket.inet_pton(family_of(address), address)
+
+
+def unpack_address(packed: bytes) -> str:
+    """The text of an address of the kernel's."""
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -21,6 +22,7 @@ from hivelet.network import conntrack, joiner, ports, sysctls
 from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
+from hivelet.network.family import IPV4, IPV6
 from hivelet.network.findings import Finding
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
@@ -32,6 +34,7 @@ from hivelet.network.nft import Nft
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.sockets import SocketsUnseen, list_sockets_of
+from hivelet.network.sysctls import SysctlRefused
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -79,6 +82,8 @@ class NetworkPlane:
             clock,
         )
         self._supervisor = Supervisor("network")
+        self.without_ipv6 = "the network plane has not started yet"
+        """Why networks can't have IPv6 on this host, and the way out; "" where they can."""
 
     async def start(self) -> None:
         """Bring the host's prerequisites about and adopt what exists; rules stay as they are until `resume`.
@@ -91,17 +96,44 @@ class NetworkPlane:
         changed = await self._kernel.call(sysctls.ensure_host_sysctls)
         if changed:
             log.info("kernel switches set", switches=changed)
+        await self._start_ipv6()
         for network in self._ledger.networks():
-            self._state.put_network(network)
+            self._state.put_network(self._possible(network))
         for resolver in self._ledger.resolvers():
             self._state.put_resolver(resolver)
         await self._sandboxes.adopt()
         for network in self._state.networks.values():
             if await self._sandboxes.ensure_bridge(network):
                 log.warning("a bridge had vanished and was made anew", network=network.name)
+        await self._sandboxes.adopt_local_way()
         await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)
         self._supervisor.keep("guard", self._guard.run)
+
+    async def _start_ipv6(self) -> None:
+        """See whether this host has IPv6, and prepare it for ours. Where it has not, everything goes on without."""
+        self.without_ipv6 = await self._prepare_ipv6()
+        if self.without_ipv6:
+            log.info("networks have no IPv6", reason=self.without_ipv6)
+        else:
+            self._nft.families = (IPV4, IPV6)
+
+    async def _prepare_ipv6(self) -> str:
+        if why := await self._kernel.call(sysctls.why_no_ipv6):
+            return why
+        if not await self._nft.supports_ipv6():
+            return "this host's kernel has no nftables for IPv6"
+        try:
+            changed = await self._kernel.call(sysctls.ensure_host_ipv6)
+        except SysctlRefused as error:
+            return error.message
+        if changed:
+            log.info("kernel switches set", switches=changed)
+        return ""
+
+    def _possible(self, network: BridgeNetwork) -> BridgeNetwork:
+        """The network as far as this host can have it."""
+        return network.replaced(subnet6="", gateway6="") if self.without_ipv6 else network
 
     async def resume(self) -> None:
         """Make rules and names say what was admitted since `start`; whatever they say already is not touched."""
@@ -124,7 +156,11 @@ class NetworkPlane:
         return dict(self._state.networks)
 
     async def ensure_network(self, network: BridgeNetwork) -> None:
-        """Make the network's bridge exist as described; idempotent, repairs what was removed by hand."""
+        """Make the network's bridge exist as described; idempotent, repairs what was removed by hand.
+
+        On a host without IPv6 it is made without.
+        """
+        network = self._possible(network)
         changed = self._state.networks.get(network.id) != network
         if changed:
             self._ledger.put_network(network)
@@ -155,6 +191,8 @@ class NetworkPlane:
         self._sandboxes.forget_network(network_id)
         await self._writer.settle()
         await self._kernel.call(joiner.remove_links, [bridge_name(network)])
+        if network.subnet6 and not any(n.subnet6 for n in self._state.networks.values()):
+            await self._sandboxes.remove_local_way()
         self._ledger.drop_network(network_id)
 
     async def create_sandbox(self, request: SandboxRequest) -> Sandbox:
@@ -165,6 +203,8 @@ class NetworkPlane:
         """
         for leg in request.legs:
             await self.ensure_network(leg.network)
+        legs = tuple(replace(leg, network=self._possible(leg.network)) for leg in request.legs)
+        request = replace(request, legs=legs)
         return await self._sandboxes.make(request, self._writer.settle)
 
     async def remove_sandbox(self, container_id: ContainerId) -> None:
@@ -204,7 +244,7 @@ class NetworkPlane:
         backend = self._state.withdraw(task_id)
         await self._writer.settle()
         if backend is not None:
-            for address in backend.addresses.values():
+            for address in (*backend.addresses.values(), *backend.addresses6.values()):
                 await self._connections.call(conntrack.flush_udp, address)
 
     def is_admitted(self, task_id: TaskId) -> bool:
@@ -232,7 +272,9 @@ class NetworkPlane:
     async def used_subnets(self) -> dict[str, str]:
         """Subnets in use on this host, each with who uses it ("route through eth0", "network myapp_webnet")."""
         used = await self._kernel.call(joiner.list_used_subnets)
-        used |= {n.subnet: f"network {n.name}" for n in self._state.networks.values() if n.subnet}
+        for network in self._state.networks.values():
+            subnets = filter(None, (network.subnet, network.subnet6))
+            used |= dict.fromkeys(subnets, f"network {network.name}")
         return used
 
     async def check_port_free(self, port: PortConfig) -> None:

@@ -28,11 +28,15 @@ class PortTaken(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A socket that takes connections or datagrams; `address` "" means all addresses."""
+    """A socket that takes connections or datagrams; `address` "" means all addresses.
+
+    One of `ipv6` on all addresses may take IPv4 as well; an IPv4 address that stands in an IPv6 table counts as IPv4.
+    """
 
     address: str
     port: int
     inode: int
+    ipv6: bool = False
 
 
 def parse_listeners(table: str, protocol: str) -> Iterator[Listener]:
@@ -43,13 +47,17 @@ def parse_listeners(table: str, protocol: str) -> Iterator[Listener]:
         if fields[3] != wanted:
             continue
         address, _, port = fields[1].rpartition(":")
-        yield Listener(_parse_address(address), int(port, 16), int(fields[9]))
+        where = _parse_address(address)
+        ipv6 = len(address) > 8 and (not where or ":" in where)
+        yield Listener(where, int(port, 16), int(fields[9]), ipv6)
 
 
 def find_clash(port: PortConfig, listeners: Iterable[Listener]) -> Listener | None:
     """A listener that a published port would take the clients from."""
     for listener in listeners:
         if listener.port != port.published_port:
+            continue
+        if port.host_ip and ":" in port.host_ip and not listener.ipv6:
             continue
         if port.host_ip in _ANY or listener.address in ("", port.host_ip):
             return listener
@@ -65,7 +73,8 @@ def check_port_free(port: PortConfig) -> None:
     clash = find_clash(port, _read_listeners(port.protocol))
     if clash is None:
         return
-    where = f"{port.host_ip or clash.address or '0.0.0.0'}:{port.published_port}"
+    host = port.host_ip or clash.address or ("::" if clash.ipv6 else "0.0.0.0")
+    where = f"[{host}]:{port.published_port}" if ":" in host else f"{host}:{port.published_port}"
     raise PortTaken(
         f"port {port.published_port}/{port.protocol} is already allocated: {where} is in use by "
         f"{_name_owner(clash.inode)}. Stop it, or publish another port."

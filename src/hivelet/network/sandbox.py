@@ -17,11 +17,14 @@ from hivelet.objects.endpoint import BridgeNetwork
 class Leg:
     """One network of a container. `address` is in CIDR notation; None lets the plane choose (`docker_gwbridge`).
 
+    `address6` is the same of IPv6; nothing comes of it where the network has no IPv6.
+
     `aliases` resolve to this container in this network only.
     """
 
     network: BridgeNetwork
     address: str | None = None
+    address6: str | None = None
     aliases: tuple[str, ...] = ()
 
 
@@ -59,8 +62,10 @@ class Sandbox:
     container_id: ContainerId
     netns: Path
     addresses: dict[NetworkId, str] = field(default_factory=dict)
+    addresses6: dict[NetworkId, str] = field(default_factory=dict)
     macs: dict[NetworkId, str] = field(default_factory=dict)
     gateway: str = ""
     """The default gateway, "" where there is no way out."""
+    gateway6: str = ""
     resolv_conf: str = ""
     hosts: str = ""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import ip_interface
 from pathlib import Path
 
 import structlog
 
 from hivelet.errors import Conflict
-from hivelet.network import joiner, netlink
+from hivelet.network import joiner, local6, netlink
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
 from hivelet.network.dns.files import (
     HostResolver,
@@ -24,10 +24,10 @@ from hivelet.network.dns.files import (
     render_resolv_conf,
 )
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.ipam import AddressPool
+from hivelet.network.ipam import AddressPool, prefix_length
 from hivelet.network.layout import SandboxLayout, build_layout
 from hivelet.network.ledger import Ledger
-from hivelet.network.names import bridge_name
+from hivelet.network.names import LOCAL_LINK, bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.netns import is_namespace, remove_namespace
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
@@ -57,7 +57,7 @@ class SandboxKeeper:
         self._ledger = ledger
         self._kernel = kernel
         self._resolvers = resolvers
-        self._pools: dict[NetworkId, AddressPool] = {}
+        self._pools: dict[tuple[NetworkId, int], AddressPool] = {}
         self._making: set[ContainerId] = set()
         self._bridged: set[NetworkId] = set()
 
@@ -120,9 +120,10 @@ class SandboxKeeper:
         if record is None:
             return
         self._ledger.drop_container(container_id)
-        for network_id, address in record.addresses.items():
-            if network_id in self._pools:
-                self._pools[network_id].release(address)
+        for version, addresses in ((4, record.addresses), (6, record.addresses6)):
+            for network_id, address in addresses.items():
+                if (pool := self._pools.get((network_id, version))) is not None:
+                    pool.release(address)
 
     async def remove_all(self) -> None:
         """Remove all sandboxes and return when their links are gone."""
@@ -144,10 +145,15 @@ class SandboxKeeper:
         return None if record is None else self._describe(record)
 
     async def ensure_bridge(self, network: BridgeNetwork) -> bool:
-        """The network's bridge with the ports of its members in it; True where it had to be made."""
+        """The network's bridge with the ports of its members in it; True where it had to be made.
+
+        With a first network that has IPv6 comes the way of [::1] to tasks.
+        """
         made = await self._kernel.call(joiner.ensure_bridge, network)
         if network.id in self._state.networks:
             self._bridged.add(network.id)
+        if network.subnet6 and netlink.link_index(LOCAL_LINK) is None:
+            await self._kernel.call(local6.ensure_local_way)
         if made:
             await self._reattach(network)
         return made
@@ -176,8 +182,25 @@ class SandboxKeeper:
 
     def forget_network(self, network_id: NetworkId) -> None:
         """Forget a network's addresses."""
-        self._pools.pop(network_id, None)
+        for version in (4, 6):
+            self._pools.pop((network_id, version), None)
         self._bridged.discard(network_id)
+
+    async def adopt_local_way(self) -> None:
+        """Have the way of [::1] whole, where there is one."""
+        if netlink.link_index(LOCAL_LINK) is not None:
+            await self._kernel.call(local6.ensure_local_way)
+
+    async def remove_local_way(self) -> None:
+        """Remove the way of [::1] to tasks."""
+        await self._kernel.call(local6.remove_local_way)
+
+    async def keep_local_way(self) -> None:
+        """Restore the way of [::1] where it has vanished."""
+        wanted = any(network.subnet6 for network in self.bridged())
+        if wanted and netlink.link_index(LOCAL_LINK) is None:
+            log.warning("another program has removed the way of [::1] to tasks; it is restored")
+            await self._kernel.call(local6.ensure_local_way)
 
     async def _reattach(self, network: BridgeNetwork) -> None:
         for record in [r for r in self._state.containers.values() if network.id in r.ports]:
@@ -187,7 +210,11 @@ class SandboxKeeper:
     def _layout(self, record: ContainerRecord) -> SandboxLayout:
         # The record has the addresses in the order of the links, which is the layout's own.
         legs = tuple(
-            Leg(network=network, address=f"{address}/{IPv4Network(network.subnet).prefixlen}")
+            Leg(
+                network=network,
+                address=f"{address}/{prefix_length(network.subnet)}",
+                address6=_with_prefix(record.addresses6.get(network_id, ""), network.subnet6),
+            )
             for network_id, address in record.addresses.items()
             if (network := self._state.networks.get(network_id)) is not None
         )
@@ -198,23 +225,38 @@ class SandboxKeeper:
         return {p for record in self._state.containers.values() for p in record.ports.values()}
 
     def _with_address(self, leg: Leg) -> Leg:
-        pool = self._pool(leg.network)
-        if leg.address is not None:
-            # The allocator has chosen; a stale reservation of ours must not stand in its way.
-            pool.reserve(str(IPv4Interface(leg.address).ip))
-            return leg
-        prefix = IPv4Network(leg.network.subnet).prefixlen
-        return replace(leg, address=f"{pool.allocate()}/{prefix}")
+        return replace(
+            leg,
+            address=self._address(leg.network, 4, leg.address),
+            address6=self._address(leg.network, 6, leg.address6),
+        )
 
-    def _pool(self, network: BridgeNetwork) -> AddressPool:
-        pool = self._pools.get(network.id)
-        if pool is None or pool.subnet != network.subnet:
-            pool = AddressPool(network.subnet)
-            pool.reserve(network.gateway)
+    def _address(self, network: BridgeNetwork, version: int, wanted: str | None) -> str | None:
+        subnet = network.subnet if version == 4 else network.subnet6
+        if not subnet:
+            return None
+        pool = self._pool(network, version)
+        if wanted is not None:
+            # The allocator has chosen; a stale reservation of ours must not stand in its way.
+            pool.reserve(str(ip_interface(wanted).ip))
+            return wanted
+        return f"{pool.allocate()}/{prefix_length(subnet)}"
+
+    def _pool(self, network: BridgeNetwork, version: int) -> AddressPool:
+        subnet, gateway = (
+            (network.subnet, network.gateway)
+            if version == 4
+            else (network.subnet6, network.gateway6)
+        )
+        pool = self._pools.get((network.id, version))
+        if pool is None or pool.subnet != subnet:
+            pool = AddressPool(subnet)
+            pool.reserve(gateway)
             for record in self._state.containers.values():
-                if network.id in record.addresses:
-                    pool.reserve(record.addresses[network.id])
-            self._pools[network.id] = pool
+                addresses = record.addresses if version == 4 else record.addresses6
+                if network.id in addresses:
+                    pool.reserve(addresses[network.id])
+            self._pools[network.id, version] = pool
         return pool
 
     def _describe(self, record: ContainerRecord) -> Sandbox:
@@ -222,11 +264,17 @@ class SandboxKeeper:
             container_id=record.container_id,
             netns=self._home / record.container_id,
             addresses=record.addresses,
+            addresses6=record.addresses6,
             macs=record.macs,
             gateway=record.gateway,
+            gateway6=record.gateway6,
             resolv_conf=record.resolv_conf,
             hosts=record.hosts,
         )
+
+
+def _with_prefix(address: str, subnet: str) -> str | None:
+    return f"{address}/{prefix_length(subnet)}" if address and subnet else None
 
 
 def read_host_resolver() -> HostResolver:
@@ -244,7 +292,10 @@ def _record(
     resolver: ResolverRecord | None,
 ) -> ContainerRecord:
     own = [link for link in layout.links if link.network_id != layout.way_out]
-    addresses = [link.address for link in own or layout.links]
+    shown = own or layout.links
+    addresses = [link.address for link in shown] + [
+        link.address6 for link in shown if link.address6
+    ]
     resolv_conf = (
         render_resolv_conf(resolver.address, request.dns, read_host_resolver()) if resolver else ""
     )
@@ -252,12 +303,14 @@ def _record(
         container_id=request.container_id,
         task_id=request.task_id,
         addresses={link.network_id: link.address for link in layout.links},
+        addresses6={link.network_id: link.address6 for link in layout.links if link.address6},
         macs={link.network_id: link.mac for link in layout.links},
         names={
             leg.network.id: tuple(dict.fromkeys((*request.names, *leg.aliases))) for leg in legs
         },
         ports={link.network_id: link.port for link in layout.links},
         gateway=layout.gateway,
+        gateway6=layout.gateway6,
         resolver=resolver.name if resolver else None,
         resolv_conf=resolv_conf,
         hosts=render_hosts(request.hostname, addresses, request.extra_hosts, layout.gateway),

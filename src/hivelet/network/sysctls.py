@@ -22,18 +22,26 @@ BRIDGE_FILTERS = ("iptables", "ip6tables", "arptables")
 must, or a VIP's answer reaches its caller untranslated; but that is asked for at each of our bridges (`joiner`). On
 others' bridges it would hand their containers' and machines' frames to the host's firewall, which drops them."""
 
+HOST_IPV6 = {"net/ipv6/conf/all/forwarding": "1"}
+"""The same for IPv6, where the host has it."""
+
 SANDBOX = {
     "net/ipv4/ip_unprivileged_port_start": "0",
     "net/ipv4/ping_group_range": "0 2147483647",
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
     "net/ipv4/conf/default/route_localnet": "1",
-    "net/ipv6/conf/all/disable_ipv6": "1",
-    "net/ipv6/conf/default/disable_ipv6": "1",
 }
 """As Docker sets them in a container's namespace (privileged ports and pings for all); answers may come by another
 leg than the way back would take; 127.0.0.11 may come from outside (the host drops all other loopback addresses on
-bridges); no IPv6 address waits for duplicate detection while there is no IPv6 network."""
+bridges)."""
+
+IPV6_OFF = {"all/disable_ipv6": "1", "default/disable_ipv6": "1"}
+"""For a sandbox without an IPv6 network: no address that nobody gave it, and none waits for duplicate detection."""
+
+IPV6_QUIET = {"accept_ra": "0", "autoconf": "0", "accept_dad": "0", "ndisc_notify": "1"}
+"""For a link with IPv6: its addresses are ours alone to give, so nobody's advertisement changes them, and they need no
+detection of duplicates: they can be used at once. A new one is announced, as it may have had another holder."""
 
 
 class SysctlRefused(System):
@@ -65,16 +73,75 @@ def read_sysctls(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def ensure_bridge_sysctls(bridge: str) -> None:
-    """Let localhost be routed to a bridge, and keep IPv6 off it until its network has IPv6."""
+def disable_ipv6(link: str) -> str:
+    """The switch that keeps IPv6 off a link."""
+    return f"net/ipv6/conf/{link}/disable_ipv6"
+
+
+def host_switches(*, ipv6: bool) -> dict[str, str]:
+    """What the whole host must have."""
+    return HOST | (HOST_IPV6 if ipv6 else {})
+
+
+def why_no_ipv6() -> str:
+    """Why this host's networks can't have IPv6, and the way out; "" where they can."""
+    switch = ROOT / "net/ipv6/conf/all/disable_ipv6"
+    if not switch.exists():
+        return (
+            "this host's kernel has no IPv6 (boot without ipv6.disable=1, or load the module ipv6)"
+        )
+    if switch.read_text().strip() != "0":
+        return (
+            "IPv6 is disabled on this host; to enable it, run sysctl -w net.ipv6.conf.all.disable_ipv6=0 "
+            "and restart hiveletd"
+        )
+    if not (ROOT / "net/bridge/bridge-nf-call-ip6tables").exists():
+        return "this host's kernel has no bridge netfilter for IPv6"
+    return ""
+
+
+def ensure_host_ipv6() -> list[str]:
+    """Set what IPv6 needs in the host's namespace; returns what was changed.
+
+    A host that forwards takes no router's advertisements any more, unless its links say so in so many words; a host that
+    lives by them would lose its own way out.
+    """
+    conf = ROOT / "net/ipv6/conf"
+    changed = []
+    if (conf / "all/forwarding").read_text().strip() == "0":
+        names = [f"net/ipv6/conf/{link.name}/accept_ra" for link in conf.iterdir()]
+        listening = [n for n in names if (ROOT / n).read_text().strip() == "1"]
+        changed = [name for name in listening if ensure_sysctl(name, "2", optional=True)]
+    return changed + [name for name, value in HOST_IPV6.items() if ensure_sysctl(name, value)]
+
+
+def ensure_bridge_sysctls(bridge: str, *, ipv6: bool = False) -> None:
+    """Let localhost be routed to a bridge, and keep IPv6 off it unless its network has IPv6."""
     ensure_sysctl(route_localnet(bridge), "1")
-    ensure_sysctl(f"net/ipv6/conf/{bridge}/disable_ipv6", "1", optional=True)
+    if ipv6:
+        ensure_interface_ipv6(bridge)
+        # A link that is set down and up again must have its addresses still.
+        ensure_sysctl(f"net/ipv6/conf/{bridge}/keep_addr_on_down", "1")
+    else:
+        ensure_sysctl(disable_ipv6(bridge), "1", optional=True)
 
 
-def ensure_sandbox_sysctls() -> None:
-    """Set what a sandbox needs; to be called inside of it, before it has links."""
+def ensure_sandbox_sysctls(*, ipv6: bool = False) -> None:
+    """Set what a sandbox needs; to be called inside of it, before it has links.
+
+    With `ipv6`, its loopback has ::1, and a link has IPv6 only once `ensure_interface_ipv6` says so.
+    """
     for name, value in SANDBOX.items():
-        ensure_sysctl(name, value, optional=name.startswith("net/ipv6"))
+        ensure_sysctl(name, value)
+    switches = {"default/disable_ipv6": "1"} if ipv6 else IPV6_OFF
+    for name, value in switches.items():
+        ensure_sysctl(f"net/ipv6/conf/{name}", value, optional=True)
+
+
+def ensure_interface_ipv6(link: str) -> None:
+    """Let a link of the calling thread's namespace have IPv6 addresses, and none but those that it is given."""
+    for name, value in (*IPV6_QUIET.items(), ("disable_ipv6", "0")):
+        ensure_sysctl(f"net/ipv6/conf/{link}/{name}", value)
 
 
 def ensure_sysctl(name: str, value: str, *, optional: bool = False) -> bool:

@@ -18,8 +18,8 @@ from hivelet.network import nlmsg
 from hivelet.network.names import TABLE
 
 _NETLINK_NETFILTER = 12
-_LINK_GROUPS = (1 << 0) | (1 << 4)
-"""RTMGRP_LINK and RTMGRP_IPV4_IFADDR."""
+_LINK_GROUPS = (1 << 0) | (1 << 4) | (1 << 8)
+"""RTMGRP_LINK, RTMGRP_IPV4_IFADDR and RTMGRP_IPV6_IFADDR."""
 _RULE_GROUPS = 1 << 6
 """NFNLGRP_NFTABLES."""
 

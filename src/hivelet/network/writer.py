@@ -1,4 +1,5 @@
 """The one writer of rules and names: what changed since its last transaction goes into the next one, together.
+Both families' tables change in one transaction.
 
 While a transaction runs, further changes gather; nobody waits longer than two of them. To begin with, after a refused
 transaction, and when another program may have changed the rules, the kernel's table is read and only what differs is
@@ -8,6 +9,7 @@ written: a table that serves packets is never made anew (see `hivelet.network.ru
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 
 import structlog
 
@@ -15,12 +17,12 @@ from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
+from hivelet.network.family import IPV4, IPV6, Family
 from hivelet.network.joiner import change_vips, list_vips
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
-from hivelet.network.rules.base import FAMILY_TABLE
-from hivelet.network.rules.repair import STAND_IN, mend_table
-from hivelet.network.rules.ruleset import Change, RuleBook
+from hivelet.network.rules.repair import mend_table, stand_in
+from hivelet.network.rules.ruleset import Change, RuleBook, merge_scripts
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +40,7 @@ class RuleWriter:
         self._resolvers = resolvers
         self._kernel = kernel
         self._nft = nft
-        self._book = RuleBook()
+        self._books = _new_books()
         self._whole = True
         self._suspicion = ""
         self._cleared = False
@@ -81,7 +83,7 @@ class RuleWriter:
 
     def forget(self) -> None:
         """Our table is gone on purpose: begin with a whole ruleset when there is something to write again."""
-        self._book = RuleBook()
+        self._books = _new_books()
         self._whole = True
         self._vips = {}
 
@@ -138,12 +140,11 @@ class RuleWriter:
             await self._change_vips(wanted, remove=False)
             if suspicion and not whole:
                 await self._mend(suspicion)
-            change = self._book.update({owner: self._state.build(owner) for owner in owners})
-            _warn_of_contests(change)
+            changes = [self._update(family, owners) for family in self._nft.families]
             if whole:
                 await self._mend("")
             else:
-                for script in change.scripts(FAMILY_TABLE):
+                for script in merge_scripts(changes):
                     await self._nft.apply(script)
             await self._change_vips(wanted, remove=True)
             await self._resolvers.publish(owners, fresh)
@@ -152,22 +153,35 @@ class RuleWriter:
             raise
 
     async def _mend(self, suspicion: str) -> None:
-        """Read the table, write what differs. With a suspicion nothing should differ, and what does is a warning."""
+        """Read the tables, write what differs. With a suspicion nothing should differ, and what does is a warning."""
         if self._patience is None:
             self._patience = await self._nft.supports_patience()
-            await self._nft.remove_table(STAND_IN)
-        actual = await self._nft.read_table()
-        repair = mend_table(actual, self._book.merged(), patience=self._patience)
-        if repair.found and suspicion:
-            log.warning(
-                "another program has changed hivelet's nftables rules; they are mended",
-                seen_by=suspicion,
-                found=_shortened(repair.found),
+            await self._nft.remove_table(*map(stand_in, self._nft.families))
+        repairs: list[list[str]] = []
+        for family in self._nft.families:
+            actual = await self._nft.read_table(family.table)
+            repair = mend_table(
+                actual, self._books[family].merged(), patience=self._patience, family=family
             )
-        elif repair.found and actual is not None:
-            log.info("the rules are brought up to date", changed=_shortened(repair.found))
-        for script in repair.scripts:
+            if repair.found and suspicion:
+                log.warning(
+                    "another program has changed hivelet's nftables rules; they are mended",
+                    seen_by=suspicion,
+                    found=_shortened(repair.found),
+                )
+            elif repair.found and actual is not None:
+                log.info("the rules are brought up to date", changed=_shortened(repair.found))
+            repairs.append(list(repair.scripts))
+        for script in merge_scripts(repairs):
             await self._nft.apply(script)
+
+    def _update(self, family: Family, owners: Collection[str]) -> list[str]:
+        """Take what these owners now contribute to a family's rules into its book; returns the transactions that do it."""
+        change = self._books[family].update(
+            {owner: self._state.build(owner, family) for owner in owners}
+        )
+        _warn_of_contests(change)
+        return change.scripts(family.table)
 
     async def _clear(self) -> None:
         """No network, no rules: a node outside of any swarm, or one that has just left it, shows no table."""
@@ -175,8 +189,9 @@ class RuleWriter:
         if self._cleared:
             return
         self.forget()
-        if await self._nft.read_table() is not None:
-            await self._nft.remove_table()
+        for family in self._nft.families:
+            if await self._nft.read_table(family.table) is not None:
+                await self._nft.remove_table(family.table)
         self._cleared = True
 
     async def _change_vips(self, wanted: dict[str, set[str]], *, remove: bool) -> None:
@@ -213,3 +228,7 @@ def _warn_of_contests(change: Change) -> None:
 def _shortened(found: tuple[str, ...]) -> str:
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return "; ".join(found[:_SHOWN]) + more
+
+
+def _new_books() -> dict[Family, RuleBook]:
+    return {family: RuleBook() for family in (IPV4, IPV6)}

@@ -13,6 +13,7 @@ from hivelet.objects.task import PortConfig
 class BridgeNetwork(Struct, frozen=True, kw_only=True):
     """A network as one node sees it: a Linux bridge. Subnet in CIDR notation, gateway a plain address.
 
+    `subnet6` and `gateway6` are the same of IPv6, "" where the network has none.
     `kind` is "overlay" (a stack's or user's network), "ingress", "gateway" (`docker_gwbridge`) or "bridge".
     """
 
@@ -21,6 +22,8 @@ class BridgeNetwork(Struct, frozen=True, kw_only=True):
     kind: str = "overlay"
     subnet: str = ""
     gateway: str = ""
+    subnet6: str = ""
+    gateway6: str = ""
     bridge: str = ""
     """The link's name; "" lets `hivelet.network.names` derive it from the id."""
     internal: bool = False
@@ -30,12 +33,13 @@ class BridgeNetwork(Struct, frozen=True, kw_only=True):
 
 
 class ServiceEntry(Struct, frozen=True, kw_only=True):
-    """A service as callers see it: its names, one VIP (plain address) for each network, its published ports."""
+    """A service as callers see it: its names, its VIPs (plain addresses) in each network, its published ports."""
 
     service_id: ServiceId
     name: str
     mode: str = "vip"
     vips: dict[NetworkId, str] = {}
+    vips6: dict[NetworkId, str] = {}
     ports: list[PortConfig] = []
     aliases: dict[NetworkId, list[str]] = {}
     """Network aliases (a stack's short service names among them) that resolve like the service's name."""
@@ -44,16 +48,19 @@ class ServiceEntry(Struct, frozen=True, kw_only=True):
 
 
 class Backend(Struct, frozen=True, kw_only=True):
-    """A task that can take connections: its plain address in each network.
+    """A task that can take connections: its plain addresses in each network.
 
-    `host_ports` are the host-mode ports it holds.
+    `host_ports` are the host-mode ports it holds. `ipv4_only` are TCP ports inside the container that it listens on for IPv4
+    and not for IPv6: whoever comes by IPv6 is given to another task, or refused at once.
     """
 
     task_id: TaskId
     service_id: ServiceId
     service_name: str
     addresses: dict[NetworkId, str] = {}
+    addresses6: dict[NetworkId, str] = {}
     host_ports: list[PortConfig] = []
     ingress_ports: list[PortConfig] = []
     """The ports that the service published when the task was made; an update may have moved their targets since."""
+    ipv4_only: list[int] = []
     hostname: str = ""

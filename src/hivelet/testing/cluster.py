@@ -47,6 +47,7 @@ class FakeSwarmHost:
     """What the control API asks of the machine."""
 
     hostname = "manager"
+    without_ipv6 = ""
 
     def __init__(self, cluster: SimulatedCluster) -> None:
         self._cluster = cluster

@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from network_lab import Lab
+from network_lab import GATEWAY, INGRESS, WEBNET, Lab, backend, web_service
 
 _NET, _MOUNT, _FS = 0x40000000, 0x00020000, 0x00000200
 _PRIVATE_RECURSIVE = 0x4000 | 0x40000
@@ -54,3 +54,15 @@ async def lab(home):
     await laboratory.start()
     yield laboratory
     await laboratory.close()
+
+
+@pytest.fixture
+async def web(lab):
+    """The seed's web service with three tasks, and a caller in the same network."""
+    lab.plane.set_services(web_service())
+    for number in (1, 2, 3):
+        legs = ((WEBNET, f"10.0.1.{number + 2}/24"), (INGRESS, f"10.0.0.{number + 2}/24"))
+        sandbox = await lab.task(f"web{number}", *legs)
+        await lab.plane.admit(backend(sandbox, f"web{number}"))
+    await lab.task("caller", (WEBNET, "10.0.1.10/24"), (GATEWAY, None), serve=False)
+    return lab

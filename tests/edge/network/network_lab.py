@@ -24,6 +24,8 @@ INGRESS = BridgeNetwork(
     kind="ingress",
     subnet="10.0.0.0/24",
     gateway="10.0.0.1",
+    subnet6="fd00::/64",
+    gateway6="fd00::1",
 )
 GATEWAY = BridgeNetwork(
     id="gwbridge00000000000000000",
@@ -31,6 +33,8 @@ GATEWAY = BridgeNetwork(
     kind="gateway",
     subnet="172.20.0.0/20",
     gateway="172.20.0.1",
+    subnet6="fd00:0:0:20::/64",
+    gateway6="fd00:0:0:20::1",
     bridge="docker_gwbridge",
     icc=False,
 )
@@ -39,23 +43,40 @@ WEBNET = BridgeNetwork(
     name="myapp_webnet",
     subnet="10.0.1.0/24",
     gateway="10.0.1.1",
+    subnet6="fd00:0:0:1::/64",
+    gateway6="fd00:0:0:1::1",
 )
 OTHER = BridgeNetwork(
     id="other00000000000000000000",
     name="other_default",
     subnet="10.0.2.0/24",
     gateway="10.0.2.1",
+    subnet6="fd00:0:0:2::/64",
+    gateway6="fd00:0:0:2::1",
 )
 INSIDE = BridgeNetwork(
     id="inside0000000000000000000",
     name="app_inside",
     subnet="10.0.3.0/24",
     gateway="10.0.3.1",
+    subnet6="fd00:0:0:3::/64",
+    gateway6="fd00:0:0:3::1",
     internal=True,
 )
 HOST = "198.51.100.1"
 OUTSIDE = "198.51.100.2"
+HOST6 = "2001:db8::1"
+OUTSIDE6 = "2001:db8::2"
 VIP = "10.0.1.2"
+VIP6 = "fd00:0:0:1::2"
+
+
+def six(network: BridgeNetwork, address: str | None) -> str | None:
+    """The IPv6 address that ends like an IPv4 one."""
+    if address is None or not network.subnet6:
+        return None
+    last = address.partition("/")[0].rpartition(".")[2]
+    return network.subnet6.replace("::/", f"::{last}/")
 
 
 def sh(command: str) -> str:
@@ -88,13 +109,16 @@ class Lab:
     def _connect_outside(self) -> None:
         create_namespace(self.outside)
         sh(f"ip link add uplink type veth peer name eth0 && ip addr add {HOST}/24 dev uplink")
+        with contextlib.suppress(subprocess.CalledProcessError):  # a host without IPv6
+            sh(f"ip addr add {HOST6}/64 dev uplink nodad")
         with inside(self.outside):
             holder = subprocess.Popen(["sleep", "60"])
         sh(f"ip link set eth0 netns {holder.pid}; ip link set uplink up")
         with inside(self.outside):
             sh(
                 f"ip addr add {OUTSIDE}/24 dev eth0; ip link set eth0 up; ip link set lo up;"
-                f"ip route add default via {HOST}"
+                f"ip route add default via {HOST};"
+                f"ip addr add {OUTSIDE6}/64 dev eth0 nodad; ip -6 route add default via {HOST6}"
             )
         holder.kill()
         holder.wait()
@@ -124,6 +148,7 @@ class Lab:
         name: str,
         *legs: tuple[BridgeNetwork, str | None],
         serve: bool = True,
+        ipv6: bool = True,
         hostname: str = "",
     ) -> Sandbox:
         """A task named like its container id, serving TCP and UDP on port 80 where it should."""
@@ -132,7 +157,7 @@ class Lab:
             SandboxRequest(
                 container_id=container_id,
                 task_id=name,
-                legs=tuple(Leg(network=n, address=a) for n, a in legs),
+                legs=tuple(Leg(network=n, address=a, address6=six(n, a)) for n, a in legs),
                 hostname=hostname,
                 names=(f"app_{name}",),
             )
@@ -140,9 +165,11 @@ class Lab:
         self.sandboxes[name] = sandbox
         if serve:
             await self.serve(name, 80)
+            if ipv6 and sandbox.addresses6:
+                await self.serve(name, 80, socket.AF_INET6)
         return sandbox
 
-    async def serve(self, name: str, port: int) -> None:
+    async def serve(self, name: str, port: int, family: int = socket.AF_INET) -> None:
         """Answer each connection or datagram with the task's name and the client's address."""
 
         async def answer(reader, writer):
@@ -162,7 +189,7 @@ class Lab:
                 self.transport.sendto(f"{name} {address[0]} {data.decode()}".encode(), address)
 
         netns = self.sandboxes[name].netns
-        stream, datagram = await asyncio.to_thread(_open_servers, netns, port)
+        stream, datagram = await asyncio.to_thread(_open_servers, netns, port, family)
         self.servers.append(await asyncio.start_server(answer, sock=stream))
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(Datagrams, sock=datagram)
@@ -175,7 +202,7 @@ class Lab:
 
     async def connect(self, where: str, address: str, port: int, *, within: float = 2.0):
         """A connection from a place: "host", "outside", or a task's name."""
-        door = await asyncio.to_thread(_open, self.netns(where), socket.SOCK_STREAM)
+        door = await asyncio.to_thread(_open, self.netns(where), socket.SOCK_STREAM, address)
         try:
             async with asyncio.timeout(within):
                 await asyncio.get_running_loop().sock_connect(door, (address, port))
@@ -195,7 +222,7 @@ class Lab:
         return words
 
     async def ask_udp(self, where: str, address: str, port: int, *, within: float = 2.0):
-        door = await asyncio.to_thread(_open, self.netns(where), socket.SOCK_DGRAM)
+        door = await asyncio.to_thread(_open, self.netns(where), socket.SOCK_DGRAM, address)
         loop = asyncio.get_running_loop()
         with door:
             await loop.sock_connect(door, (address, port))
@@ -233,6 +260,7 @@ def backend(sandbox: Sandbox, name: str, service: str = "web", **fields) -> Back
         service_id=f"{service}id",
         service_name=service,
         addresses=sandbox.addresses,
+        addresses6=sandbox.addresses6,
         **fields,
     )
 
@@ -242,6 +270,7 @@ def web_service(**fields) -> dict[str, ServiceEntry]:
         "service_id": "webid",
         "name": "myapp_web",
         "vips": {WEBNET.id: VIP},
+        "vips6": {WEBNET.id: VIP6},
         "aliases": {WEBNET.id: ["web"]},
         "ports": [
             PortConfig(target_port=80, published_port=8000),
@@ -258,24 +287,30 @@ def _addresses(answer: bytes, place: int) -> list[str]:
         place += 12
         if kind == 1:
             found.append(socket.inet_ntoa(answer[place : place + length]))
+        elif kind == 28:
+            found.append(socket.inet_ntop(socket.AF_INET6, answer[place : place + length]))
         place += length
     return found
 
 
-def _open(netns: Path | None, kind: int) -> socket.socket:
+def _open(netns: Path | None, kind: int, address: str = "") -> socket.socket:
     with inside(netns) if netns else contextlib.nullcontext():
-        door = socket.socket(socket.AF_INET, kind)
+        door = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     door.setblocking(False)
     return door
 
 
-def _open_servers(netns: Path, port: int) -> tuple[socket.socket, socket.socket]:
+def _open_servers(
+    netns: Path, port: int, family: int = socket.AF_INET
+) -> tuple[socket.socket, socket.socket]:
     with inside(netns):
-        stream = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        stream = socket.socket(family, socket.SOCK_STREAM)
+        datagram = socket.socket(family, socket.SOCK_DGRAM)
     stream.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     for door in (stream, datagram):
-        door.bind(("0.0.0.0", port))
+        if family == socket.AF_INET6:
+            door.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        door.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", port))
         door.setblocking(False)
     stream.listen(1000)
     return stream, datagram

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 from network_lab import GATEWAY, HOST, INGRESS, VIP, WEBNET, backend, sh, web_service
 
+from hivelet.network.family import IPV4, IPV6
 from hivelet.network.nft import Nft
-from hivelet.network.rules.base import BASE_CHAINS, FAMILY_TABLE, render_table
-from hivelet.network.rules.repair import STAND_IN, mend_table
+from hivelet.network.rules.base import base_chains, render_table
+from hivelet.network.rules.repair import mend_table, stand_in
 from hivelet.network.rules.ruleset import Chain, Fragment
 
 TASKS = ("web1", "web2", "web3")
@@ -40,6 +41,20 @@ WANTED = Fragment(
 )
 
 
+WANTED6 = Fragment(
+    chains={"vip_a": Chain(rules=("meta l4proto tcp dnat to fd00:0:0:1::3",))},
+    elements={
+        ("bridges", '"hv-a"'): "",
+        ("uplinks", "fd00:0:0:1::/64"): "",
+        ("uplinks", "fd00::/64"): "",
+        ("hairpin", "fd00:0:0:1::3 . fd00::3"): "",
+        ("vips", '"hv-a" . fd00:0:0:1::2'): "goto vip_a",
+        ("published", "tcp . 8000"): "goto vip_a",
+        ("published_at", "::1 . udp . 53"): "goto vip_a",
+    },
+)
+
+
 @pytest.fixture
 async def nft(home):
     door = Nft()
@@ -54,7 +69,7 @@ async def mend(nft: Nft) -> list[str]:
         await nft.apply(script)
     again = mend_table(await nft.read_table(), WANTED, patience=True)
     assert (again.scripts, again.found) == ((), ())
-    assert await nft.read_table(STAND_IN) is None
+    assert await nft.read_table(stand_in(IPV4)) is None
     return list(repair.found)
 
 
@@ -92,7 +107,7 @@ async def mend(nft: Nft) -> list[str]:
 async def test_what_was_tampered_with_is_found_and_mended(nft, tamper, found):
     await nft.apply(render_table(WANTED))
     assert await mend(nft) == []
-    sh(f"nft '{tamper.format(t=FAMILY_TABLE)}'")
+    sh(f"nft '{tamper.format(t=IPV4.table)}'")
     assert found in await mend(nft)
 
 
@@ -117,7 +132,7 @@ async def take_over(lab, tasks=TASKS) -> None:
 
 def rules() -> str:
     """All rules with their handles, which a rule that is written anew does not keep."""
-    return sh(f"nft -a list table {FAMILY_TABLE}")
+    return sh(f"nft -a list table {IPV4.table}")
 
 
 async def test_a_restart_writes_no_rule(web):
@@ -140,9 +155,9 @@ async def test_a_restart_writes_what_has_changed_meanwhile(web):
 async def test_a_table_of_another_version_is_replaced_under_traffic(web):
     await web.plane.stop()
     sh(
-        f"nft 'flush chain {FAMILY_TABLE} {BASE_CHAINS[-1].name}; delete chain {FAMILY_TABLE} {BASE_CHAINS[-1].name};"
-        f"add chain {FAMILY_TABLE} {BASE_CHAINS[-1].name} {{ type nat hook postrouting priority 99; }};"
-        f"add rule {FAMILY_TABLE} {BASE_CHAINS[-1].name} ip saddr . ip daddr @hairpin masquerade;'"
+        f"nft 'flush chain {IPV4.table} {base_chains(patience=False)[-1].name}; delete chain {IPV4.table} {base_chains(patience=False)[-1].name};"
+        f"add chain {IPV4.table} {base_chains(patience=False)[-1].name} {{ type nat hook postrouting priority 99; }};"
+        f"add rule {IPV4.table} {base_chains(patience=False)[-1].name} ip saddr . ip daddr @hairpin masquerade;'"
     )
     failures, asked, done = [], 0, asyncio.Event()
 
@@ -165,4 +180,26 @@ async def test_a_table_of_another_version_is_replaced_under_traffic(web):
     assert asked > 4
     assert "priority srcnat - 1;" in before
     assert "priority srcnat - 1;" not in rules()
-    assert sh("nft list tables").splitlines() == [f"table {FAMILY_TABLE}"]
+    assert sorted(sh("nft list tables").splitlines()) == [
+        f"table {family.table}" for family in (IPV4, IPV6)
+    ]
+
+
+async def test_the_ipv6_table_is_found_as_it_was_written(nft):
+    await nft.apply(render_table(WANTED6, family=IPV6))
+
+    async def look():
+        actual = await nft.read_table(IPV6.table)
+        return mend_table(actual, WANTED6, patience=True, family=IPV6)
+
+    assert (await look()).scripts == ()
+    sh(f"nft 'delete element {IPV6.table} published_at {{ ::1 . udp . 53 }}'")
+    sh(f"nft 'add element {IPV6.table} uplinks {{ fd09::/64 }}'")
+    repair = await look()
+    assert repair.found == (
+        "::1 . udp . 53 is missing in published_at",
+        "fd09::/64 is too many in uplinks",
+    )
+    for script in repair.scripts:
+        await nft.apply(script)
+    assert (await look()).scripts == ()

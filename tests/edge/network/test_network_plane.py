@@ -10,11 +10,13 @@ import pytest
 from network_lab import (
     GATEWAY,
     HOST,
-    INGRESS,
+    HOST6,
     INSIDE,
     OTHER,
     OUTSIDE,
+    OUTSIDE6,
     VIP,
+    VIP6,
     WEBNET,
     backend,
     sh,
@@ -23,23 +25,11 @@ from network_lab import (
 
 from hivelet.errors import Conflict
 from hivelet.network.connections import Traffic
-from hivelet.network.names import bridge_name
+from hivelet.network.names import LOCAL_CLIENT, bridge_name
 from hivelet.network.netns import inside
 from hivelet.objects.task import PortConfig
 
 EVEN = {"web1": 30, "web2": 30, "web3": 30}
-
-
-@pytest.fixture
-async def web(lab):
-    """The seed's web service with three tasks, and a caller in the same network."""
-    lab.plane.set_services(web_service())
-    for number in (1, 2, 3):
-        legs = ((WEBNET, f"10.0.1.{number + 2}/24"), (INGRESS, f"10.0.0.{number + 2}/24"))
-        sandbox = await lab.task(f"web{number}", *legs)
-        await lab.plane.admit(backend(sandbox, f"web{number}"))
-    await lab.task("caller", (WEBNET, "10.0.1.10/24"), (GATEWAY, None), serve=False)
-    return lab
 
 
 @pytest.mark.parametrize(
@@ -51,6 +41,12 @@ async def web(lab):
         pytest.param("caller", VIP, 80, "10.0.1.10", id="vip"),
         pytest.param("host", VIP, 80, VIP, id="vip-from-host"),
         pytest.param("caller", HOST, 8000, "172.20.0.2", id="published-from-a-task"),
+        pytest.param("outside", HOST6, 8000, OUTSIDE6, id="outside-6"),
+        pytest.param("host", HOST6, 8000, HOST6, id="host-address-6"),
+        pytest.param("host", "::1", 8000, LOCAL_CLIENT, id="localhost-6"),
+        pytest.param("caller", VIP6, 80, "fd00:0:0:1::10", id="vip-6"),
+        pytest.param("host", VIP6, 80, VIP6, id="vip-from-host-6"),
+        pytest.param("caller", HOST6, 8000, "fd00:0:0:20::2", id="published-from-a-task-6"),
     ],
 )
 async def test_spreads_strictly_in_turn_and_shows_the_client(web, where, address, port, seen):
@@ -60,7 +56,13 @@ async def test_spreads_strictly_in_turn_and_shows_the_client(web, where, address
 
 
 @pytest.mark.parametrize(
-    ("address", "port"), [pytest.param(VIP, 80, id="vip"), pytest.param(HOST, 8000, id="published")]
+    ("address", "port"),
+    [
+        pytest.param(VIP, 80, id="vip"),
+        pytest.param(HOST, 8000, id="published"),
+        pytest.param(VIP6, 80, id="vip-6"),
+        pytest.param(HOST6, 8000, id="published-6"),
+    ],
 )
 async def test_a_task_reaches_itself_through_the_balancer(web, address, port):
     assert await web.count("web1", address, port, 9) == {"web1": 3, "web2": 3, "web3": 3}
@@ -72,7 +74,12 @@ async def test_names(web):
     assert await web.dig("caller", "MYAPP_WEB.myapp_webnet") == (0, [VIP])
     assert await web.dig("caller", "tasks.web") == (0, ["10.0.1.3", "10.0.1.4", "10.0.1.5"])
     assert await web.dig("caller", "app_web2") == (0, ["10.0.1.4"])
-    assert await web.dig("caller", "web", kind=28) == (0, [])
+    assert await web.dig("caller", "web", kind=28) == (0, [VIP6])
+    assert await web.dig("caller", "tasks.web", kind=28) == (
+        0,
+        [f"fd00:0:0:1::{n}" for n in (3, 4, 5)],
+    )
+    assert await web.dig("caller", "app_web2", kind=28) == (0, ["fd00:0:0:1::4"])
     assert await web.dig("caller", "web", server="127.0.0.11") == (0, [VIP])
     assert await web.dig("web1", "web", server="127.0.0.11") == (0, [VIP])
 

@@ -48,6 +48,7 @@ def test_a_networks_services_have_dockers_shape():
                     "Name": "web.1.t1",
                     "EndpointID": "e1",
                     "EndpointIP": "10.0.1.3",
+                    "EndpointIPv6": "fd00::3",
                     "Info": {"Host IP": "192.168.77.2"},
                 }
             ],

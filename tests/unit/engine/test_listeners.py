@@ -1,4 +1,4 @@
-from hivelet.engine.listeners import parse_listeners
+from hivelet.engine.listeners import Listeners, parse_listeners
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1 1 0000000000000000 100 0 0 10 0
@@ -8,9 +8,10 @@ TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retr
 TCP6 = """  sl  local_address                         remote_address                        st
    0: 00000000000000000000000000000000:1628 00000000000000000000000000000000:0000 0A 00000000:00000000
    1: 00000000000000000000000001000000:0051 00000000000000000000000000000000:0000 0A 00000000:00000000
+   2: 0000000000000000FFFF00000500000A:1F41 00000000000000000000000000000000:0000 0A 00000000:00000000
 """
 
 
 def test_only_listeners_that_others_can_reach_count():
-    assert parse_listeners([TCP, TCP6]) == {8000, 5672}
-    assert parse_listeners(["header only\n", ""]) == frozenset()
+    assert parse_listeners([TCP, TCP6]) == Listeners(ipv4={8000, 8001}, ipv6={5672})
+    assert parse_listeners(["header only\n", ""]) == Listeners()

@@ -21,6 +21,10 @@ WEBNET = BridgeNetwork(id="webnetid", name="myapp_webnet", subnet="10.0.1.0/24",
 INSIDE = BridgeNetwork(
     id="insideid", name="app_inside", subnet="10.0.3.0/24", gateway="10.0.3.1", internal=True
 )
+WEBNET6 = WEBNET.replaced(subnet6="fd00:0:0:1::/64", gateway6="fd00:0:0:1::1")
+INGRESS6 = INGRESS.replaced(subnet6="fd00::/64", gateway6="fd00::1")
+GATEWAY6 = GATEWAY.replaced(subnet6="fd00:0:0:20::/64", gateway6="fd00:0:0:20::1")
+NETWORKS6 = {network.id: network for network in (INGRESS6, GATEWAY6, WEBNET6, INSIDE)}
 NETWORKS = {network.id: network for network in (INGRESS, GATEWAY, WEBNET, INSIDE)}
 
 
@@ -43,3 +47,9 @@ def task(number: int, **changes) -> Backend:
         "addresses": {"webnetid": f"10.0.1.{number + 2}", "ingressid": f"10.0.0.{number + 2}"},
     }
     return Backend(**(values | changes))
+
+
+def task6(number: int, **changes) -> Backend:
+    """The same with IPv6 addresses."""
+    six = {"webnetid": f"fd00:0:0:1::{number + 2}", "ingressid": f"fd00::{number + 2}"}
+    return task(number, **({"addresses6": six} | changes))

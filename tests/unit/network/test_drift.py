@@ -30,7 +30,7 @@ WANTED = WantedHost(
         "hv-web": WantedBridge(
             network_id="n1",
             network_name="webnet",
-            gateway="10.0.1.1",
+            gateways=("10.0.1.1",),
             vips=frozenset(["10.0.1.2"]),
         )
     },

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from addresses import GATEWAY, INGRESS, INSIDE, WEBNET
+from addresses import GATEWAY, INGRESS, INGRESS6, INSIDE, WEBNET
 
 from hivelet.network.layout import LOCAL_TABLE, WAY_OUT_TABLE, Route, SourceRule, build_layout
 from hivelet.network.sandbox import Leg
@@ -52,6 +52,23 @@ def test_internal_networks_have_no_way_out_but_names():
             table=LOCAL_TABLE,
         ),
     )
+
+
+def test_ipv6_takes_the_same_way_out():
+    ingress = Leg(network=INGRESS6, address="10.0.0.5/24", address6="fd00::5/64")
+    layout = build_layout(CONTAINER, (ingress, WEB), None)
+    assert (layout.gateway6, layout.links[1].address6, layout.links[1].prefix6) == (
+        "fd00::1",
+        "fd00::5",
+        64,
+    )
+    assert layout.links[0].address6 == ""
+    assert layout.routes[3:] == (
+        Route(destination="", via="fd00::1", interface="eth1"),
+        Route(destination="fd00::/64", interface="eth1", table=WAY_OUT_TABLE),
+        Route(destination="", via="fd00::1", interface="eth1", table=WAY_OUT_TABLE),
+    )
+    assert layout.rules[1] == SourceRule(source="fd00::5", table=WAY_OUT_TABLE)
 
 
 def test_without_legs_there_is_nothing():

@@ -27,6 +27,9 @@ TCP6 = """  sl  local_address                         remote_address            
         pytest.param(8080, "", 4714, id="dual-stack"),
         pytest.param(8081, "127.0.0.1", 4715, id="mapped"),
         pytest.param(80, "", None, id="free"),
+        pytest.param(22, "::1", None, id="ipv6-does-not-meet-ipv4"),
+        pytest.param(8080, "::1", 4714, id="ipv6-meets-all-of-ipv6"),
+        pytest.param(8081, "::1", None, id="ipv6-does-not-meet-mapped"),
     ],
 )
 def test_clash(port, host_ip, inode):

@@ -39,6 +39,7 @@ from hivelet.engine.health_policy import (
 from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import NotFound
 from hivelet.kit.clock import Clock
+from hivelet.network.ipam import is_ipv6
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import NetworkId
 from hivelet.objects.container import ContainerState
@@ -291,9 +292,12 @@ class ContainerController:
             network = self._executor.network(attachment.network_id)
             if network is None:
                 raise PermanentError(f"network {attachment.network_id} not found")
-            address = next((a for a in attachment.addresses if ":" not in a), "")
+            if network.subnet6 and network.kind == "overlay" and self._plane.without_ipv6:
+                raise PermanentError(f"network {network.name} has IPv6: {self._plane.without_ipv6}")
+            address = next((a for a in attachment.addresses if not is_ipv6(a)), "")
+            address6 = next(filter(is_ipv6, attachment.addresses), "")
             # The aliases are the service's names: they lead to its VIP, not to one task.
-            legs.append(LegRecord(network=network, address=address))
+            legs.append(LegRecord(network=network, address=address, address6=address6))
         return tuple(legs)
 
     def _backend(self, record: Record) -> Backend:
@@ -303,6 +307,8 @@ class ContainerController:
             service_id=task.service_id,
             service_name=task.service_annotations.name,
             addresses=self._engine.addresses(record.id),
+            addresses6=self._engine.addresses6(record.id),
+            ipv4_only=sorted(awaited_ports(task) & self._engine.listeners_ipv4_only(record.id)),
             host_ports=[port for port in task.ports if port.publish_mode == "host"],
             ingress_ports=[port for port in task.ports if port.publish_mode == "ingress"],
             hostname=record.container.config.hostname,

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from weakref import WeakValueDictionary
 
 from hivelet.agent.exec.adapter import ContainerController, NodeParts
+from hivelet.network.pools import given_pools
 from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
 from hivelet.objects.endpoint import BridgeNetwork, ServiceEntry
 from hivelet.objects.network import Network
@@ -93,15 +94,16 @@ class NodeExecutor:
 
 def bridge_of(network: Network) -> BridgeNetwork:
     """A network of the cluster as this node builds it. Its addresses are the allocator's."""
-    pools = network.ipam.configs if network.ipam else []
-    pool = next((p for p in pools if ":" not in p.subnet), None)
+    ipv4, ipv6 = given_pools(network.ipam.configs if network.ipam else [])
     options = network.spec.driver_configuration.options
     return BridgeNetwork(
         id=network.id,
         name=network.spec.name,
         kind="ingress" if network.spec.ingress else "overlay",
-        subnet=pool.subnet if pool else "",
-        gateway=pool.gateway if pool else "",
+        subnet=ipv4.subnet,
+        gateway=ipv4.gateway,
+        subnet6=ipv6.subnet,
+        gateway6=ipv6.gateway,
         internal=network.spec.internal,
         icc=options.get("com.docker.network.bridge.enable_icc", "true").lower() != "false",
         mtu=int(options.get("com.docker.network.driver.mtu", "1500")),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hivelet.network.ipam import AddressPool
+from hivelet.network.ipam import AddressPool, is_ipv6, prefix_length
+from hivelet.network.pools import given_pools
 from hivelet.objects.common import NetworkId
 from hivelet.objects.network import Network
 from hivelet.objects.plan import Object
@@ -23,11 +24,10 @@ PREDEFINED = frozenset({"host", "bridge", "none"})
 
 
 class AddressBook:
-    """Pools by network, and what each task and service holds."""
+    """Pools by network (IPv4 first, IPv6 where the network has it), and what each task and service holds."""
 
     def __init__(self) -> None:
-        self._pools: dict[NetworkId, AddressPool] = {}
-        self._prefixes: dict[NetworkId, int] = {}
+        self._pools: dict[NetworkId, tuple[AddressPool, ...]] = {}
         self._held: dict[str, frozenset[Holding]] = {}
         self._early: dict[NetworkId, set[str]] = {}
         self.troubles: dict[NetworkId, str] = {}
@@ -49,13 +49,29 @@ class AddressBook:
         """Whether the network can give addresses."""
         return network_id in PREDEFINED or network_id in self._pools
 
-    def give(self, network_id: NetworkId, holder: str) -> str:
-        """A free address in CIDR notation; it is the holder's from now on, until its object says otherwise.
+    def give(self, network_id: NetworkId, holder: str) -> list[str]:
+        """A free address of each family that the network has, IPv4 first, in CIDR notation.
+
+        They are the holder's from now on, until its object says otherwise.
 
         Raises:
             Conflict: none is left.
         """
-        address = f"{self._pools[network_id].allocate()}/{self._prefixes[network_id]}"
+        return [self._take(pool, network_id, holder) for pool in self._pools[network_id]]
+
+    def give_missing(
+        self, network_id: NetworkId, holder: str, present: Iterable[str], *, ipv6: bool
+    ) -> list[str]:
+        """The addresses `present`, and one of each family that is not among them; IPv6 only where it is wanted."""
+        have = {is_ipv6(address): address for address in present}
+        return [
+            have.get(kind) or self._take(pool, network_id, holder)
+            for pool in self._pools[network_id]
+            if (kind := is_ipv6(pool.subnet)) is False or ipv6
+        ]
+
+    def _take(self, pool: AddressPool, network_id: NetworkId, holder: str) -> str:
+        address = f"{pool.allocate()}/{prefix_length(pool.subnet)}"
         self._held[holder] = self._held.get(holder, frozenset()) | {(network_id, address)}
         return address
 
@@ -70,17 +86,25 @@ class AddressBook:
             return
         if network.ipam is None or network.id in self._pools or not network.ipam.configs:
             return
-        config = network.ipam.configs[0]
-        pool = AddressPool(config.subnet, ip_range=config.ip_range)
-        for address in (config.gateway, *config.auxiliary_addresses.values()):
-            if address:
-                pool.reserve(address)
+        pools = []
+        for config in given_pools(network.ipam.configs):
+            if not config.subnet:
+                continue
+            pool = AddressPool(config.subnet, ip_range=config.ip_range)
+            for address in (config.gateway, *config.auxiliary_addresses.values()):
+                if address:
+                    pool.reserve(address)
+            pools.append(pool)
+        self._pools[network.id] = tuple(pools)
         # Objects may be seen before their network.
         for address in self._early.pop(network.id, ()):
-            pool.reserve(_plain(address))
-        self._pools[network.id] = pool
-        self._prefixes[network.id] = int(config.subnet.partition("/")[2])
+            if (found := self._pool_of(network.id, address)) is not None:
+                found.reserve(_plain(address))
         self.troubles.pop(network.id, None)
+
+    def _pool_of(self, network_id: NetworkId, address: str) -> AddressPool | None:
+        pools = self._pools.get(network_id, ())
+        return next((p for p in pools if is_ipv6(p.subnet) is is_ipv6(address)), None)
 
     def _hold(self, holder: str, holdings: Iterable[Holding]) -> None:
         after = frozenset(holdings)
@@ -88,12 +112,12 @@ class AddressBook:
         if after == before:
             return
         for network_id, address in before - after:
-            if (pool := self._pools.get(network_id)) is not None:
+            if (pool := self._pool_of(network_id, address)) is not None:
                 pool.release(_plain(address))
         for network_id, address in after - before:
-            if (pool := self._pools.get(network_id)) is not None:
+            if (pool := self._pool_of(network_id, address)) is not None:
                 pool.reserve(_plain(address))
-            else:
+            elif network_id not in self._pools:
                 self._early.setdefault(network_id, set()).add(address)
         if after:
             self._held[holder] = after

@@ -120,7 +120,9 @@ class AllocatorLoop:
             return merge_plans(hold_task(task, trouble, now) for task in tasks)
         try:
             ports = allocate_ports(service, held_ports(view.all(Service), service.id))
-            endpoint = allocate_endpoint(service, list(wanted), ports, self._book)
+            endpoint = allocate_endpoint(
+                service, list(wanted), ports, self._book, ingress.id if ingress else None
+            )
         except Conflict as error:
             held = merge_plans(hold_task(task, error.message, now) for task in tasks)
             return Plan(writes=held.writes, wake_at=now + RETRY, why=error.message)

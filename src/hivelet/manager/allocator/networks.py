@@ -1,12 +1,13 @@
-"""Which subnet a network gets, and when a removed one is forgotten. Pure."""
+"""Which subnets a network gets, one of each family that it has, and when a removed one is forgotten. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_interface
 
 from hivelet.errors import HiveletError
-from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet
+from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
+from hivelet.network.pools import asked_pools, ula_pools
 from hivelet.objects.cluster import Cluster
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE
 from hivelet.objects.network import IpamConfig, IpamOptions, Network
@@ -34,35 +35,37 @@ def used_subnets(networks: Iterable[Network], tasks: Iterable[Task] = ()) -> dic
 
 
 def allocate_network(network: Network, used: Mapping[str, str], cluster: Cluster | None) -> Plan:
-    """Give the network the subnet it asks for, or the first free one of the cluster's pools.
+    """Give the network the subnets it asks for, or the first free ones of the cluster's pools.
 
     Raises:
         NoSubnet: there is none.
     """
-    asked = network.spec.ipam.configs if network.spec.ipam is not None else []
-    config = asked[0] if asked else IpamConfig()
+    ipv4, ipv6 = asked_pools(network.spec)
+    pools = cluster.default_addr_pool if cluster else (DEFAULT_ADDRESS_POOL,)
+    size = cluster.subnet_size if cluster else SUBNET_SIZE
+    name = network.spec.name
     try:
-        given = _complete(config, network, used, cluster)
+        given = [_complete(ipv4, [(pool, size) for pool in pools], used, name)]
+        if ipv6 is not None:
+            given.append(_complete(ipv6, ula_pools(cluster.id if cluster else ""), used, name))
     except HiveletError as error:
-        raise NoSubnet(f"network {network.spec.name}: {error.message}") from error
+        raise NoSubnet(f"network {name}: {error.message}") from error
     ipam = IpamOptions(
         driver=network.spec.ipam.driver if network.spec.ipam else IpamOptions().driver,
-        configs=[given, *asked[1:]],
+        configs=given,
     )
-    why = f"network {network.spec.name} gets {given.subnet}"
+    why = f"network {name} gets {' and '.join(config.subnet for config in given)}"
     return Plan(writes=(Write(update=(network.replaced(ipam=ipam),), why=why),), why=why)
 
 
 def _complete(
-    config: IpamConfig, network: Network, used: Mapping[str, str], cluster: Cluster | None
+    config: IpamConfig, pools: Sequence[tuple[str, int]], used: Mapping[str, str], name: str
 ) -> IpamConfig:
     if config.subnet:
-        check_subnet(config.subnet, used, name=network.spec.name)
-        subnet = config.subnet
+        check_subnet(config.subnet, used, name=name)
+        subnet = str(parse_subnet(config.subnet))
     else:
-        pools = cluster.default_addr_pool if cluster else (DEFAULT_ADDRESS_POOL,)
-        size = cluster.subnet_size if cluster else SUBNET_SIZE
-        subnet = choose_subnet([(pool, size) for pool in pools], used)
+        subnet = choose_subnet(pools, used)
     gateway = choose_gateway(subnet, ip_range=config.ip_range, requested=config.gateway)
     return config.replaced(subnet=subnet, gateway=gateway)
 

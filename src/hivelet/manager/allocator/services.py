@@ -83,8 +83,12 @@ def allocate_endpoint(
     networks: Collection[NetworkId],
     ports: list[PortConfig],
     book: AddressBook,
+    ingress: NetworkId | None = None,
 ) -> Endpoint:
     """The endpoint that the service should have; the very same value where nothing changes.
+
+    A VIP of each family for each network. `ingress` has no names that could lead to one: its VIP is there because Docker
+    shows it, and IPv4 alone.
 
     Raises:
         Conflict: a network has no address left for a VIP.
@@ -93,15 +97,16 @@ def allocate_endpoint(
     before = service.endpoint.virtual_ips if service.endpoint is not None else []
     vips: list[EndpointVirtualIP] = []
     if spec.mode != "dnsrr":
-        kept = {vip.network_id: vip for vip in before}
+        kept: dict[NetworkId, list[str]] = {}
+        for vip in before:
+            kept.setdefault(vip.network_id, []).append(vip.addr)
         vips = [
-            kept.get(network_id) or _new_vip(network_id, service, book)
+            EndpointVirtualIP(network_id=network_id, addr=address)
             for network_id in networks
             if network_id not in PREDEFINED
+            for address in book.give_missing(
+                network_id, service.id, kept.get(network_id, ()), ipv6=network_id != ingress
+            )
         ]
     endpoint = Endpoint(spec=spec, ports=ports, virtual_ips=vips)
     return service.endpoint if service.endpoint == endpoint else endpoint
-
-
-def _new_vip(network_id: NetworkId, service: Service, book: AddressBook) -> EndpointVirtualIP:
-    return EndpointVirtualIP(network_id=network_id, addr=book.give(network_id, service.id))

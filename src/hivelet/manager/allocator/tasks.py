@@ -68,7 +68,7 @@ def _attach(
         return [
             NetworkAttachment(
                 network_id=network_id,
-                addresses=[] if network_id in PREDEFINED else [book.give(network_id, task.id)],
+                addresses=[] if network_id in PREDEFINED else book.give(network_id, task.id),
                 aliases=config.aliases,
                 driver_opts=config.driver_opts,
             )

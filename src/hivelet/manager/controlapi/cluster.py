@@ -52,7 +52,15 @@ class ClusterApi(Door):
                 if not request.force_new_cluster:
                     raise Unavailable(IN_SWARM)
                 return local_node(tx).id
-            return _make_swarm(tx, request, self._host.hostname, address)
+            node_id = _make_swarm(tx, request, self._host.hostname, address)
+            # Published ports answer on IPv6 as well, wherever there is IPv6.
+            ingress = NetworkSpec(
+                annotations=Annotations(name="ingress"),
+                ingress=True,
+                ipv6_enabled=not self._host.without_ipv6,
+            )
+            tx.create(Network(id=NetworkId(""), spec=ingress))
+            return node_id
 
         node_id = await self._store.update(change, Actor.USER)
         await self._host.joined(node_id)
@@ -215,8 +223,6 @@ def _make_swarm(tx: Tx, request: SwarmInit, hostname: str, address: str) -> Node
             manager_status=ManagerStatus(leader=True, addr=f"{address}:{PORT}"),
         )
     )
-    ingress = NetworkSpec(annotations=Annotations(name="ingress"), ingress=True)
-    tx.create(Network(id=NetworkId(""), spec=ingress))
     return node.id
 
 

@@ -27,6 +27,11 @@ class Host(Protocol):
         """The machine's name."""
         ...
 
+    @property
+    def without_ipv6(self) -> str:
+        """Why this machine's networks can't have IPv6, and the way out; "" where they can."""
+        ...
+
     def address(self, asked: str) -> str:
         """The address to advertise: `asked` (an address or an interface), or where that is "" the one to the outside."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import AddressValueError, IPv4Address, IPv4Network
 
 from hivelet.errors import Conflict, Forbidden
 from hivelet.manager.controlapi.conflicts import PREDEFINED
@@ -11,8 +10,9 @@ from hivelet.manager.controlapi.door import Door, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, invalid
 from hivelet.manager.controlapi.validate import validate_name
 from hivelet.network.ipam import check_subnet
+from hivelet.network.pools import find_fault, wants_ipv6
 from hivelet.objects.common import NetworkId
-from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
+from hivelet.objects.network import IpamOptions, Network, NetworkSpec
 from hivelet.objects.service import Service
 from hivelet.store.query import find_one
 from hivelet.store.tx import Tx
@@ -33,6 +33,10 @@ class NetworksApi(Door):
     async def create_network(self, spec: NetworkSpec) -> NetworkId:
         """Validate and store a new network; the allocator gives it what it does not ask for."""
         _validate(spec)
+        if wants_ipv6(spec):
+            if self._host.without_ipv6:
+                raise invalid(f"network {spec.name} wants IPv6: {self._host.without_ipv6}")
+            spec = spec.replaced(ipv6_enabled=True)
 
         def change(tx: Tx) -> Network:
             if tx.by_name(Network, spec.name) is not None:
@@ -113,34 +117,5 @@ def _validate(spec: NetworkSpec) -> None:
         return
     if spec.ipam.driver.name not in {"", "default"}:
         raise invalid("invalid IPAM specified")
-    for config in spec.ipam.configs:
-        _validate_ipam(config)
-
-
-def _validate_ipam(config: IpamConfig) -> None:
-    if not config.subnet:
-        if config.gateway or config.ip_range:
-            raise invalid("ipam configuration: invalid subnet ")
-        return
-    try:
-        subnet = IPv4Network(config.subnet)
-    except ValueError as error:
-        raise invalid(f"ipam configuration: invalid subnet {config.subnet}") from error
-    if config.ip_range:
-        try:
-            inside = IPv4Network(config.ip_range).subnet_of(subnet)
-        except ValueError as error:
-            raise invalid(f"ipam configuration: invalid range {config.ip_range}") from error
-        if not inside:
-            raise invalid(
-                f"ipam configuration: subnet {config.subnet} does not contain range {config.ip_range}"
-            )
-    if config.gateway:
-        try:
-            gateway = IPv4Address(config.gateway)
-        except AddressValueError as error:
-            raise invalid(f"ipam configuration: invalid gateway {config.gateway}") from error
-        if gateway not in subnet:
-            raise invalid(
-                f"ipam configuration: subnet {config.subnet} does not contain gateway {config.gateway}"
-            )
+    if fault := find_fault(spec.ipam.configs):
+        raise invalid(f"ipam configuration: {fault}")

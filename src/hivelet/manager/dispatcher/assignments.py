@@ -18,7 +18,7 @@ from hivelet.objects.endpoint import ServiceEntry
 from hivelet.objects.network import Network
 from hivelet.objects.node import Node
 from hivelet.objects.secret import Config, Secret
-from hivelet.objects.service import Service
+from hivelet.objects.service import Endpoint, Service
 from hivelet.objects.task import Task, TaskState
 
 
@@ -45,11 +45,20 @@ def build_entry(service: Service) -> ServiceEntry | None:
         service_id=service.id,
         name=service.spec.name,
         mode=service.endpoint.spec.mode or "vip",
-        vips={vip.network_id: vip.addr.partition("/")[0] for vip in service.endpoint.virtual_ips},
+        vips=_vips(service.endpoint, ipv6=False),
+        vips6=_vips(service.endpoint, ipv6=True),
         ports=[port for port in service.endpoint.ports if port.publish_mode == "ingress"],
         aliases={NetworkId(a.target): a.aliases for a in service.networks if a.aliases},
         affinity=service.spec.labels.get(AFFINITY_LABEL) == CLIENT_IP,
     )
+
+
+def _vips(endpoint: Endpoint, *, ipv6: bool) -> dict[NetworkId, str]:
+    return {
+        vip.network_id: vip.addr.partition("/")[0]
+        for vip in endpoint.virtual_ips
+        if (":" in vip.addr) is ipv6
+    }
 
 
 def concerns(service: Service, networks: Iterable[NetworkId]) -> bool:

@@ -4,6 +4,9 @@
 - `tasks.NAME` → all its tasks that take connections;
 - a container's names and its aliases in a network → its address there.
 
+In a network with IPv6 each of these has addresses of both families. A name without an IPv6 address is known all the
+same, so that the answer to who asks for one is empty at once.
+
 Each name also resolves with the network's name behind a dot, as Docker does it. Names are compared without case. A
 service name stays *known* while it has no address, so that its absence is answered here and not asked of the world.
 
@@ -16,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -46,7 +49,12 @@ def build_service_zone(
     """What a service contributes for the members of `networks`; nothing where it is in none of them."""
     found: dict[str, set[str]] = {}
     for network in networks.values():
-        members = [b.addresses[network.id] for b in backends if network.id in b.addresses]
+        members = [
+            addresses[network.id]
+            for backend in backends
+            for addresses in (backend.addresses, backend.addresses6)
+            if network.id in addresses
+        ]
         if network.id in entry.vips or network.id in entry.aliases or members:
             _add_service(found, entry, network, members)
     return _frozen(found)
@@ -113,8 +121,12 @@ def _add_service(
     found: dict[str, set[str]], entry: ServiceEntry, network: BridgeNetwork, members: list[str]
 ) -> None:
     names = (entry.name, *entry.aliases.get(network.id, ()))
-    vip = entry.vips.get(network.id) if entry.mode == "vip" else None
-    _add(found, names, network.name, [vip] if vip else members)
+    vips: list[str] = []
+    if entry.mode == "vip" and network.id in entry.vips:
+        vips.append(entry.vips[network.id])
+        if network.subnet6 and network.id in entry.vips6:
+            vips.append(entry.vips6[network.id])
+    _add(found, names, network.name, vips or members)
     _add(found, [f"tasks.{name}" for name in names], network.name, members)
 
 
@@ -132,4 +144,9 @@ def _frozen(found: Mapping[str, set[str]]) -> Records:
 
 
 def _sorted(addresses: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(addresses, key=lambda address: int(IPv4Address(address))))
+    return tuple(sorted(addresses, key=_order))
+
+
+def _order(address: str) -> tuple[int, int]:
+    value = ip_address(address)
+    return value.version, int(value)

@@ -15,37 +15,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hivelet.network.family import IPV4, Family
+
 # The reset of a refusal that the host itself is given passes the same chain, and must not be refused in its turn.
 _RESET_PASSES = "tcp flags rst accept"
-REFUSE = ("meta l4proto tcp reject with tcp reset", "reject with icmp port-unreachable")
 _PROTOCOLS = ("tcp", "udp", "sctp")
-_AFFINITY = "jhash ip saddr mod {count} seed 0x68697665"
+_AFFINITY = "jhash {word} saddr mod {count} seed 0x68697665"
 
 
-def spread_addresses(addresses: Sequence[str], *, affinity: bool) -> tuple[str, ...]:
+def refuse(family: Family) -> tuple[str, ...]:
+    """Rules that say at once that nobody is there."""
+    return ("meta l4proto tcp reject with tcp reset", family.unreachable)
+
+
+def spread_addresses(
+    addresses: Sequence[str], *, affinity: bool, family: Family = IPV4
+) -> tuple[str, ...]:
     """Rules that give all ports of a VIP to one of `addresses`. ICMP is left to the host, which answers pings."""
     if not addresses:
-        return ("meta l4proto icmp accept", _RESET_PASSES, *REFUSE)
+        return (f"meta l4proto {family.icmp} accept", _RESET_PASSES, *refuse(family))
     first = tuple(f"meta l4proto {protocol} dnat to {addresses[0]}" for protocol in _PROTOCOLS)
     if len(addresses) == 1:
         return first
-    return (f"meta l4proto {{ tcp, udp, sctp }} dnat to {_choice(addresses, affinity)}", *first)
+    return (
+        f"meta l4proto {{ tcp, udp, sctp }} dnat to {_choice(addresses, affinity, family)}",
+        *first,
+    )
 
 
 def spread_port(
-    addresses: Sequence[str], protocol: str, target_port: int, *, affinity: bool
+    addresses: Sequence[str],
+    protocol: str,
+    target_port: int,
+    *,
+    affinity: bool,
+    family: Family = IPV4,
 ) -> tuple[str, ...]:
     """Rules that give one published port to the target port of one of `addresses`."""
     if not addresses:
-        return REFUSE
-    first = f"meta l4proto {protocol} dnat to {addresses[0]}:{target_port}"
+        return refuse(family)
+    first = f"meta l4proto {protocol} dnat to {family.target(addresses[0], target_port)}"
     if len(addresses) == 1:
         return (first,)
     targets = [f"{address} . {target_port}" for address in addresses]
-    return (f"meta l4proto {protocol} dnat to {_choice(targets, affinity)}", first)
+    return (f"meta l4proto {protocol} dnat to {_choice(targets, affinity, family)}", first)
 
 
-def _choice(targets: Sequence[str], affinity: bool) -> str:
-    number = _AFFINITY.format(count=len(targets)) if affinity else f"numgen inc mod {len(targets)}"
+def _choice(targets: Sequence[str], affinity: bool, family: Family) -> str:
+    count = len(targets)
+    number = (
+        _AFFINITY.format(word=family.word, count=count) if affinity else f"numgen inc mod {count}"
+    )
     entries = ", ".join(f"{place} : {target}" for place, target in enumerate(targets))
     return f"{number} map {{ {entries} }}"

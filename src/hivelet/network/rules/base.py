@@ -1,4 +1,4 @@
-"""The fixed part of our table: its sets, its maps and its base chains, as tables of data. Pure.
+"""The fixed part of our tables: sets, maps and base chains, as tables of data; one table for each family. Pure.
 
 Everything that varies is an element of a set or map declared here, or a regular chain that a map leads to. The way of
 a packet through these chains is drawn in README.md.
@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hivelet.network.names import EMBEDDED_RESOLVER, RESOLVER_SUBNET, TABLE
+from hivelet.network.family import IPV4, Family
+from hivelet.network.names import (
+    EMBEDDED_RESOLVER,
+    LOCAL_BACK,
+    LOCAL_CLIENT,
+    LOCAL_LINK,
+    LOCAL_SOURCE,
+    RESOLVER_SUBNET,
+)
 from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains, tagged
-
-FAMILY_TABLE = f"ip {TABLE}"
 
 BRIDGES = "bridges"
 INTERNAL = "internal"
@@ -37,53 +43,67 @@ class Container:
     purpose: str
 
 
-CONTAINERS = (
-    Container("set", BRIDGES, "type ifname", "all bridges of ours"),
-    Container("set", INTERNAL, "type ifname", "bridges without a way out"),
-    Container("set", OPEN, "type ifname . ifname", "bridges whose members may talk to each other"),
-    Container(
-        "set",
-        UPLINKS,
-        "type ipv4_addr; flags interval",
-        "subnets that leave through the host's address",
-    ),
-    Container(
-        "set", HAIRPIN, "type ipv4_addr . ipv4_addr", "addresses of one and the same sandbox"
-    ),
-    Container(
-        "set", RESOLVER_AT, "type ifname . ipv4_addr", "resolvers that a bridge's members may ask"
-    ),
-    Container(
-        "map", RESOLVER_OF, "type ipv4_addr : ipv4_addr", "a sandbox's address to its resolver"
-    ),
-    Container(
-        "map", VIPS, "type ifname . ipv4_addr : verdict", "VIPs, as seen from a bridge or the host"
-    ),
-    Container(
-        "set",
-        ANSWERING,
-        "type ipv4_addr . inet_service; flags dynamic, timeout; timeout 60s",
-        "backends' ports that have accepted a connection lately (kept by the rules)",
-    ),
-    Container(
-        "set",
-        RETRIED,
-        "type ipv4_addr . inet_service; flags dynamic, timeout; timeout 10s",
-        "clients whose SYN was not answered, for it to come again (kept by the rules)",
-    ),
-    Container(
-        "map",
-        PUBLISHED_AT,
-        "type ipv4_addr . inet_proto . inet_service : verdict",
-        "ports published on one address of the host",
-    ),
-    Container(
-        "map",
-        PUBLISHED,
-        "type inet_proto . inet_service : verdict",
-        "ports published on all addresses of the host",
-    ),
-)
+def containers(family: Family) -> tuple[Container, ...]:
+    """The sets and maps of a family's table. Resolvers are asked by IPv4 alone."""
+    address = family.address_type
+    resolvers = (
+        Container(
+            "set",
+            RESOLVER_AT,
+            f"type ifname . {address}",
+            "resolvers that a bridge's members may ask",
+        ),
+        Container(
+            "map", RESOLVER_OF, f"type {address} : {address}", "a sandbox's address to its resolver"
+        ),
+    )
+    return (
+        Container("set", BRIDGES, "type ifname", "all bridges of ours"),
+        Container("set", INTERNAL, "type ifname", "bridges without a way out"),
+        Container(
+            "set", OPEN, "type ifname . ifname", "bridges whose members may talk to each other"
+        ),
+        Container(
+            "set",
+            UPLINKS,
+            f"type {address}; flags interval",
+            "subnets that leave through the host's address",
+        ),
+        Container(
+            "set", HAIRPIN, f"type {address} . {address}", "addresses of one and the same sandbox"
+        ),
+        *(resolvers if family.version == 4 else ()),
+        Container(
+            "map",
+            VIPS,
+            f"type ifname . {address} : verdict",
+            "VIPs, as seen from a bridge or the host",
+        ),
+        Container(
+            "set",
+            ANSWERING,
+            f"type {address} . inet_service; flags dynamic, timeout; timeout 60s",
+            "backends' ports that have accepted a connection lately (kept by the rules)",
+        ),
+        Container(
+            "set",
+            RETRIED,
+            f"type {address} . inet_service; flags dynamic, timeout; timeout 10s",
+            "clients whose SYN was not answered, for it to come again (kept by the rules)",
+        ),
+        Container(
+            "map",
+            PUBLISHED_AT,
+            f"type {address} . inet_proto . inet_service : verdict",
+            "ports published on one address of the host",
+        ),
+        Container(
+            "map",
+            PUBLISHED,
+            "type inet_proto . inet_service : verdict",
+            "ports published on all addresses of the host",
+        ),
+    )
 
 
 KEPT_BY_RULES = frozenset({ANSWERING, RETRIED})
@@ -99,71 +119,117 @@ class BaseChain:
     rules: tuple[str, ...]
 
 
-_DISPATCH = (
-    f"ip daddr . meta l4proto . th dport vmap @{PUBLISHED_AT}",
-    f"fib daddr type local meta l4proto . th dport vmap @{PUBLISHED}",
-)
 _PORTS = f"iifname @{BRIDGES}"
 _RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
 """A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
-_OPENING = f"tcp flags syn,rst ct direction reply ct status dnat {_PORTS} jump opening"
+_OPENING = "tcp flags syn,rst ct direction reply ct status dnat iifname {links} jump opening"
+_ASKS_US = f"{_PORTS} ip daddr {EMBEDDED_RESOLVER}"
 
-BASE_CHAINS = (
-    BaseChain(
-        "raw-prerouting",
-        "type filter hook prerouting priority -300",
-        # Bridges route to loopback so that localhost reaches published ports; their members must not use that
-        # to reach the loopback of the host or, over the bridge, of each other. And a neighbour on any wire must not
-        # reach a port published on 127.0.0.1: it would be translated before the kernel looks for such addresses.
-        (
-            f"{_PORTS} ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept",
-            'iifname != "lo" ip daddr 127.0.0.0/8 drop',
+
+def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ...]:
+    """The chains that the kernel enters; without the last one where it has no timeouts for single connections."""
+    chains = _base_chains(family)
+    return (*chains, PATIENCE_CHAIN) if patience else chains
+
+
+def _base_chains(family: Family) -> tuple[BaseChain, ...]:
+    word, ipv4 = family.word, family.version == 4
+    opening = _OPENING.format(links=f"@{BRIDGES}")
+    # Nobody can be reached at, or answer to, an IPv6 address of one link from another one: such a packet is the host's.
+    routable = "" if ipv4 else "ip6 saddr != fe80::/10 ip6 daddr != fe80::/10 "
+    dispatch = (
+        *((_RESOLVERS_STAY,) if ipv4 else ()),
+        f"{word} daddr . meta l4proto . th dport vmap @{PUBLISHED_AT}",
+        f"{routable}fib daddr type local meta l4proto . th dport vmap @{PUBLISHED}",
+    )
+    ask = (f"{_ASKS_US} meta l4proto {{ tcp, udp }} th dport 53 accept",) if ipv4 else ()
+    to_resolver = (
+        (f"ip daddr {EMBEDDED_RESOLVER} {_PORTS} dnat to ip saddr map @{RESOLVER_OF}",)
+        if ipv4
+        else ()
+    )
+    # Who has an address is asked across the bridge, as by ARP, also where the members may not talk to each other: an answer
+    # that goes from one to the other through the balancer needs it. Routers are only we.
+    neighbours = (
+        ()
+        if ipv4
+        else (
+            f"{_PORTS} icmpv6 type {{ nd-router-advert, nd-redirect }} drop",
+            f"{_PORTS} icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept",
+        )
+    )
+    from_loopback = f"ip saddr {family.loopback} oifname @{BRIDGES} masquerade"
+    if not ipv4:
+        from_loopback = f'ip6 saddr ::1 oifname "{LOCAL_LINK}" snat to {LOCAL_SOURCE}'
+    return (
+        BaseChain(
+            "raw-prerouting",
+            "type filter hook prerouting priority -300",
+            # Bridges route to loopback so that localhost reaches published ports; their members must not use that
+            # to reach the loopback of the host or, over the bridge, of each other. And a neighbour on any wire must not
+            # reach a port published on 127.0.0.1: it would be translated before the kernel looks for such addresses.
+            (
+                *ask,
+                *(() if ipv4 else _TURN),
+                f'iifname != "lo" {word} daddr {family.loopback} drop',
+            ),
         ),
-    ),
-    BaseChain(
-        "nat-prerouting",
-        "type nat hook prerouting priority -100",
-        (
-            f"ip daddr {EMBEDDED_RESOLVER} {_PORTS} dnat to ip saddr map @{RESOLVER_OF}",
-            f"iifname . ip daddr vmap @{VIPS}",
-            _RESOLVERS_STAY,
-            *_DISPATCH,
+        BaseChain(
+            "nat-prerouting",
+            "type nat hook prerouting priority -100",
+            (*to_resolver, f"iifname . {word} daddr vmap @{VIPS}", *dispatch),
         ),
-    ),
-    BaseChain(
-        "nat-output",
-        "type nat hook output priority -100",
-        (f"oifname . ip daddr vmap @{VIPS}", _RESOLVERS_STAY, *_DISPATCH),
-    ),
-    BaseChain(
-        "filter-input",
-        "type filter hook input priority 0",
-        (
-            _OPENING,
-            f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop',
+        BaseChain(
+            "nat-output",
+            "type nat hook output priority -100",
+            (f"oifname . {word} daddr vmap @{VIPS}", *dispatch),
         ),
-    ),
-    BaseChain(
-        "filter-forward",
-        "type filter hook forward priority 0",
-        (
-            _OPENING,
-            # An answer that conntrack cannot place goes out untranslated, and its receiver resets the connection.
-            f"{_PORTS} ct state invalid drop",
-            f"iifname . oifname @{OPEN} accept",
-            f"oifname @{BRIDGES} jump to-container",
-            f"iifname @{INTERNAL} drop",
+        BaseChain(
+            "filter-input",
+            "type filter hook input priority 0",
+            (
+                opening,
+                *((_OTHERS_RESOLVERS,) if ipv4 else (_OPENING.format(links=f'"{LOCAL_LINK}"'),)),
+            ),
         ),
-    ),
-    BaseChain(
-        "nat-postrouting",
-        "type nat hook postrouting priority 100",
-        (
-            f"ip saddr . ip daddr @{HAIRPIN} masquerade",
-            f"ip saddr 127.0.0.0/8 oifname @{BRIDGES} masquerade",
-            f"ip saddr @{UPLINKS} oifname != @{BRIDGES} masquerade",
+        BaseChain(
+            "filter-forward",
+            "type filter hook forward priority 0",
+            (
+                opening,
+                # An answer that conntrack cannot place goes out untranslated, and its receiver resets the connection.
+                f"{_PORTS} ct state invalid drop",
+                *neighbours,
+                f"iifname . oifname @{OPEN} accept",
+                *(() if ipv4 else _TURNED),
+                f"oifname @{BRIDGES} jump to-container",
+                f"iifname @{INTERNAL} drop",
+            ),
         ),
-    ),
+        BaseChain(
+            "nat-postrouting",
+            "type nat hook postrouting priority 100",
+            (
+                f"{word} saddr . {word} daddr @{HAIRPIN} masquerade",
+                from_loopback,
+                f"{word} saddr @{UPLINKS} oifname != @{BRIDGES} masquerade",
+            ),
+        ),
+    )
+
+
+# The turn that connections from the host's ::1 take on their way to a task (`hivelet.network.local6`).
+_TURN = (
+    f'iifname "{LOCAL_BACK}" ip6 saddr {LOCAL_SOURCE} ip6 saddr set {LOCAL_CLIENT}',
+    f'iifname "{LOCAL_LINK}" ip6 daddr {LOCAL_CLIENT} ip6 daddr set {LOCAL_SOURCE}',
+)
+_TURNED = (
+    f'iifname "{LOCAL_BACK}" oifname @{BRIDGES} accept',
+    f'oifname "{LOCAL_BACK}" ct state new drop',
+)
+
+_OTHERS_RESOLVERS = (
+    f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop'
 )
 
 PATIENT = "patient"
@@ -172,13 +238,18 @@ _PATIENCE = 2_000_000
 at 1000 Hz. Its default is 5 days, and hosts are tuned down to minutes; then idle pools of AMQP or database
 connections break without a word."""
 
-PATIENCE_OBJECT = (
-    f"  ct timeout {PATIENT} {{",
-    "    protocol tcp;",
-    "    l3proto ip;",
-    f"    policy = {{ established : {_PATIENCE} }};",
-    "  }",
-)
+
+def patience_object(family: Family) -> tuple[str, ...]:
+    """The timeout of balanced connections, as it stands inside a table block."""
+    return (
+        f"  ct timeout {PATIENT} {{",
+        "    protocol tcp;",
+        f"    l3proto {family.word};",
+        f"    policy = {{ established : {_PATIENCE} }};",
+        "  }",
+    )
+
+
 PATIENCE_CHAIN = BaseChain(
     "filter-postrouting",
     "type filter hook postrouting priority 90",
@@ -187,9 +258,9 @@ PATIENCE_CHAIN = BaseChain(
 
 _OPENING_FLAGS = "syn,rst,ack"
 OPENING = (
-    f"tcp flags syn,ack / {_OPENING_FLAGS} update @{ANSWERING} {{ ip saddr . tcp sport }} return",
-    f"tcp flags rst,ack / {_OPENING_FLAGS} tcp sequence 0 ip saddr . tcp sport @{ANSWERING}"
-    f" ip daddr . tcp dport != @{RETRIED} add @{RETRIED} {{ ip daddr . tcp dport }} drop",
+    "tcp flags syn,ack / {flags} update @{answering} {{ {word} saddr . tcp sport }} return",
+    "tcp flags rst,ack / {flags} tcp sequence 0 {word} saddr . tcp sport @{answering}"
+    " {word} daddr . tcp dport != @{retried} add @{retried} {{ {word} daddr . tcp dport }} drop",
 )
 """What a backend says to a new connection. A process that is killed refuses connections for the milliseconds until it is
 out of the balancer. Such a refusal (a reset that answers a SYN has the sequence number 0), by a port that has accepted
@@ -204,23 +275,32 @@ TO_CONTAINER = (
 )
 """Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
 
-FIXED_CHAINS = {"to-container": TO_CONTAINER, "opening": OPENING}
-"""The regular chains that are always there."""
+
+def fixed_chains(family: Family = IPV4) -> dict[str, tuple[str, ...]]:
+    """The regular chains that are always there."""
+    words = {
+        "word": family.word,
+        "flags": _OPENING_FLAGS,
+        "answering": ANSWERING,
+        "retried": RETRIED,
+    }
+    return {
+        "to-container": TO_CONTAINER,
+        "opening": tuple(rule.format(**words) for rule in OPENING),
+    }
 
 
-def base_chains(*, patience: bool) -> tuple[BaseChain, ...]:
-    """The base chains; without the last one where the kernel has no timeouts for single connections."""
-    return (*BASE_CHAINS, PATIENCE_CHAIN) if patience else BASE_CHAINS
-
-
-def render_table(fragment: Fragment, *, patience: bool = True, table: str = FAMILY_TABLE) -> str:
-    """The whole ruleset as one transaction that replaces our table, whatever was in it.
+def render_table(
+    fragment: Fragment, *, patience: bool = True, family: Family = IPV4, table: str = ""
+) -> str:
+    """A family's whole ruleset as one transaction that replaces our table (or that other one), whatever was in it.
 
     The table is declared before it is deleted, so that the deletion cannot fail where there was none. `patience` False
     leaves out what a kernel without connection tracking timeouts refuses.
     """
+    table = table or family.table
     lines = [f"table {table}", f"delete table {table}", f"table {table} {{"]
-    for container in CONTAINERS:
+    for container in containers(family):
         lines.append(f"  {container.kind} {container.name} {{")
         lines.append(f"    {container.definition};")
         lines.append(f'    comment "{container.purpose}";')
@@ -229,11 +309,11 @@ def render_table(fragment: Fragment, *, patience: bool = True, table: str = FAMI
             lines.append(",\n".join(f"      {item}" for item in items))
             lines.append("    }")
         lines.append("  }")
-    lines += PATIENCE_OBJECT if patience else ()
+    lines += patience_object(family) if patience else ()
     lines += render_chains(fragment)
-    for name, rules in FIXED_CHAINS.items():
+    for name, rules in fixed_chains(family).items():
         lines += [f"  chain {name} {{", *(f"    {tagged(rule)}" for rule in rules), "  }"]
-    for chain in base_chains(patience=patience):
+    for chain in base_chains(family, patience=patience):
         lines.append(f"  chain {chain.name} {{")
         lines.append(f"    {chain.hook}; policy accept;")
         lines += [f"    {tagged(rule)}" for rule in chain.rules]

@@ -8,8 +8,10 @@ application the client's real address.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 from itertools import product
 
+from hivelet.network.family import IPV4, Family
 from hivelet.network.rules.base import HAIRPIN, RESOLVER_OF, UPLINKS
 from hivelet.network.rules.ruleset import Fragment, Key
 from hivelet.objects.endpoint import BridgeNetwork
@@ -17,13 +19,16 @@ from hivelet.objects.endpoint import BridgeNetwork
 _WAYS_OUT = ("ingress", "gateway", "bridge")
 
 
-def build_uplinks(networks: Iterable[BridgeNetwork]) -> Fragment:
+def build_uplinks(networks: Iterable[BridgeNetwork], family: Family = IPV4) -> Fragment:
     """The subnets whose packets leave the host with the host's address."""
     return Fragment(
         elements={
-            (UPLINKS, network.subnet): ""
+            (UPLINKS, str(ip_network(subnet))): ""
             for network in networks
-            if network.kind in _WAYS_OUT and network.masquerade and not network.internal
+            if (subnet := family.subnet(network))
+            and network.kind in _WAYS_OUT
+            and network.masquerade
+            and not network.internal
         }
     )
 

@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from hivelet.network.family import IPV4, Family
 from hivelet.network.rules.base import (
-    CONTAINERS,
-    FAMILY_TABLE,
-    FIXED_CHAINS,
     KEPT_BY_RULES,
-    PATIENCE_OBJECT,
     PATIENT,
     base_chains,
+    containers,
+    fixed_chains,
+    patience_object,
     render_table,
 )
 from hivelet.network.rules.listing import TableState, as_listed, plain
@@ -35,8 +35,10 @@ from hivelet.network.rules.ruleset import (
     tag,
 )
 
-STAND_IN = f"{FAMILY_TABLE}-stand-in"
-"""Has the rules while the table itself is replaced; a crash may leave it, the next start removes it."""
+
+def stand_in(family: Family) -> str:
+    """The table that has the rules while ours is replaced; a crash may leave it, the next start removes it."""
+    return f"{family.table}-stand-in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +50,23 @@ class TableRepair:
 
 
 def mend_table(
-    actual: TableState | None, fragment: Fragment, *, patience: bool, table: str = FAMILY_TABLE
+    actual: TableState | None, fragment: Fragment, *, patience: bool, family: Family = IPV4
 ) -> TableRepair:
-    """How the table comes to be as `fragment` says; `actual` None is no table at all."""
+    """How a family's table comes to be as `fragment` says; `actual` None is no table at all."""
+    table = family.table
     if actual is None:
-        script = render_table(fragment, patience=patience, table=table)
+        script = render_table(fragment, patience=patience, family=family)
         return TableRepair(scripts=(script,), found=(f"the table {table} is missing",))
-    wanted = _blueprint(fragment, patience=patience)
+    wanted = _blueprint(fragment, family, patience=patience)
     made_otherwise = _made_otherwise(actual, wanted.state)
     if made_otherwise:
         scripts = (
-            render_table(fragment, patience=patience, table=STAND_IN),
-            render_table(fragment, patience=patience, table=table),
-            f"delete table {STAND_IN}\n",
+            render_table(fragment, patience=patience, family=family, table=stand_in(family)),
+            render_table(fragment, patience=patience, family=family),
+            f"delete table {stand_in(family)}\n",
         )
         return TableRepair(scripts=scripts, found=made_otherwise)
-    prepare, change = _additions(actual, wanted, table), _changes(actual, wanted, table)
+    prepare, change = _additions(actual, wanted, family), _changes(actual, wanted, table)
     return TableRepair(
         scripts=tuple(as_scripts(prepare, change)), found=_describe(actual, wanted.state)
     )
@@ -79,17 +82,17 @@ class _Blueprint:
     """An element as it is listed, to the element as it is written."""
 
 
-def _blueprint(fragment: Fragment, *, patience: bool) -> _Blueprint:
-    bases = base_chains(patience=patience)
+def _blueprint(fragment: Fragment, family: Family, *, patience: bool) -> _Blueprint:
+    bases = base_chains(family, patience=patience)
     chains = {
         **fragment.chains,
-        **{name: Chain(rules=rules) for name, rules in FIXED_CHAINS.items()},
+        **{name: Chain(rules=rules) for name, rules in fixed_chains(family).items()},
         **{base.name: Chain(rules=base.rules) for base in bases},
     }
     keys = {(name, plain(key)): (name, key) for name, key in fragment.elements}
     return _Blueprint(
         state=TableState(
-            containers={c.name: f"{c.kind} {as_listed(c.definition)}" for c in CONTAINERS},
+            containers={c.name: f"{c.kind} {as_listed(c.definition)}" for c in containers(family)},
             hooks={base.name: base.hook for base in bases},
             policies={base.name: "accept" for base in bases},
             chains={name: tuple(map(tag, chain.rules)) for name, chain in chains.items()},
@@ -116,15 +119,16 @@ def _made_otherwise(actual: TableState, wanted: TableState) -> tuple[str, ...]:
     return tuple(sorted(kinds + places))
 
 
-def _additions(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
+def _additions(actual: TableState, wanted: _Blueprint, family: Family) -> list[str]:
     """What nothing leads to yet: it is there, with its rules, before the change that leads to it."""
+    table = family.table
     lines: list[str] = []
     if wanted.state.objects - actual.objects:
-        body = " ".join(line.strip() for line in PATIENCE_OBJECT[1:-1])
+        body = " ".join(line.strip() for line in patience_object(family)[1:-1])
         lines.append(f"add ct timeout {table} {PATIENT} {{ {body} }}")
     lines += [
         f"add {c.kind} {table} {c.name} {{ {c.definition}; }}"
-        for c in CONTAINERS
+        for c in containers(family)
         if c.name not in actual.containers
     ]
     fresh = {

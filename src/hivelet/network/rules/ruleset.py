@@ -9,7 +9,7 @@ each rule carries a digest of its text as its comment, by which `repair` knows i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Key = tuple[str, str]
@@ -158,6 +158,14 @@ def render_chains(fragment: Fragment) -> list[str]:
 def as_scripts(*transactions: list[str]) -> list[str]:
     """Commands as the text of transactions; empty ones are left out."""
     return ["\n".join(commands) + "\n" for commands in transactions if commands]
+
+
+def merge_scripts(families: Iterable[Sequence[str]]) -> list[str]:
+    """The transactions of several tables as common ones: what comes last for one comes last for all."""
+    plans = [list(scripts) for scripts in families]
+    most = max(map(len, plans), default=0)
+    aligned = [[""] * (most - len(plan)) + plan for plan in plans]
+    return ["".join(scripts) for scripts in zip(*aligned, strict=True)]
 
 
 def add_rules(table: str, chain: str, rules: Iterable[str]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name, vip_chain
 from hivelet.network.rules.balance import spread_addresses
 from hivelet.network.rules.base import VIPS
@@ -16,21 +17,25 @@ from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 
 
 def build_vips(
-    entry: ServiceEntry, backends: Sequence[Backend], networks: Mapping[NetworkId, BridgeNetwork]
+    entry: ServiceEntry,
+    backends: Sequence[Backend],
+    networks: Mapping[NetworkId, BridgeNetwork],
+    family: Family = IPV4,
 ) -> Fragment:
     """The VIP chains of a service; networks that this node does not have are left out."""
     chains: dict[str, Chain] = {}
     elements: dict[Key, str] = {}
     if entry.mode != "vip":
         return Fragment()
-    for network_id, vip in sorted(entry.vips.items()):
+    for network_id, vip in sorted(family.vips(entry).items()):
         network = networks.get(network_id)
-        if network is None or network.kind == "ingress":
+        if network is None or network.kind == "ingress" or not family.subnet(network):
             continue
-        addresses = [b.addresses[network_id] for b in backends if network_id in b.addresses]
+        places = map(family.addresses, backends)
+        addresses = [place[network_id] for place in places if network_id in place]
         name = vip_chain(entry.service_id, network_id)
         chains[name] = Chain(
-            rules=spread_addresses(addresses, affinity=entry.affinity),
+            rules=spread_addresses(addresses, affinity=entry.affinity, family=family),
             comment=f"{entry.name} in {network.name}",
         )
         for link in (bridge_name(network), "lo"):

@@ -113,7 +113,7 @@ def test_addresses_are_given_once_and_come_back_when_a_task_is_down():
 
 def test_addresses_seen_before_their_network_count():
     book = book_of(new_task("t", "running", "10.0.0.2/29"), NET)
-    assert book.give("net", "x") == "10.0.0.3/29"
+    assert book.give("net", "x") == ["10.0.0.3/29"]
 
 
 def test_what_was_given_for_nothing_can_be_taken_back():
@@ -123,7 +123,7 @@ def test_what_was_given_for_nothing_can_be_taken_back():
     with pytest.raises(Conflict):
         book.give("net", "x")
     book.take_back("3")
-    assert book.give("net", "x") == "10.0.0.5/29"
+    assert book.give("net", "x") == ["10.0.0.5/29"]
 
 
 def test_vips_stay_and_follow_the_networks():
@@ -139,6 +139,52 @@ def test_vips_stay_and_follow_the_networks():
         ).virtual_ips
         == []
     )
+
+
+DUAL = NET.replaced(
+    ipam=IpamOptions(
+        configs=[
+            *NET.ipam.configs,
+            IpamConfig(subnet="fd01::/64", gateway="fd01::1", auxiliary_addresses={"r": "fd01::2"}),
+        ]
+    )
+)
+
+
+def test_a_network_with_ipv6_gets_a_subnet_of_each_family():
+    cluster = Cluster(id="swarm")
+    asked = Network(id="n", spec=NetworkSpec(annotations=Annotations(name="n"), ipv6_enabled=True))
+    (write,) = allocate_network(asked, {"10.0.0.0/24": "eth0"}, cluster).writes
+    ipv4, ipv6 = write.update[0].ipam.configs
+    assert (ipv4.subnet, ipv4.gateway) == ("10.0.1.0/24", "10.0.1.1")
+    assert ipv6.subnet.startswith("fd")
+    assert ipv6.subnet.endswith("::/64")
+    assert ipv6.gateway == ipv6.subnet.removesuffix("/64") + "1"
+    (write,) = allocate_network(asked, {ipv6.subnet: "network m"}, cluster).writes
+    assert write.update[0].ipam.configs[1].subnet == ipv6.subnet.replace("::/64", ":1::/64")
+    taken = network("n", ask="fd01::/64")
+    with pytest.raises(NoSubnet, match=r"fd01::/64 .* overlaps fd01::/48, in use by eth1"):
+        allocate_network(taken, {"fd01::/48": "eth1"}, cluster)
+
+
+def test_tasks_and_services_have_an_address_of_each_family():
+    book = book_of(DUAL)
+    wanted = {"net": NetworkAttachmentConfig(target="net")}
+    (write,) = allocate_tasks([new_task("t")], wanted, [], book, EPOCH).writes
+    assert write.update[0].networks[0].addresses == ["10.0.0.2/29", "fd01::3/64"]
+    endpoint = allocate_endpoint(service("s", networks=["net"]), ["net"], [], book)
+    assert [vip.addr for vip in endpoint.virtual_ips] == ["10.0.0.3/29", "fd01::4/64"]
+    kept = service("s", networks=["net"], endpoint=endpoint)
+    assert allocate_endpoint(kept, ["net"], [], book) is endpoint
+    published = allocate_endpoint(service("p"), ["net"], [], book, ingress="net")
+    assert [vip.addr for vip in published.virtual_ips] == ["10.0.0.4/29"]
+
+
+def test_addresses_of_both_families_come_back():
+    book = book_of(new_task("t", "running", "10.0.0.2/29", "fd01::3/64"), DUAL)
+    assert book.give("net", "x") == ["10.0.0.3/29", "fd01::4/64"]
+    book.take_back("x")
+    assert book.give("net", "y") == ["10.0.0.4/29", "fd01::5/64"]
 
 
 WEB = PortConfig(target_port=80, published_port=8000)

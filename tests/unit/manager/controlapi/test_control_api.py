@@ -34,6 +34,7 @@ from hivelet.testing.cluster import overlay, replicated, scaled, with_image
 
 class Host:
     hostname = "box"
+    without_ipv6 = ""
     image_check = None
 
     def __init__(self):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from addresses import WEBNET, task, web
+from addresses import WEBNET, WEBNET6, task, task6, web
 
 from hivelet.network.dns.records import (
     ContainerNames,
@@ -32,6 +32,18 @@ def test_vip_service():
         "tasks.myapp_web": ("10.0.1.3", "10.0.1.4"),
         "tasks.web": ("10.0.1.3", "10.0.1.4"),
     }
+
+
+def test_a_network_with_ipv6_has_names_of_both_families():
+    entry = web(vips6={WEBNET.id: "fd00:0:0:1::2"})
+    assert plain(build_service_zone({WEBNET.id: WEBNET6}, entry, [task6(1), task(2)])) == {
+        "myapp_web": ("10.0.1.2", "fd00:0:0:1::2"),
+        "web": ("10.0.1.2", "fd00:0:0:1::2"),
+        "tasks.myapp_web": ("10.0.1.3", "10.0.1.4", "fd00:0:0:1::3"),
+        "tasks.web": ("10.0.1.3", "10.0.1.4", "fd00:0:0:1::3"),
+    }
+    # A host without IPv6 has the network without it, and no name leads there.
+    assert build(entry, [task(2)])["web"] == ("10.0.1.2",)
 
 
 def test_names_also_resolve_with_their_network():

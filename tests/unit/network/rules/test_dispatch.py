@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from addresses import GATEWAY, INGRESS, INSIDE, NETWORKS, WEBNET, task, web
+from addresses import (
+    GATEWAY,
+    INGRESS,
+    INSIDE,
+    NETWORKS,
+    NETWORKS6,
+    WEBNET,
+    WEBNET6,
+    task,
+    task6,
+    web,
+)
 
-from hivelet.network.rules.balance import REFUSE, spread_addresses, spread_port
+from hivelet.network.family import IPV4, IPV6
+from hivelet.network.rules.balance import refuse, spread_addresses, spread_port
 from hivelet.network.rules.ingress import build_ports, reachable_at
 from hivelet.network.rules.isolation import build_isolation, build_resolver
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
@@ -48,8 +60,8 @@ def test_no_vip(entry):
 
 
 def test_without_backends_the_answer_is_a_refusal():
-    assert spread_addresses([], affinity=False)[-2:] == REFUSE
-    assert spread_port([], "tcp", 80, affinity=False) == REFUSE
+    assert spread_addresses([], affinity=False)[-2:] == refuse(IPV4)
+    assert spread_port([], "tcp", 80, affinity=False) == refuse(IPV4)
 
 
 def test_affinity_chooses_by_the_clients_address():
@@ -68,14 +80,20 @@ def test_a_published_port_leads_to_the_way_out():
 
 
 @pytest.mark.parametrize("affinity", [False, True])
-def test_no_choice_depends_on_a_map_alone(affinity):
+@pytest.mark.parametrize(
+    ("family", "addresses", "target"),
+    [
+        (IPV4, ["10.0.0.3", "10.0.0.4"], "10.0.0.3:80"),
+        (IPV6, ["fd00::3", "fd00::4"], "[fd00::3]:80"),
+    ],
+)
+def test_no_choice_depends_on_a_map_alone(affinity, family, addresses, target):
     """A packet may ask a map that has just been replaced; then the rule behind it must decide."""
-    addresses = ["10.0.0.3", "10.0.0.4"]
     for protocol in ("tcp", "udp", "sctp"):
-        *_, last = spread_port(addresses, protocol, 80, affinity=affinity)
-        assert last == f"meta l4proto {protocol} dnat to 10.0.0.3:80"
-        assert f"meta l4proto {protocol} dnat to 10.0.0.3" in spread_addresses(
-            addresses, affinity=affinity
+        *_, last = spread_port(addresses, protocol, 80, affinity=affinity, family=family)
+        assert last == f"meta l4proto {protocol} dnat to {target}"
+        assert f"meta l4proto {protocol} dnat to {addresses[0]}" in spread_addresses(
+            addresses, affinity=affinity, family=family
         )
 
 
@@ -176,3 +194,65 @@ def test_a_resolver_answers_its_own_bridges():
         ("resolver_at", '"hv-a" . 169.254.52.1'),
         ("resolver_at", '"hv-b" . 169.254.52.1'),
     ]
+
+
+WEB6 = web(vips6={"webnetid": "fd00:0:0:1::2"})
+
+
+def test_an_ipv6_vip_is_a_table_of_its_own():
+    fragment = build_vips(WEB6, [task6(1), task(2)], NETWORKS6, IPV6)
+    assert fragment.elements == {
+        ("vips", '"hv-webnetid" . fd00:0:0:1::2'): "goto vip_webid_webnetid",
+        ("vips", '"lo" . fd00:0:0:1::2'): "goto vip_webid_webnetid",
+    }
+    assert rules(fragment)["vip_webid_webnetid"][0] == "meta l4proto tcp dnat to fd00:0:0:1::3"
+    assert build_vips(WEB6, [task6(1)], NETWORKS, IPV6).chains == {}  # a host without IPv6
+
+
+def test_published_ports_lead_to_ipv6_addresses():
+    fragment = build_ports(web(), [task6(1), task6(2)], NETWORKS6, IPV6)
+    assert fragment.elements == {("published", "tcp . 8000"): "goto port_webid_ingress_tcp_8000"}
+    assert rules(fragment)["port_webid_ingress_tcp_8000"] == (
+        "meta l4proto tcp dnat to numgen inc mod 2 map { 0 : fd00::3 . 8000, 1 : fd00::4 . 8000 }",
+        "meta l4proto tcp dnat to [fd00::3]:8000",
+    )
+
+
+def test_who_listens_for_ipv4_alone_has_no_part_in_ipv6():
+    deaf = task6(1, ipv4_only=[8000])
+    assert (
+        "[fd00::4]:8000"
+        in rules(build_ports(web(), [deaf, task6(2)], NETWORKS6, IPV6))[
+            "port_webid_ingress_tcp_8000"
+        ][0]
+    )
+    assert build_ports(web(), [deaf], NETWORKS6, IPV6).elements == {}
+    assert build_ports(web(), [deaf], NETWORKS6, IPV4).elements != {}
+
+
+@pytest.mark.parametrize(
+    ("host_ip", "ipv4", "ipv6"),
+    [
+        pytest.param("", "published", "published", id="all"),
+        pytest.param("0.0.0.0", "published", "", id="all-of-ipv4"),
+        pytest.param("::", "", "published", id="all-of-ipv6"),
+        pytest.param("::1", "", "published_at", id="loopback-of-ipv6"),
+        pytest.param("127.0.0.1", "published_at", "", id="loopback-of-ipv4"),
+    ],
+)
+def test_an_address_belongs_to_one_family(host_ip, ipv4, ipv6):
+    entry = web(ports=[PORT.replaced(host_ip=host_ip)])
+    for family, where in ((IPV4, ipv4), (IPV6, ipv6)):
+        keys = build_ports(entry, [task6(1)], NETWORKS6, family).elements
+        assert [name for name, _ in keys] == ([where] if where else [])
+
+
+def test_affinity_is_by_the_ipv6_address():
+    rule, _ = spread_port(["fd00::3", "fd00::4"], "tcp", 80, affinity=True, family=IPV6)
+    assert "jhash ip6 saddr mod 2" in rule
+
+
+def test_ipv6_ways_out_are_masqueraded():
+    fragment = build_uplinks(NETWORKS6.values(), IPV6)
+    assert sorted(fragment.elements) == [("uplinks", "fd00:0:0:20::/64"), ("uplinks", "fd00::/64")]
+    assert build_uplinks([WEBNET6, *NETWORKS.values()], IPV6).elements == {}

@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from addresses import GATEWAY, INGRESS, INSIDE, WEBNET, task, web
+from addresses import GATEWAY, INGRESS, INSIDE, NETWORKS6, WEBNET, task, task6, web
 
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
-from hivelet.network.rules.base import FAMILY_TABLE, render_table
+from hivelet.network.family import IPV4, IPV6, Family
+from hivelet.network.rules.base import render_table
 from hivelet.network.rules.ruleset import RuleBook
 from hivelet.objects.task import PortConfig
 
@@ -48,11 +49,32 @@ def seed_stack() -> DesiredState:
     return state
 
 
-def built(state: DesiredState) -> RuleBook:
+def dual_stack() -> DesiredState:
+    """The same with IPv6; the third web task listens for IPv4 alone."""
+    state = seed_stack()
+    for network in NETWORKS6.values():
+        state.put_network(network)
+    state.set_services({"webid": web(vips6={"webnetid": "fd00:0:0:1::2"})})
+    for number in (1, 2):
+        state.admit(task6(number))
+    state.admit(task6(3, ipv4_only=[8000]))
+    state.put_container(
+        ContainerRecord(
+            container_id="c1",
+            task_id="task1",
+            addresses={"webnetid": "10.0.1.3", "ingressid": "10.0.0.3"},
+            addresses6={"webnetid": "fd00:0:0:1::3", "ingressid": "fd00::3"},
+            resolver="r1",
+        )
+    )
+    return state
+
+
+def built(state: DesiredState, family: Family = IPV4) -> RuleBook:
     state.mark_all()
     owners, _ = state.take_dirty()
     book = RuleBook()
-    book.update({owner: state.build(owner) for owner in owners})
+    book.update({owner: state.build(owner, family) for owner in owners})
     return book
 
 
@@ -70,6 +92,10 @@ def test_whole_ruleset(make):
     check(f"{make.__name__}.nft", render_table(built(make()).merged()))
 
 
+def test_whole_ruleset_of_ipv6():
+    check("dual_stack.nft", render_table(built(dual_stack(), IPV6).merged(), family=IPV6))
+
+
 def test_without_timeouts():
     assert "ct timeout" not in render_table(built(empty_node()).merged(), patience=False)
 
@@ -80,4 +106,4 @@ def test_a_backend_that_leaves_is_a_small_transaction():
     state.withdraw("task2")
     owners, _ = state.take_dirty()
     change = book.update({owner: state.build(owner) for owner in owners})
-    check("withdraw.nft", "\n".join(change.commands(FAMILY_TABLE)) + "\n")
+    check("withdraw.nft", "\n".join(change.commands(IPV4.table)) + "\n")

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hivelet.network.rules.base import (
-    BASE_CHAINS,
-    CONTAINERS,
-    FIXED_CHAINS,
-    PATIENT,
-    RETRIED,
-    base_chains,
-)
+from hivelet.network.family import IPV4
+from hivelet.network.rules.base import PATIENT, RETRIED, base_chains, containers, fixed_chains
 from hivelet.network.rules.listing import TableState, as_listed, parse_listing
-from hivelet.network.rules.repair import STAND_IN, mend_table
+from hivelet.network.rules.repair import mend_table, stand_in
 from hivelet.network.rules.ruleset import Chain, Fragment, tag, tagged
 
 TABLE = "ip hivelet"
@@ -31,12 +25,12 @@ def state(**changes) -> TableState:
     """The wanted table as it is there, but for some changes."""
     bases = base_chains(patience=True)
     whole = {
-        "containers": {c.name: f"{c.kind} {as_listed(c.definition)}" for c in CONTAINERS},
+        "containers": {c.name: f"{c.kind} {as_listed(c.definition)}" for c in containers(IPV4)},
         "hooks": {base.name: base.hook for base in bases},
         "policies": {base.name: "accept" for base in bases},
         "chains": {
             "vip_web": (tag("accept"), tag("drop")),
-            **{name: tuple(map(tag, rules)) for name, rules in FIXED_CHAINS.items()},
+            **{name: tuple(map(tag, rules)) for name, rules in fixed_chains().items()},
             **{base.name: tuple(map(tag, base.rules)) for base in bases},
         },
         "elements": {
@@ -159,10 +153,10 @@ def test_a_missing_chain_has_its_rules_before_anything_leads_to_it():
 
 
 def test_a_base_chain_comes_back_with_its_rules():
-    name = BASE_CHAINS[0].name
+    name = base_chains(patience=False)[0].name
     scripts, _ = mend(state(chains=without(name), hooks=without(name), policies=without(name)))
     assert scripts[0][0].startswith(f"add chain {TABLE} {name} {{ type filter hook prerouting")
-    assert len(scripts[0]) == 1 + len(BASE_CHAINS[0].rules)
+    assert len(scripts[0]) == 1 + len(base_chains(patience=False)[0].rules)
 
 
 @pytest.mark.parametrize(
@@ -176,10 +170,14 @@ def test_a_base_chain_comes_back_with_its_rules():
 )
 def test_a_table_of_another_make_is_replaced_while_another_stands_in(changes):
     (before, replace, after), found = mend(state(**changes))
-    assert before[:3] == [f"table {STAND_IN}", f"delete table {STAND_IN}", f"table {STAND_IN} {{"]
+    assert before[:3] == [
+        f"table {stand_in(IPV4)}",
+        f"delete table {stand_in(IPV4)}",
+        f"table {stand_in(IPV4)} {{",
+    ]
     assert replace[:3] == [f"table {TABLE}", f"delete table {TABLE}", f"table {TABLE} {{"]
     assert before[3:] == replace[3:]
-    assert after == [f"delete table {STAND_IN}"]
+    assert after == [f"delete table {stand_in(IPV4)}"]
     assert len(found) == 1
 
 
