@@ -213,13 +213,17 @@ class NetworkPlane:
         await self._sandboxes.remove(container_id)
         if record is not None:
             await self._forget_connections(record.addresses)
+            await self._forget_connections(record.addresses6)
         await self._resolvers.stop_unused()
         self._writer.poke()
 
     async def _forget_connections(self, addresses: Mapping[NetworkId, str]) -> None:
         """Forget the connections of a sandbox that is gone, unless its address has found a new holder already."""
         held = {
-            item for record in self._state.containers.values() for item in record.addresses.items()
+            item
+            for record in self._state.containers.values()
+            for known in (record.addresses, record.addresses6)
+            for item in known.items()
         }
         for network_id, address in addresses.items():
             if (network_id, address) not in held:
