@@ -14,6 +14,7 @@ from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
 from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet
+from hivelet.network.usable import find_unusable
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.network import IpamConfig, NetworkSpec
@@ -175,6 +176,8 @@ class LocalNetworks:
         own = {n.pool.subnet: f"network {n.name}" for n in self._networks.values() if n.pool.subnet}
         used = dict(await self._used_subnets()) | own
         if wish.subnet:
+            if fault := find_unusable(wish):
+                raise InvalidParameter(f"invalid network config: {fault}")
             check_subnet(wish.subnet, used, name=name)
         subnet = wish.subnet or choose_subnet(LOCAL_POOLS, used)
         gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)

@@ -11,6 +11,7 @@ from hivelet.manager.controlapi.door import Door, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, invalid
 from hivelet.manager.controlapi.validate import validate_name
 from hivelet.network.ipam import check_subnet
+from hivelet.network.usable import find_unusable
 from hivelet.objects.common import NetworkId
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
 from hivelet.objects.service import Service
@@ -33,16 +34,17 @@ class NetworksApi(Door):
     async def create_network(self, spec: NetworkSpec) -> NetworkId:
         """Validate and store a new network; the allocator gives it what it does not ask for."""
         _validate(spec)
+        asked = [config for config in (spec.ipam or _NO_IPAM).configs if config.subnet]
+        host = await self._host.used_subnets() if asked else {}
 
         def change(tx: Tx) -> Network:
             if tx.by_name(Network, spec.name) is not None:
                 raise Conflict(f"network with name {spec.name} already exists")
             if spec.ingress and any(n.spec.ingress for n in _shown(tx)):
                 raise Conflict("only one ingress network is possible, and there is one already")
-            used = _used(tx)
-            for config in spec.ipam.configs if spec.ipam is not None else ():
-                if config.subnet:
-                    check_subnet(config.subnet, used, name=spec.name)
+            used = {**host, **_used(tx)}
+            for config in asked:
+                check_subnet(config.subnet, used, name=spec.name)
             return tx.create(Network(id=NetworkId(""), spec=spec))
 
         return (await self._write(change)).id
@@ -115,6 +117,8 @@ def _validate(spec: NetworkSpec) -> None:
         raise invalid("invalid IPAM specified")
     for config in spec.ipam.configs:
         _validate_ipam(config)
+        if fault := find_unusable(config):
+            raise invalid(f"ipam configuration: {fault}")
 
 
 def _validate_ipam(config: IpamConfig) -> None:
