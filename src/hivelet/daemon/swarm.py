@@ -24,6 +24,7 @@ from hivelet.kit.supervise import Supervisor
 from hivelet.manager.controlapi import ControlApi
 from hivelet.manager.controlapi.cluster import local_node
 from hivelet.manager.manager import Manager
+from hivelet.network.ipam import PoolExhausted
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import NodeId
 from hivelet.objects.container import Healthcheck
@@ -98,6 +99,11 @@ class SwarmMember:
         """The address to advertise."""
         return choose_address(asked)
 
+    async def used_subnets(self) -> Mapping[str, str]:
+        """As they are now, which the loops use from then on as well."""
+        await self._look_at_subnets()
+        return self._subnets
+
     async def joined(self, node_id: NodeId) -> None:
         """The store holds a new swarm: start loops and agent."""
         if self._membership is None:
@@ -124,7 +130,11 @@ class SwarmMember:
     # ---- inside
 
     async def _begin(self, node_id: NodeId) -> None:
-        await self._engine.ensure_gateway_bridge()
+        try:
+            await self._engine.ensure_gateway_bridge()
+        except PoolExhausted as error:
+            # As in Docker the swarm is there without it; each task that needs it tries again, and says this.
+            log.error("docker_gwbridge could not be made", error=error.message)
         await self._look_at_subnets()
         manager = Manager(self.store, host_subnets=self._used_subnets)
         agent = Agent(self._executor, manager.dispatcher, node_id, self._clock)

@@ -85,6 +85,7 @@ class Guard:
         """Look once, and repair."""
         self._look_at_rules()
         await self._parts.firewalls.look()
+        self._parts.resolvers.follow_host()
         now = self._clock.steady()
         if self._faults.is_due(now):
             self._renew(self._parts.resolvers.find_faults())

@@ -27,6 +27,10 @@ NO_POOL = "could not find an available, non-overlapping IPv4 address pool among 
 """Docker's sentence for exhausted pools; users search for it, so it stays word for word."""
 
 
+ROUTE = "route through "
+"""How a user of a subnet begins that is a route of the host."""
+
+
 class PoolExhausted(Forbidden):
     """Every candidate subnet overlaps something in use."""
 
@@ -65,13 +69,17 @@ def choose_subnet(
 def check_subnet(subnet: str, used: Mapping[str, str], *, name: str = "") -> None:
     """Refuse a subnet that overlaps something in use.
 
+    Who names a subnet may take a part of a wider route away from it, as in Docker: the kernel prefers the narrower one, and
+    where routes cover all pools there is no other way.
+
     Raises:
         InvalidParameter: it is no subnet.
         PoolOverlaps: names both sides.
     """
     wanted = parse_subnet(subnet)
     for other, owner in used.items():
-        if _overlap(wanted, other):
+        part_of_route = owner.startswith(ROUTE) and wanted.prefixlen > prefix_length(other)
+        if _overlap(wanted, other) and not part_of_route:
             raise PoolOverlaps(
                 f"Pool overlaps with other one on this address space: {subnet}"
                 f"{f' (network {name})' if name else ''} overlaps {other}, in use by {owner}. "

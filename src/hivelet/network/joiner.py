@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hivelet.network import netlink, sysctls
 from hivelet.network.drift import HostState
-from hivelet.network.ipam import prefix_length
+from hivelet.network.ipam import ROUTE, prefix_length
 from hivelet.network.layout import Link, SandboxLayout
 from hivelet.network.names import bridge_name, is_bridge_name, is_port_name, mac_address
 from hivelet.network.netns import create_namespace, inside, remove_namespace
@@ -188,7 +188,7 @@ def list_used_subnets() -> dict[str, str]:
         if prefix < netlink.single(address)
     }
     for destination, index in netlink.list_routes():
-        used.setdefault(destination, f"route through {names.get(index, '?')}")
+        used.setdefault(destination, f"{ROUTE}{names.get(index, '?')}")
     return used
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from hivelet.network.ipam import IPNetwork, contains, is_ipv6
+from hivelet.network.usable import find_unusable
 from hivelet.objects.network import IpamConfig, NetworkSpec
 
 IPV6_PREFIX = 64
@@ -83,7 +84,7 @@ def _find_fault(config: IpamConfig) -> str:
         for what, text in {"range": config.ip_range, **addresses}.items()
         if text
     )
-    return next(filter(None, faults), "")
+    return next(filter(None, faults), "") or find_unusable(config)
 
 
 def _outside(subnet: IPNetwork, what: str, text: str) -> str:

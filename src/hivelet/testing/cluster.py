@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from hivelet.agent.agent import Agent
@@ -55,6 +55,10 @@ class FakeSwarmHost:
     def address(self, asked: str) -> str:
         """An address for documentation."""
         return asked or "192.0.2.1"
+
+    async def used_subnets(self) -> Mapping[str, str]:
+        """None that matter."""
+        return {}
 
     async def joined(self, node_id: NodeId) -> None:
         """The manager's own node gets an agent."""

@@ -141,3 +141,13 @@ def test_a_pool_never_gives_an_address_twice(moves):
             held.append(address)
         elif not take and held:
             pool.release(held.pop(0))
+
+
+def test_who_names_a_subnet_may_take_a_part_of_a_wider_route():
+    used = {"172.16.0.0/12": "route through eth0", "172.20.16.0/20": "route through eth1"}
+    ipam.check_subnet("172.20.0.0/20", used)
+    for subnet in ("172.16.0.0/12", "172.20.0.0/16", "172.20.16.0/20"):
+        with pytest.raises(ipam.PoolOverlaps, match="in use by route through"):
+            ipam.check_subnet(subnet, used)
+    with pytest.raises(ipam.PoolOverlaps, match="in use by interface eth0"):
+        ipam.check_subnet("172.20.0.0/20", {"172.16.0.0/12": "interface eth0"})

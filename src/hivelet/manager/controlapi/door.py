@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from hivelet.errors import NotASwarmManager, OutOfSequence
@@ -34,6 +34,10 @@ class Host(Protocol):
 
     def address(self, asked: str) -> str:
         """The address to advertise: `asked` (an address or an interface), or where that is "" the one to the outside."""
+        ...
+
+    async def used_subnets(self) -> Mapping[str, str]:
+        """The subnets that this machine uses for anything but the cluster's networks, each with who uses it."""
         ...
 
     async def joined(self, node_id: NodeId) -> None:

@@ -37,16 +37,17 @@ class NetworksApi(Door):
             if self._host.without_ipv6:
                 raise invalid(f"network {spec.name} wants IPv6: {self._host.without_ipv6}")
             spec = spec.replaced(ipv6_enabled=True)
+        asked = [config for config in (spec.ipam or _NO_IPAM).configs if config.subnet]
+        host = await self._host.used_subnets() if asked else {}
 
         def change(tx: Tx) -> Network:
             if tx.by_name(Network, spec.name) is not None:
                 raise Conflict(f"network with name {spec.name} already exists")
             if spec.ingress and any(n.spec.ingress for n in _shown(tx)):
                 raise Conflict("only one ingress network is possible, and there is one already")
-            used = _used(tx)
-            for config in spec.ipam.configs if spec.ipam is not None else ():
-                if config.subnet:
-                    check_subnet(config.subnet, used, name=spec.name)
+            used = {**host, **_used(tx)}
+            for config in asked:
+                check_subnet(config.subnet, used, name=spec.name)
             return tx.create(Network(id=NetworkId(""), spec=spec))
 
         return (await self._write(change)).id

@@ -15,13 +15,8 @@ from pathlib import Path
 import structlog
 
 from hivelet.network.desired import DesiredState, ResolverRecord
-from hivelet.network.dns.server import (
-    NOBODY,
-    Resolver,
-    ResolverConfig,
-    end_process,
-    find_resolvers,
-)
+from hivelet.network.dns.process import NOBODY, end_process, find_resolvers
+from hivelet.network.dns.server import Resolver, ResolverConfig, read_host_resolv_conf
 from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
 from hivelet.network.ledger import Ledger
@@ -45,6 +40,7 @@ class ResolverKeeper:
         self._running: dict[str, Resolver] = {}
         self._changing = asyncio.Lock()
         self._last_address = ""
+        self._host_says = ""
 
     async def adopt(self) -> None:
         """Take over the resolvers of a former life; those that have died are started by the next `publish`.
@@ -107,6 +103,15 @@ class ResolverKeeper:
             return {}
         found = {name: resolver.find_fault() for name, resolver in self._running.items()}
         return {name: what for name, what in found.items() if what}
+
+    def follow_host(self) -> None:
+        """Hand on the host's resolv.conf if it has changed since this was last called."""
+        text = read_host_resolv_conf()
+        if text != self._host_says:
+            self._host_says = text
+            for resolver in self._running.values():
+                if resolver.settled:
+                    resolver.follow(text)
 
     async def probe(self) -> dict[str, str]:
         """The resolvers that do not answer as they should; each is asked one question."""

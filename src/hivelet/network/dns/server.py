@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.files import write_atomic
 from hivelet.kit.process import run_command
 from hivelet.network.dns.fileset import FileSet
+from hivelet.network.dns.process import NOBODY, end_process, is_resolver
 from hivelet.network.dns.records import (
     SERIAL_NAME,
     Records,
@@ -36,14 +38,13 @@ from hivelet.network.dns.records import (
     serial_address,
 )
 
+HOST_FILE = Path("/etc/resolv.conf")
+HOST_COPY = "host-resolv.conf"
 _PORT = 53
 _ANSWER_WITHIN = 5.0
-_ENDS_WITHIN = 2.0
 _RETRY_AFTER = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _PROBE_WITHIN = (1.0, 2.0)
 _USER = "nobody"
-NOBODY = 1 << 22
-"""A process id that no process can have."""
 
 
 class ResolverFailed(System):
@@ -58,6 +59,11 @@ class ResolverConfig:
     address: str
     upstreams: tuple[str, ...] = ()
     forward: bool = True
+
+    @property
+    def asks_host(self) -> bool:
+        """Whether it asks the servers that the host asks."""
+        return self.forward and not self.upstreams
 
 
 class Resolver:
@@ -136,6 +142,21 @@ class Resolver:
         self._kill()
         return "it runs but does not answer"
 
+    def follow(self, resolv_conf: str) -> None:
+        """Hand on the host's resolv.conf, in case that the daemon has not seen it change.
+
+        It watches the directories that the file's name led through when it started, and takes whichever of its files has
+        changed last: where the host's has become a link to elsewhere it would miss what happens there, and where it is
+        gone this copy goes on. One without a name server is being written just now.
+        """
+        copy = self._home / HOST_COPY
+        if (
+            self.config.asks_host
+            and "nameserver" in resolv_conf
+            and self._files.read(copy) != resolv_conf
+        ):
+            write_atomic(copy, resolv_conf)
+
     async def stop(self) -> None:
         """End the daemon, wait for its end and remove its files. Idempotent."""
         await self._end()
@@ -192,6 +213,7 @@ class Resolver:
             return
         conf = render_conf(self.config, self._home, user=_user_for(self._home))
         self._files.write(self._conf, conf)
+        self.follow(read_host_resolv_conf())
         self._pid_file.unlink(missing_ok=True)
         await run_command(["dnsmasq", "-C", str(self._conf)], timeout=_ANSWER_WITHIN)
 
@@ -243,14 +265,12 @@ class Resolver:
 
 
 def render_conf(config: ResolverConfig, home: Path, *, user: str) -> str:
-    """The daemon's configuration; it follows the host's resolv.conf by itself. Pure."""
+    """The daemon's configuration; it follows the host's resolv.conf by itself, mostly (see `Resolver.follow`). Pure."""
     upstream: Sequence[str]
-    if not config.forward:
-        upstream = ["no-resolv"]
-    elif config.upstreams:
-        upstream = ["no-resolv", *(f"server={address}" for address in config.upstreams)]
+    if config.asks_host:
+        upstream = [f"resolv-file={path}" for path in (HOST_FILE, home / HOST_COPY)]
     else:
-        upstream = ["resolv-file=/etc/resolv.conf"]
+        upstream = ["no-resolv", *(f"server={address}" for address in config.upstreams)]
     lines = [
         f"listen-address={config.address}",
         f"port={_PORT}",
@@ -313,49 +333,12 @@ def parse_address(answer: bytes) -> str | None:
     return None
 
 
-def is_resolver(pid: int, conf: Path) -> bool:
-    """Whether that process is the daemon with that configuration."""
+def read_host_resolv_conf() -> str:
+    """What the host's resolv.conf says; nothing where there is none."""
     try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return b"-C" in command and os.fsencode(conf) in command
-
-
-def find_resolvers(home: Path) -> dict[str, int]:
-    """All daemons whose configuration lies below `home`, by name: a look at every process of the machine."""
-    found: dict[str, int] = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                words = (folder / "cmdline").read_bytes().split(b"\0")
-                conf = Path(os.fsdecode(words[2])) if words[1:2] == [b"-C"] else None
-                if conf is not None and conf.name == "conf" and conf.parent.parent == home:
-                    found[conf.parent.name] = int(folder.name)
-    return found
-
-
-async def end_process(pid: int) -> None:
-    """End a process and wait for its end."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
-    try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(descriptor, number)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_ENDS_WITHIN):
-                    await ended.wait()
-                return
-    except ProcessLookupError:
-        return
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
+        return HOST_FILE.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
 
 
 def _user_for(home: Path) -> str:

@@ -43,6 +43,9 @@ class Host:
     def address(self, asked):
         return asked or "192.0.2.1"
 
+    async def used_subnets(self):
+        return {"198.51.100.0/24": "interface eth0"}
+
     async def joined(self, node_id):
         self.told.append(node_id)
 
@@ -184,6 +187,10 @@ async def test_network_refusals(api):
         await api.create_network(overlay("n"))
     with pytest.raises(Forbidden, match=r"10\.9\.0\.128/25 .* in use by network n"):
         await api.create_network(overlay("m", "10.9.0.128/25"))
+    with pytest.raises(Forbidden, match=r"198\.51\.100\.0/24, in use by interface eth0"):
+        await api.create_network(overlay("m", "198.51.0.0/16"))
+    with pytest.raises(InvalidParameter, match=r"10\.9\.1\.0/31 is too small"):
+        await api.create_network(overlay("m", "10.9.1.0/31"))
     with pytest.raises(InvalidParameter, match="invalid subnet 10"):
         await api.create_network(overlay("m", "10.9.0.0/33"))
     with pytest.raises(Forbidden, match="pre-defined network"):

@@ -14,7 +14,11 @@ HOME = Path("/run/hivelet/network/dns/r1")
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
-        pytest.param({}, ["resolv-file=/etc/resolv.conf"], id="the-hosts-servers"),
+        pytest.param(
+            {},
+            ["resolv-file=/etc/resolv.conf", f"resolv-file={HOME / 'host-resolv.conf'}"],
+            id="the-hosts-servers",
+        ),
         pytest.param(
             {"upstreams": ("192.0.2.1",)}, ["no-resolv", "server=192.0.2.1"], id="own-servers"
         ),
