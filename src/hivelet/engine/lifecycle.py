@@ -327,16 +327,31 @@ class Lifecycle:
         self.health.begin(record.id)
 
     async def _watch_until_end(self, container_id: ContainerId) -> None:
+        await self._parts.runtime.died(container_id)
+        # First of all, before it is known how it ended: no new connection may meet a dead backend.
+        await self._take_out(container_id)
         await self._ended(container_id, await self._parts.runtime.wait(container_id))
 
+    async def _take_out(self, container_id: ContainerId) -> None:
+        """Take a dead task out of the balancer. Where that fails the plane tries on, and the end is told all the same."""
+        record = self._registry.get(container_id)
+        if record is None or not record.task_id:
+            return
+        try:
+            await self._parts.plane.withdraw(record.task_id)
+        except HiveletError as error:
+            log.warning(
+                "a dead task is in the balancer still",
+                container=container_id[:12],
+                error=error.message,
+            )
+
     async def _ended(self, container_id: ContainerId, status: ExitStatus) -> None:
+        # Once more: it may have been let in while it died.
+        await self._take_out(container_id)
         record = self._registry.get(container_id)
         if record is None:
             return
-        if record.task_id:
-            # First of all: no new connection may meet a dead backend.
-            await self._parts.plane.withdraw(record.task_id)
-            record = self._registry.get(container_id) or record
         state = record.container.state.replaced(
             status="exited",
             pid=0,

@@ -162,6 +162,10 @@ class ConmonRuntime:
             raise CreateFailed(f"failed to start container: {error.message}", KILLED) from error
         found.remember(started=True)
 
+    async def died(self, container: ContainerId) -> None:
+        """Return as soon as the container's first process is dead; how it ended is known only a little later."""
+        await self._get(container).died.wait()
+
     async def wait(self, container: ContainerId) -> ExitStatus:
         """How the container ended, once it has; at once for one that has ended before."""
         return await asyncio.shield(self._get(container).ended)

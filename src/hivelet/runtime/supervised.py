@@ -1,6 +1,7 @@
 """One container that is watched: its record, its two processes, and how it ended.
 
-Writes only the container's `record.json`. `ended` is settled exactly once, and only after both processes have ended.
+Writes only the container's `record.json`. `died` is set when the first process is dead, a few milliseconds before conmon has read
+its last words and its exit code; `ended` is settled exactly once, and only after both processes have ended.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Supervised:
         self.own = own
         self.record = record
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        self.died = asyncio.Event()
         self._cgroups = cgroups
         self._clock = clock
         self._watch: Watch | None = None
@@ -46,11 +48,13 @@ class Supervised:
 
     def watch(self, pidfd: int | None, conmon: int | None) -> None:
         """Watch the first process and its conmon, which are given by pidfd where they live."""
+        if pidfd is None:
+            self.died.set()
         if pidfd is None and conmon is None:
             self._witnessed = False
             self._settle()
         else:
-            self._watch = Watch(pidfd, conmon, self._settle)
+            self._watch = Watch(pidfd, conmon, on_death=self.died.set, on_end=self._settle)
 
     def alive(self) -> int:
         """The pidfd of the first process.

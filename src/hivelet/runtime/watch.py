@@ -10,14 +10,22 @@ from hivelet.runtime.spawn import reap
 
 
 class Watch:
-    """Calls `on_end` once, when the container has ended and conmon has said all it has to say.
+    """Calls `on_death` when the first process has died, and `on_end` once, when the container has ended and conmon has said all it has to say.
 
     That is when both processes have ended. Where conmon ended while the container lived, nobody reaps the container,
     nobody reads its output, and its exit code will not be known.
     """
 
-    def __init__(self, pidfd: int | None, conmon: int | None, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        pidfd: int | None,
+        conmon: int | None,
+        *,
+        on_death: Callable[[], None],
+        on_end: Callable[[], None],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._on_death = on_death
         self._on_end = on_end
         self._pidfd = pidfd
         self._open = {descriptor for descriptor in (pidfd, conmon) if descriptor is not None}
@@ -41,5 +49,7 @@ class Watch:
         self._open.discard(descriptor)
         reap(descriptor)
         os.close(descriptor)
+        if descriptor == self._pidfd:
+            self._on_death()
         if not self._open:
             self._on_end()
