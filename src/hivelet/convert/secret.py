@@ -7,8 +7,9 @@ from base64 import b64decode
 from collections.abc import Iterable
 from typing import TypeVar
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
-from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.secret import Config, ConfigSpec, Secret, SecretSpec
 
