@@ -110,12 +110,12 @@ def _task_networks(task: Task) -> list[str]:
 
 
 def _waiting_for(task: Task) -> tuple[Hashable, ...]:
-    """What a task on its way to a node waits for: addresses, service by service, or a node."""
+    """What a task on its way to a node waits for, service by service: addresses, or a node."""
     if not task.wanted:
         return ()
     if task.status.state is TaskState.NEW:
         return (("addresses", task.service_id),)
-    return ("node",) if task.status.state is TaskState.PENDING else ()
+    return (("node", task.service_id),) if task.status.state is TaskState.PENDING else ()
 
 
 def new_tables() -> dict[type[Any], Table[Any]]:

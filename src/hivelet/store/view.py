@@ -86,13 +86,9 @@ class View:
         """The wanted tasks of a service that are NEW."""
         return self._tables[Task].find("waiting", ("addresses", id_))
 
-    def tasks_without_node(self) -> list[Task]:
-        """All wanted tasks that are PENDING."""
-        return self._tables[Task].find("waiting", "node")
-
-    def has_tasks_without_node(self) -> bool:
-        """Whether any wanted task is PENDING."""
-        return self._tables[Task].count("waiting", "node") > 0
+    def tasks_without_node(self, id_: ServiceId) -> list[Task]:
+        """The wanted tasks of a service that are PENDING."""
+        return self._tables[Task].find("waiting", ("node", id_))
 
     def services_in_network(self, *targets: str) -> list[Service]:
         """All services whose spec names a network by one of these (its id, its name)."""

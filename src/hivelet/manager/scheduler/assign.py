@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from hivelet.manager.scheduler.filters import OF_THE_SLOT, STATIC, explain, failed_filter
 from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet, reserved
 from hivelet.manager.scheduler.spread import branch_of
-from hivelet.objects.common import ServiceId
 from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task, TaskState
 
@@ -42,12 +41,12 @@ def assign_tasks(tasks: Iterable[Task], nodes: NodeSet, now: datetime) -> Plan:
     return Plan(writes=writes, why=why)
 
 
-def hold_tasks(tasks: Iterable[Task], reasons: Mapping[ServiceId, str], now: datetime) -> Plan:
+def hold_tasks(tasks: Iterable[Task], reason: str, now: datetime) -> Plan:
     """Tell each task why it waits; nothing where it says so already."""
     changed = [
-        task.replaced(status=task.status.replaced(timestamp=now, err=reasons[task.service_id]))
+        task.replaced(status=task.status.replaced(timestamp=now, err=reason))
         for task in tasks
-        if task.status.err != reasons[task.service_id]
+        if task.status.err != reason
     ]
     if not changed:
         return NOTHING
