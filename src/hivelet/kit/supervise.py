@@ -43,6 +43,27 @@ def guard(work: Callable[[], T], what: str, **fields: object) -> T | Defect:
         return Defect(error)
 
 
+async def guard_async(
+    work: Awaitable[T],
+    what: str,
+    *,
+    expected: type[Exception],
+    told: set[str],
+    **fields: object,
+) -> T | Defect:
+    """The same for what is awaited. `expected` errors pass; what is in `told` was logged before, and is not again."""
+    try:
+        return await work
+    except expected:
+        raise
+    except Exception as error:
+        defect = Defect(error)
+        if str(defect) not in told:
+            told.add(str(defect))
+            log.exception(what, **fields)
+        return defect
+
+
 class Supervisor:
     """Owns background work. `stop` cancels all of it and waits for its end."""
 

@@ -166,16 +166,15 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     service = view.service(task.service_id)
     if service is None:
         return
-    if event.action is Action.CREATE:
-        if _is_held(task) or task.status.state.terminal:
-            # Sets the timer by which it is let go.
-            yield Key(service.id, task.slot_key)
-        return
+    if event.action is Action.CREATE and _is_held(task):
+        # Sets the timer by which it is let go.
+        yield Key(service.id, task.slot_key)
     if event.action is Action.REMOVE:
         last = service.pending_delete and not view.has_tasks(service.id)
         if last or (is_wanted(task) and not service.pending_delete):
             yield from _whole(service)
-        return
+            return
+    # Several changes may reach a loop as one: a task may be there and run, or be down and forgotten, all at once.
     moved = not isinstance(event.old, Task) or event.old.status.state is not task.status.state
     if not moved or not _tells(task):
         return
