@@ -44,9 +44,7 @@ def test_whatever_the_order_in_which_loops_are_woken_an_update_takes_no_longer(s
         await cluster.create(replicated("web", 6, update=config))
         await cluster.until(lambda: len(cluster.running("web")) == 6, within=20)
         await cluster.change("web", forced)
-        await cluster.until(
-            lambda: is_completed(cluster), within=40
-        )
+        await cluster.until(lambda: is_completed(cluster), within=40)
         await cluster.until(lambda: len(cluster.running("web")) == 6, within=5)
 
     simulated(story, waker=SleepyWaker(seed))

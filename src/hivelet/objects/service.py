@@ -169,6 +169,12 @@ class Service(Struct, frozen=True, kw_only=True):
     """Removed by the user; kept without being shown until its last task is gone, so that connections can drain."""
 
     @property
+    def is_updating(self) -> bool:
+        """Whether an update or rollback is under way, so that every task's move may matter to it."""
+        status = self.update_status
+        return status is not None and status.state in {"updating", "rollback_started"}
+
+    @property
     def annotations(self) -> Annotations:
         """The service's name and labels, as its tasks remember them."""
         return Annotations(name=self.spec.name, labels=self.spec.labels)

@@ -365,6 +365,8 @@ class Task(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     """When it first reached RUNNING; stamped by the store."""
     restarts: RestartHistory = RestartHistory()
+    made_by_update: datetime | None = None
+    """When the update or rollback began that made it in place of another task; None where none did."""
     evicted: str = ""
     """Why it had to leave its node; "" where it did not."""
 

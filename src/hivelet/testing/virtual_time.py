@@ -67,7 +67,7 @@ class SleepyWaker:
     """
 
     def __init__(self, seed: int) -> None:
-        self._chance = Random(seed)
+        self._chance = Random(seed)  # noqa: S311 - to be repeated, not to be guessed
 
     def __call__(self, wake: Callable[[], None]) -> None:
         """Wake, sooner or later."""

@@ -1,8 +1,8 @@
 """Which node each waiting task gets. Pure but for the node set, in which a placed task counts at once.
 
 Tasks of one service and spec are placed together: nodes are filtered once by what cannot change meanwhile, then each task goes to
-the best of those that still have room. Best is: by placement preferences (the least loaded branch first), then the node with
-the fewest tasks of the service, then the fewest tasks at all, then by id.
+the best of those that still have room. Best is: by placement preferences (the least loaded branch first), then a node on which
+not five or more of these tasks have failed within five minutes, then the node with the fewest tasks of the service, then the fewest tasks at all, then by id.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hivelet.objects.task import Task, TaskState
 ASSIGNED = "scheduler assigned task to node"
 CONFIRMED = "scheduler confirmed task can run on preassigned node"
 
-Rank = tuple[tuple[int, ...], int, int, str]
+Rank = tuple[tuple[int, ...], int, int, int, str]
 
 WRITE_SIZE = 256
 """Tasks in one atomic write."""
@@ -30,6 +30,7 @@ WRITE_SIZE = 256
 def assign_tasks(tasks: Iterable[Task], nodes: NodeSet, now: datetime) -> Plan:
     """A node for every task that has one, and the reason for every other."""
     changed: list[Task] = []
+    nodes.forget_failures(now)
     for group in _groups(tasks):
         changed.extend(_assign_group(group, nodes, now))
     writes = tuple(
@@ -125,7 +126,8 @@ def _pop_best(
 
 def _rank(task: Task, info: NodeInfo, branches: Counter[tuple[str, ...]]) -> Rank:
     preferred = tuple(branches[branch] for branch in branch_of(task, info.node))
-    return (preferred, info.by_service[task.service_id], info.tasks, info.node.id)
+    failures = info.recent_failures(task)
+    return (preferred, failures, info.by_service[task.service_id], info.tasks, info.node.id)
 
 
 def _branch_loads(task: Task, pool: Iterable[NodeInfo]) -> Counter[tuple[str, ...]]:

@@ -55,6 +55,7 @@ class SchedulerLoop:
             self._nodes.observe_node(node)
         for task in view.all(Task):
             self._nodes.observe_task(task)
+            self._nodes.remember_failure(task)
             if task.wanted and task.status.state is TaskState.PENDING:
                 self._waiting[task.service_id] = None
         return tuple(self._waiting)

@@ -87,7 +87,7 @@ RUNNING, LEAVING, DOWN = task("running"), task("running", "shutdown"), task("shu
         pytest.param(PLAIN, [removed(DOWN)], set(), id="history-forgotten"),
         pytest.param(PLAIN, [created(task("new", "ready"))], {SLOT}, id="held"),
         pytest.param(PLAIN, [created(task("new"))], set(), id="new"),
-        pytest.param(UPDATING, [created(task("new")), updated(RUNNING, task("new"))], {STEP}, id="new-and-runs"),
+        pytest.param(UPDATING, [created(task("new")), updated(RUNNING, task("new"))], {SLOT, STEP}, id="new-and-runs"),
         pytest.param(
             UPDATING, [created(task("new")), updated(task("failed"), task("new"))], {SLOT, STEP}, id="new-and-failed"
         ),
