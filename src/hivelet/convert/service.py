@@ -222,6 +222,11 @@ def _parse_template(spec: TaskSpec) -> TaskSpec:
     for mount in container.mounts if container else ():
         if mount.type not in MOUNT_TYPES:
             raise InvalidParameter(f'invalid MountType: "{mount.type}"')
+    for config in container.configs if container else ():
+        if config.file is not None and config.runtime is not None:
+            raise InvalidParameter("invalid Config: cannot specify both File and Runtime")
+        if config.file is None and config.runtime is None:
+            raise InvalidParameter("invalid Config: either File or Runtime should be set")
     if container is not None and container.isolation == "default":
         container = container.replaced(isolation="")
     # An empty part of the template is what the docker CLI sends for one that was never mentioned.
@@ -240,7 +245,7 @@ def _parse_update(noun: str, config: UpdateConfig | None) -> UpdateConfig | None
     if config is None:
         return None
     action, order = config.failure_action or FAILURE_ACTION, config.order or UPDATE_ORDER
-    if action not in {"pause", "continue"} and not (action == "rollback" and noun == "update"):
+    if action not in {"pause", "continue", "rollback"}:
         raise InvalidParameter(f"unrecognized {noun} failure action {action}")
     if order not in {"stop-first", "start-first"}:
         raise InvalidParameter(f"unrecognized {noun} order {order}")

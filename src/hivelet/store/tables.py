@@ -93,12 +93,12 @@ UNIQUE_NAMES: dict[type[Any], Callable[[Any], str]] = {
     Secret: lambda secret: secret.spec.name,
     Config: lambda config: config.spec.name,
 }
-"""Kinds whose names are taken once only. What is being removed has given its name up."""
+"""Kinds whose names are taken once only, whatever their case. What is being removed has given its name up."""
 
 
 def _name_keys(kind: type[Any]) -> Keys:
     name_of = UNIQUE_NAMES[kind]
-    return lambda row: (name,) if (name := name_of(row)) else ()
+    return lambda row: (name.lower(),) if (name := name_of(row)) else ()
 
 
 def _service_networks(service: Service) -> list[str]:

@@ -63,7 +63,15 @@ def test_a_spec_that_goes_out_and_comes_back_is_the_same():
         ({"TaskTemplate": {"RestartPolicy": {"MaxAttempts": -1}}}, "MaxAttempts of type uint64"),
         ({"UpdateConfig": {"Order": "x"}}, "unrecognized update order x"),
         ({"UpdateConfig": {"FailureAction": "x"}}, "unrecognized update failure action x"),
-        ({"RollbackConfig": {"FailureAction": "rollback"}}, "rollback failure action rollback"),
+        ({"RollbackConfig": {"FailureAction": "x"}}, "unrecognized rollback failure action x"),
+        (
+            {"TaskTemplate": {"ContainerSpec": {"Configs": [{"File": {}, "Runtime": {}}]}}},
+            "invalid Config: cannot specify both File and Runtime",
+        ),
+        (
+            {"TaskTemplate": {"ContainerSpec": {"Configs": [{}]}}},
+            "invalid Config: either File or Runtime should be set",
+        ),
         ({"EndpointSpec": {"Mode": "x"}}, "invalid resolution mode"),
         ({"Mode": {"ReplicatedJob": {"TotalCompletions": -1}}}, "TotalCompletions of type uint64"),
     ],

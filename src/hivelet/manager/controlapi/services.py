@@ -193,7 +193,7 @@ def _next_iteration(service: Service, spec: ServiceSpec, tx: Tx) -> JobStatus | 
 def _rolled_back(service: Service, tx: Tx) -> Service:
     if service.previous_spec is None:
         raise failed_precondition(f"service {service.id} does not have a previous spec")
-    check_ports(tx, service.previous_spec, service.id)
+    _check_against_cluster(tx, service.previous_spec, service.id)
     return service.replaced(
         spec=service.previous_spec,
         spec_version=service.previous_spec_version or Version(index=tx.version),
