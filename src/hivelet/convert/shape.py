@@ -18,6 +18,7 @@ import msgspec
 from hivelet.errors import InvalidParameter
 from hivelet.objects import cluster, common, node, secret, service, task
 from hivelet.objects.common import Meta
+from hivelet.objects.container import DeviceMapping
 from hivelet.objects.engine import EndpointSettings, InterfaceStats, MountPoint, NetworkContainer
 
 Json = dict[str, Any]
@@ -43,6 +44,7 @@ _ALWAYS: dict[type[msgspec.Struct], frozenset[str]] = {
     task.ConfigReference: frozenset({"config_id", "config_name"}),
     task.SecretReferenceFile: _ALL,
     task.ContainerStatus: _ALL,
+    DeviceMapping: _ALL,
     NetworkContainer: _ALL,
     MountPoint: frozenset({"source", "destination", "mode", "rw", "propagation"}),
     EndpointSettings: _ALL,

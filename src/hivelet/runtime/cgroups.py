@@ -39,22 +39,13 @@ def cgroup_path(parent: str, container_id: str) -> str:
 
 
 def linux_resources(
-    host: HostConfig,
-    *,
-    cgroup_version: int,
-    swap_limit: bool,
-    cpus: int | None = None,
-    devices: Iterable[Device] = (),
+    host: HostConfig, *, cgroup_version: int, swap_limit: bool, devices: Iterable[Device] = ()
 ) -> dict[str, Any]:
-    """`linux.resources` for `host`. `swap_limit` tells whether the kernel can limit memory and swap together.
-
-    Raises:
-        InvalidParameter: a limit can't be, or is beyond what the machine has.
-    """
+    """`linux.resources` for `host`. `swap_limit` tells whether the kernel can limit memory and swap together."""
     resources: dict[str, Any] = {"devices": _device_rules(host, devices)}
     if memory := _memory(host, cgroup_version=cgroup_version, swap_limit=swap_limit):
         resources["memory"] = memory
-    if cpu := _cpu(host, cpus):
+    if cpu := _cpu(host):
         resources["cpu"] = cpu
     if host.pids_limit is not None and host.pids_limit > 0:
         resources["pids"] = {"limit": host.pids_limit}
@@ -80,7 +71,7 @@ def _memory(host: HostConfig, *, cgroup_version: int, swap_limit: bool) -> dict[
     return memory
 
 
-def _cpu(host: HostConfig, cpus: int | None) -> dict[str, Any]:
+def _cpu(host: HostConfig) -> dict[str, Any]:
     cpu: dict[str, Any] = {}
     if host.cpu_shares > 0:
         cpu["shares"] = host.cpu_shares
@@ -88,10 +79,6 @@ def _cpu(host: HostConfig, cpus: int | None) -> dict[str, Any]:
         if host.cpu_period or host.cpu_quota:
             raise InvalidParameter(
                 "Conflicting options: Nano CPUs and CPU Period or CPU Quota cannot both be set."
-            )
-        if cpus is not None and host.nano_cpus > cpus * 1_000_000_000:
-            raise InvalidParameter(
-                f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
             )
         cpu["period"] = CPU_PERIOD
         cpu["quota"] = host.nano_cpus * CPU_PERIOD // 1_000_000_000

@@ -30,7 +30,6 @@ def read_host_facts(tree: CgroupTree) -> HostFacts:
         swap_limit=tree.swap_limit(),
         capabilities=_capabilities(Path("/proc/self/status").read_text(encoding="utf-8")),
         hard_limits=_hard_limits(),
-        cpus=len(os.sched_getaffinity(0)),
         init_path=_init_path(),
     )
 

@@ -51,8 +51,6 @@ class HostFacts:
     capabilities: frozenset[str]
     hard_limits: Mapping[str, int] = field(default_factory=dict)
     """Our own hard resource limits by lower-case name ("nofile"); -1 is none."""
-    cpus: int | None = None
-    """How many processors may be used; None where that is not known."""
     init_path: str | None = None
     """A static init for `init: true`, such as tini or catatonit."""
 
@@ -245,7 +243,6 @@ def _linux(given: OciInput, capabilities: tuple[str, ...]) -> dict[str, Any]:
             host,
             cgroup_version=facts.cgroup_version,
             swap_limit=facts.swap_limit,
-            cpus=facts.cpus,
             devices=given.devices,
         ),
         "sysctl": _sysctls(given),

@@ -13,16 +13,10 @@ from hivelet.runtime.cgroupfs import (
 from hivelet.runtime.cgroups import Device, cgroup_path, linux_resources
 
 
-def resources(version=1, swap=True, devices=(), cpus=None, **host):
+def resources(version=1, swap=True, devices=(), **host):
     return linux_resources(
-        HostConfig(**host), cgroup_version=version, swap_limit=swap, cpus=cpus, devices=devices
+        HostConfig(**host), cgroup_version=version, swap_limit=swap, devices=devices
     )
-
-
-def test_no_more_processors_than_there_are():
-    assert resources(cpus=2, nano_cpus=2 * 10**9)["cpu"]["quota"] == 200000
-    with pytest.raises(InvalidParameter, match=r"from 0.01 to 2.00, as there are only 2 CPUs"):
-        resources(cpus=2, nano_cpus=2 * 10**9 + 1)
 
 
 def test_nothing_asked_limits_nothing():
