@@ -27,8 +27,9 @@ from hivelet.convert import (
     task,
     volume,
 )
+from hivelet.convert.body import convert_json
 from hivelet.convert.query import log_options, object_version
-from hivelet.convert.shape import convert_json, drop_nulls, parse_json
+from hivelet.convert.shape import drop_nulls, parse_json
 from hivelet.convert.versions import ApiVersion
 from hivelet.errors import HiveletError, NotASwarmManager, OutOfSequence
 from hivelet.objects.cluster import Cluster, ClusterSpec, JoinTokens

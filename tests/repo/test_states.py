@@ -11,6 +11,8 @@ import pytest
 
 from hivelet.agent.exec import step
 from hivelet.agent.exec.drain import describe_drain, describe_stop
+from hivelet.agent.runner import INTERNAL
+from hivelet.convert.task import WAITS_FOR_PREDECESSOR
 from hivelet.objects.task import TaskState
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +106,11 @@ def test_every_message_of_a_leaving_task_is_explained() -> None:
     told = [describe_drain(1, moment), describe_drain(3, moment), describe_stop(moment)]
     said = [re.sub(r"3|\d+(:\d+)+", "…", message) for message in told]
     assert [message for message in said if f"`{message}`" not in PAGE] == []
+
+
+def test_what_is_told_of_a_task_that_waits_or_met_a_defect_is_explained() -> None:
+    assert f"`{WAITS_FOR_PREDECESSOR}`" in PAGE
+    assert f"`{INTERNAL}" in PAGE
 
 
 def test_every_filter_of_the_scheduler_is_explained() -> None:

@@ -5,6 +5,7 @@ The rules are in `sim_users` (all that people do) and `sim_world` (all that happ
 
 import asyncio
 
+import hypothesis.strategies as st
 import structlog
 from hypothesis import note
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
@@ -14,10 +15,11 @@ from hivelet.errors import HiveletError
 from hivelet.objects.network import Network
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.service import Service
+from hivelet.store.watch import at_once
 from hivelet.testing.cluster import SimulatedCluster, overlay
 from hivelet.testing.fragile import FragileJournal
 from hivelet.testing.runtime import FakeHost
-from hivelet.testing.virtual_time import VirtualTimeLoop
+from hivelet.testing.virtual_time import SleepyWaker, VirtualTimeLoop
 
 MOST_FINISHED = 7
 """Finished tasks of one slot: the history limit of 5, and those whose successor has just been made."""
@@ -49,10 +51,12 @@ class Machine(RuleBasedStateMachine):
         self.defects = Defects()
         structlog.configure(processors=[self.defects], cache_logger_on_first_use=False)
 
-    @initialize()
-    def begin(self):
+    @initialize(sleepiness=st.none() | st.integers(0, 2**16))
+    def begin(self, sleepiness):
+        waker = at_once if sleepiness is None else SleepyWaker(sleepiness)
+
         async def work():
-            self.cluster = SimulatedCluster(journal=FragileJournal(0.002))
+            self.cluster = SimulatedCluster(journal=FragileJournal(0.002), waker=waker)
             await self.cluster.start()
             for name in WORKERS:
                 await self.cluster.add_node(name, FakeHost(name))

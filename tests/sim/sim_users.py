@@ -6,8 +6,8 @@ from sim_machine import Machine
 from sim_specs import NAMES, images, named, replicas, services, updates
 
 from hivelet.errors import OutOfSequence
+from hivelet.manager.dirty import is_dirty
 from hivelet.objects.cluster import OrchestrationConfig
-from hivelet.objects.dirty import is_task_dirty
 from hivelet.objects.network import Network
 from hivelet.objects.secret import ConfigSpec, Secret, SecretSpec
 from hivelet.objects.service import Service
@@ -71,7 +71,9 @@ class Users(Machine):
         stopped = [
             task.id
             for task in before
-            if after[task.id].status.state is TaskState.RUNNING
+            # One that is forgotten has ended by itself: nothing else is.
+            if task.id in after
+            and after[task.id].status.state is TaskState.RUNNING
             and after[task.id].desired_state is not TaskState.RUNNING
         ]
         # A slot may have had two tasks, of which an update was about to stop one.
@@ -199,4 +201,5 @@ class Users(Machine):
 
     def is_clean(self, task):
         service = self.cluster.store.view(lambda view: view.service(task.service_id))
-        return service is not None and not is_task_dirty(service, task)
+        node = self.cluster.store.view(lambda view: view.node(task.node_id))
+        return service is not None and not is_dirty(service, task, node)

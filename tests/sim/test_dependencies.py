@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given, settings
 
 from hivelet.errors import HiveletError
+from hivelet.objects.common import ServiceId
 from hivelet.objects.service import (
     DEPENDS_ON_LABEL,
     STACK_LABEL,
     ReplicatedJobMode,
+    Service,
     ServiceMode,
 )
 from hivelet.objects.task import RestartPolicy, TaskState
+from hivelet.objects.transitions import Actor
 from hivelet.testing.cluster import SimulatedCluster, forced, replicated, scaled
 from hivelet.testing.runtime import Script
 from hivelet.testing.virtual_time import run_virtual
@@ -174,6 +177,37 @@ def test_a_circle_is_refused_by_name():
             await cluster.create(awaiting(replicated("c", 1), "a"))
         with pytest.raises(HiveletError, match="d -> d"):
             await cluster.create(awaiting(replicated("d", 1), "d"))
+
+    simulated(story)
+
+
+def test_a_rollback_puts_no_circle_in_place():
+    async def story(cluster):
+        await cluster.create(awaiting(replicated("a", 1), "b"))
+        await cluster.create(replicated("b", 1))
+        await cluster.change("a", lambda spec: spec.replaced(labels={}))
+        await cluster.change("b", lambda spec: awaiting(spec, "a"))
+        with pytest.raises(HiveletError, match="would wait for itself: a -> b -> a"):
+            await cluster.rollback("a")
+
+    simulated(story)
+
+
+def test_a_circle_of_an_older_state_is_named_by_those_that_wait():
+    async def story(cluster):
+        await cluster.create(awaiting(replicated("a", 1), "b"))
+        for name, awaited in (("b", "c"), ("c", "b")):
+            spec = awaiting(replicated(name, 1), awaited)
+            made = Service(id=ServiceId(""), spec=spec)
+            await cluster.store.update(lambda tx, m=made: tx.create(m), Actor.USER)
+        await cluster.settle(1)
+        assert not cluster.containers()
+        assert errors(cluster, "b") == {
+            "waiting for itself, and would for ever: b -> c -> b; "
+            "take one of these out of the label com.hivelet.depends-on"
+        }
+        (waits,) = errors(cluster, "a")
+        assert waits.startswith("waiting for b to be started (nothing of it runs yet")
 
     simulated(story)
 

@@ -13,7 +13,7 @@ from sim_specs import healed, is_job
 from sim_users import Users
 from sim_world import World
 
-from hivelet.objects.dirty import is_task_dirty
+from hivelet.manager.dirty import is_dirty
 from hivelet.objects.task import TaskState
 
 EXAMPLES = int(os.environ.get("HIVELET_SIM_EXAMPLES", "25"))
@@ -67,7 +67,9 @@ class ClusterMachine(Users, World):
         running = cluster.running(service.spec.name)
         wanted = len(cluster.nodes()) if mode.global_ is not None else service.replicas
         assert len(running) == wanted, self.cluster.describe()
-        assert not any(is_task_dirty(service, task) for task in running), self.cluster.describe()
+        nodes = {node.id: node for node in cluster.nodes()}
+        dirty = [t for t in running if is_dirty(service, t, nodes.get(t.node_id))]
+        assert not dirty, self.cluster.describe()
 
 
 @pytest.mark.parametrize("number", SEEDS)

@@ -1,17 +1,19 @@
 """One Swarm task on this node: asks `exec.step` what is next, lets the controller do it, reports the outcome, and so on.
 
 What always holds: one step is under way at a time; a step that a newer desired state makes pointless is interrupted; a task that
-was running before the daemon restarted is adopted, never started again.
+was running before the daemon restarted is adopted, never started again. A step that ends in an error that nobody had foreseen
+has failed like any other: the task says so, and no other task hears of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 import structlog
 
-from hivelet.agent.exec.controller import Controller, TaskExited, TemporaryError
+from hivelet.agent.exec.controller import Controller, PermanentError, TaskExited, TemporaryError
 from hivelet.agent.exec.step import (
     ANNOUNCEMENTS,
     STARTED,
@@ -25,10 +27,13 @@ from hivelet.agent.exec.step import (
 from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
+from hivelet.kit.supervise import Defect, guard_async
 from hivelet.objects.common import TaskId
 from hivelet.objects.task import Task, TaskState, TaskStatus
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 Report = Callable[[TaskId, TaskStatus], None]
 
@@ -36,6 +41,9 @@ _RETRY = Backoff(first=0.2, ceiling=30.0, jitter=0.0)
 """Between attempts to stop or remove what resists."""
 
 _ADOPTION_ATTEMPTS = 3
+
+INTERNAL = "internal error: "
+"""How the error of a task begins that met a defect of hivelet's own."""
 
 
 class TaskRunner:
@@ -53,6 +61,8 @@ class TaskRunner:
         self._unprepared = False
         self._news = asyncio.Event()
         self._scope: asyncio.Timeout | None = None
+        self._failures = 0
+        self._told: set[str] = set()
         controller.listen(self._tell)
         if not _may_be_left(task.status.state):
             self.adopted.set()
@@ -115,7 +125,7 @@ class TaskRunner:
     async def _adopt(self) -> None:
         for attempt in range(_ADOPTION_ATTEMPTS):
             try:
-                found = await self._controller.adopt()
+                found = await self._sound(self._controller.adopt())
             except HiveletError as error:
                 log.warning("task can't be adopted", error=error.message, **self._fields())
                 await self._clock.sleep(_RETRY.delay(attempt + 1))
@@ -152,7 +162,10 @@ class TaskRunner:
             after_step(self.status, action, outcome, self._controller.details(), now), action
         )
         if isinstance(outcome, Failure) and not self.status.state.terminal:
-            await self._pause(outcome.delay or _RETRY.first)
+            self._failures += 1
+            await self._pause(outcome.delay or _RETRY.delay(self._failures))
+        else:
+            self._failures = 0
 
     async def _interruptible(self, action: Action) -> tuple[bool, Outcome]:
         if action is Action.SHUTDOWN:
@@ -170,29 +183,45 @@ class TaskRunner:
             self._scope = None
 
     async def _act(self, action: Action) -> Outcome:
-        controller = self._controller
         try:
-            match action:
-                case Action.PREPARE:
-                    await controller.prepare()
-                case Action.START:
-                    if self._unprepared:
-                        await controller.prepare()
-                        self._unprepared = False
-                    await controller.start()
-                case Action.WAIT:
-                    return await controller.wait()
-                case Action.SHUTDOWN:
-                    await controller.shutdown()
-                case _:
-                    raise AssertionError(action)
+            return await self._sound(self._do(action))
         except TemporaryError as error:
             return Failure(error.message, error.delay)
         except TaskExited as error:
             return error.how
         except HiveletError as error:
             return Failure(error.message)
+
+    async def _do(self, action: Action) -> Outcome:
+        controller = self._controller
+        match action:
+            case Action.PREPARE:
+                await controller.prepare()
+            case Action.START:
+                if self._unprepared:
+                    await controller.prepare()
+                    self._unprepared = False
+                await controller.start()
+            case Action.WAIT:
+                return await controller.wait()
+            case Action.SHUTDOWN:
+                await controller.shutdown()
+            case _:
+                raise AssertionError(action)
         return None
+
+    async def _sound(self, work: Coroutine[Any, Any, T]) -> T:
+        """What the controller gives.
+
+        Raises:
+            HiveletError: it said so, or met an error that it had not foreseen.
+        """
+        done = await guard_async(
+            work, "a task met a defect", expected=HiveletError, told=self._told, **self._fields()
+        )
+        if isinstance(done, Defect):
+            raise PermanentError(f"{INTERNAL}{done} (the log of hiveletd has more)") from done.error
+        return done
 
     async def _pause(self, delay: float) -> None:
         """Before the next attempt; a newer desired state ends the pause."""
@@ -208,9 +237,9 @@ class TaskRunner:
         while not self.removed:
             try:
                 if not self.status.state.terminal:
-                    await self._controller.shutdown()
-                await self._controller.remove()
-                await self._controller.close()
+                    await self._sound(self._controller.shutdown())
+                await self._sound(self._controller.remove())
+                await self._sound(self._controller.close())
                 self.removed = True
             except HiveletError as error:
                 attempt += 1

@@ -177,11 +177,8 @@ def _set_mode(spec: Json, mode: str) -> None:
         "global-job": "GlobalJob",
     }
     spec["Mode"] = {keys[mode]: {}}
-    if mode == "replicated-job":
-        spec["Mode"]["ReplicatedJob"] = {
-            "MaxConcurrent": replicas or 1,
-            "TotalCompletions": replicas or 1,
-        }
+    if mode == "replicated-job" and replicas is not None:
+        spec["Mode"]["ReplicatedJob"] = {"MaxConcurrent": replicas, "TotalCompletions": replicas}
     elif replicas is not None:
         set_replicas(spec, replicas)
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+LARGEST = 2**63 - 1
+"""Sizes and nano-CPUs are 64 bits of the API."""
+
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kKmMgGtTpP]?)(?:i?[bB])?\s*$")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
@@ -23,7 +26,10 @@ def parse_size(text: str) -> int:
         raise ValueError(
             f'"{text}" is not a size; write it like "512m", "1.5g" or a number of bytes'
         )
-    return int(Decimal(match[1]) * 1024 ** _POWERS[match[2].lower()])
+    size = int(Decimal(match[1]) * 1024 ** _POWERS[match[2].lower()])
+    if size > LARGEST:
+        raise ValueError(f'"{text}" is too large; the largest size is {LARGEST} bytes')
+    return size
 
 
 def parse_cpus(text: str) -> int:

@@ -8,10 +8,11 @@ from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.container_config import encode_container_config
 from hivelet.convert.filters import Filters
 from hivelet.convert.query import timestamp_ns
-from hivelet.convert.shape import Json, convert_json, empty_to_none, encode, parse_json, rfc3339
+from hivelet.convert.shape import Json, empty_to_none, encode, parse_json, rfc3339
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.objects.container import ContainerConfig
 from hivelet.objects.image import (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
-from hivelet.convert.shape import Json, convert_json, empty_to_none, encode, encode_meta, rfc3339
+from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Annotations, Driver, NetworkId, NodeId, ServiceId, Struct
 from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork

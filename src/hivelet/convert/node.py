@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
-from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.node import Node, NodeSpec
 

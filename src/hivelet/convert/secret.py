@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import b64decode
 from collections.abc import Iterable
 from typing import TypeVar
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
-from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.secret import Config, ConfigSpec, Secret, SecretSpec
 
 FILTERS = ("name", "names", "id", "label")
 """What `GET /secrets` and `GET /configs` filter by."""
+
+_ILLEGAL = re.compile(r"[^A-Za-z0-9+/=\r\n]|=(?![=\r\n]*$)")
 
 F = TypeVar("F", Secret, Config)
 
@@ -51,12 +55,14 @@ def select_files(files: Iterable[F], filters: Filters) -> list[F]:
 
 
 def _decoded(data: Json) -> Json:
-    """The request with its base64 data as bytes; clients write either of the two base64 alphabets."""
+    """The request with its base64 data as bytes, by Go's rules: the standard alphabet, padded, over several lines if need be."""
     text = data.get("Data")
     if not isinstance(text, str):
         return data
+    plain = text.replace("\r", "").replace("\n", "")
     try:
-        plain = b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+        return data | {"Data": b64decode(plain, validate=True)}
     except (binascii.Error, ValueError) as error:
-        raise InvalidParameter(f"the data is not valid base64: {error}") from error
-    return data | {"Data": plain}
+        wrong = _ILLEGAL.search(text)
+        at = wrong.start() if wrong else len(plain) // 4 * 4
+        raise InvalidParameter(f"illegal base64 data at input byte {at}") from error

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
-from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import ServiceId, Struct
 from hivelet.objects.container import HostSettings
@@ -69,7 +70,7 @@ def parse_service_spec(data: Json) -> ServiceSpec:
     """A client's service spec, with what Docker spells out spelled out.
 
     Raises:
-        InvalidParameter: a value has the wrong type, a count is negative, or there are several modes.
+        InvalidParameter: a value has the wrong type, or there are several modes.
     """
     spec = convert_json(data, ServiceSpec)
     parsed = spec.replaced(
@@ -119,6 +120,10 @@ def encode_service(
 
 def encode_spec(spec: ServiceSpec) -> Json:
     """A service spec as Docker shows it."""
+    job = spec.mode.replicated_job
+    if job is not None:
+        # The docker CLI follows both pointers without looking whether they are there.
+        spec = spec.replaced(mode=ServiceMode(replicated_job=job.spelled_out))
     answer: Json = encode(spec)
     template = spec.task_template
     # `docker service update --replicas-max-per-node` writes into the placement without asking whether there is one.
@@ -199,20 +204,16 @@ def _parse_mode(mode: ServiceMode) -> ServiceMode:
     if given > 1:
         raise InvalidParameter("must specify only one service mode")
     if mode.replicated_job is not None:
-        _not_negative("max concurrent", mode.replicated_job.max_concurrent)
-        _not_negative("total completions", mode.replicated_job.total_completions)
-        return mode
+        return ServiceMode(replicated_job=mode.replicated_job.spelled_out)
     if given and mode.replicated is None:
         return mode
     replicas = None if mode.replicated is None else mode.replicated.replicas
-    _not_negative("replicas", replicas)
     return ServiceMode(replicated=ReplicatedMode(replicas=1 if replicas is None else replicas))
 
 
 def _parse_template(spec: TaskSpec) -> TaskSpec:
     restart = spec.restart_policy
     if restart is not None:
-        _not_negative("restart attempts", restart.max_attempts)
         condition = restart.condition or RESTART_CONDITION
         if condition not in {"none", "on-failure", "any"}:
             raise InvalidParameter(f'invalid RestartCondition: "{condition}"')
@@ -221,6 +222,11 @@ def _parse_template(spec: TaskSpec) -> TaskSpec:
     for mount in container.mounts if container else ():
         if mount.type not in MOUNT_TYPES:
             raise InvalidParameter(f'invalid MountType: "{mount.type}"')
+    for config in container.configs if container else ():
+        if config.file is not None and config.runtime is not None:
+            raise InvalidParameter("invalid Config: cannot specify both File and Runtime")
+        if config.file is None and config.runtime is None:
+            raise InvalidParameter("invalid Config: either File or Runtime should be set")
     if container is not None and container.isolation == "default":
         container = container.replaced(isolation="")
     # An empty part of the template is what the docker CLI sends for one that was never mentioned.
@@ -238,9 +244,8 @@ def _parse_template(spec: TaskSpec) -> TaskSpec:
 def _parse_update(noun: str, config: UpdateConfig | None) -> UpdateConfig | None:
     if config is None:
         return None
-    _not_negative(f"{noun} parallelism", config.parallelism)
     action, order = config.failure_action or FAILURE_ACTION, config.order or UPDATE_ORDER
-    if action not in {"pause", "continue"} and not (action == "rollback" and noun == "update"):
+    if action not in {"pause", "continue", "rollback"}:
         raise InvalidParameter(f"unrecognized {noun} failure action {action}")
     if order not in {"stop-first", "start-first"}:
         raise InvalidParameter(f"unrecognized {noun} order {order}")
@@ -258,11 +263,6 @@ def _parse_endpoint(spec: EndpointSpec | None) -> EndpointSpec | None:
     if (spec.mode or "vip") not in {"vip", "dnsrr"}:
         raise InvalidParameter(f'invalid resolution mode: "{spec.mode}"')
     return spec.replaced(mode=spec.mode or "vip", ports=ports)
-
-
-def _not_negative(noun: str, number: int | None) -> None:
-    if number is not None and number < 0:
-        raise InvalidParameter(f"invalid number of {noun}: {number} is negative")
 
 
 def _with_defaults(spec: ServiceSpec) -> ServiceSpec:

@@ -1,4 +1,4 @@
-"""Structs to the JSON that Go would write, and JSON from clients to structs.
+"""Structs to the JSON that Go would write, and JSON from clients as data (`hivelet.convert.body` makes structs of it).
 
 Docker's answers follow Go's rules: a key marked `omitempty` is left out when its value is zero (a pointer: when it is
 nil), every other key is always there. Here a field whose default is None plays the pointer, and `_ALWAYS` lists the
@@ -11,18 +11,17 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-import msgspec.inspect
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects import cluster, common, node, secret, service, task
 from hivelet.objects.common import Meta
+from hivelet.objects.container import DeviceMapping
 from hivelet.objects.engine import EndpointSettings, InterfaceStats, MountPoint, NetworkContainer
 
 Json = dict[str, Any]
-T = TypeVar("T")
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 """How Go writes a moment that was never set."""
@@ -45,6 +44,7 @@ _ALWAYS: dict[type[msgspec.Struct], frozenset[str]] = {
     task.ConfigReference: frozenset({"config_id", "config_name"}),
     task.SecretReferenceFile: _ALL,
     task.ContainerStatus: _ALL,
+    DeviceMapping: _ALL,
     NetworkContainer: _ALL,
     MountPoint: frozenset({"source", "destination", "mode", "rw", "propagation"}),
     EndpointSettings: _ALL,
@@ -121,18 +121,6 @@ def parse_json(raw: bytes) -> Any:
         raise InvalidParameter(f"the request body is not valid JSON: {error}") from error
 
 
-def convert_json(data: Any, shape: type[T]) -> T:
-    """Client data as a struct; keys that hivelet does not know are ignored, and their case is, both as in Docker.
-
-    Raises:
-        InvalidParameter: a value is not of the type that the API wants; the message names its path.
-    """
-    try:
-        return msgspec.convert(_fold(data, msgspec.inspect.type_info(shape)), shape)
-    except msgspec.ValidationError as error:
-        raise InvalidParameter(f"the request body does not fit: {error}") from error
-
-
 def drop_nulls(data: Any) -> Any:
     """The data without the keys whose value is null: Go clients send nil for every empty list, map and pointer."""
     if isinstance(data, dict):
@@ -149,40 +137,6 @@ def empty_to_none(value: Mapping[str, Any] | list[Any]) -> Any:
 
 def _is_zero(value: Any) -> bool:
     return value in ("", 0, False, b"") or (isinstance(value, list | tuple | dict) and not value)
-
-
-def _fold(data: Any, shape: Any) -> Any:
-    """The data with the keys of structs in the case that the struct has them.
-
-    Go reads keys in any case, and clients rely on it: docker-py names the mode of a service "replicated".
-    """
-    if isinstance(shape, msgspec.inspect.UnionType):
-        shape = next((one for one in shape.types if _holds_structs(one)), shape)
-    if isinstance(data, dict) and isinstance(shape, msgspec.inspect.StructType):
-        keys = _keys(shape.cls)
-        folded = {}
-        for key, part in data.items():
-            name, inner = keys.get(key.lower(), (key, None))
-            folded[name] = part if inner is None else _fold(part, inner)
-        return folded
-    if isinstance(data, dict) and isinstance(shape, msgspec.inspect.DictType):
-        return {key: _fold(part, shape.value_type) for key, part in data.items()}
-    if isinstance(data, list) and isinstance(shape, msgspec.inspect.ListType):
-        return [_fold(part, shape.item_type) for part in data]
-    return data
-
-
-def _holds_structs(shape: Any) -> bool:
-    kinds = msgspec.inspect.StructType, msgspec.inspect.DictType, msgspec.inspect.ListType
-    return isinstance(shape, kinds)
-
-
-@cache
-def _keys(shape: type[msgspec.Struct]) -> dict[str, tuple[str, Any]]:
-    """Of each field: its key in lower case, its key, and its type where keys below it matter."""
-    info = msgspec.inspect.type_info(shape)
-    fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
-    return {field.encode_name.lower(): (field.encode_name, field.type) for field in fields}
 
 
 @cache

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from hivelet.convert.body import convert_json
 from hivelet.convert.query import flag
-from hivelet.convert.shape import Json, convert_json, encode, encode_meta
+from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.cluster import CaConfig, Cluster, ClusterSpec, DispatcherConfig, RaftConfig
 from hivelet.objects.swarm import SwarmInit, SwarmJoin, SwarmRotation, SwarmStatus

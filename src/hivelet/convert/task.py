@@ -15,6 +15,9 @@ from hivelet.objects.task import NetworkAttachment, Task, TaskState, TaskStatus
 FILTERS = ("name", "id", "label", "service", "node", "desired-state", "_up-to-date", "runtime")
 """What `GET /tasks` filters by."""
 
+WAITS_FOR_PREDECESSOR = "waiting for the old task to stop"
+"""A slot's next task is prepared while the one before it drains and stops."""
+
 DESIRED_STATES = ("running", "shutdown", "accepted")
 """What the filter `desired-state` may say."""
 
@@ -100,9 +103,11 @@ def _what_it_must_do(task: Task) -> str:
 
 
 def _when_it_starts(task: Task) -> str:
-    """A task that waits out its restart delay: a crash loop must be visible as one."""
-    if task.start_after is None or task.desired_state is not TaskState.READY:
+    """A task that is held: a crash loop must be visible as one, and one that waits for its predecessor says so."""
+    if task.desired_state is not TaskState.READY:
         return ""
+    if task.start_after is None:
+        return WAITS_FOR_PREDECESSOR if task.status.state is TaskState.READY else ""
     history = task.restarts
     count = (
         "after a failure" if history.failures < 2 else f"after {history.failures} failures in a row"

@@ -15,9 +15,10 @@ from hivelet.engine.health_policy import build_policy
 from hivelet.engine.merge import merge_config
 from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import LegRecord, Record
+from hivelet.errors import InvalidParameter
 from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
-from hivelet.objects.common import ContainerId, TaskId
+from hivelet.objects.common import SECOND, ContainerId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings, MountPoint
 from hivelet.runtime.commands import BundlePaths
@@ -39,6 +40,18 @@ class CreateContainer:
     task_id: TaskId | None = None
     files: tuple[FileReference, ...] = ()
     wants_gateway: bool = False
+
+
+def check_limits(host: HostConfig, cpus: int) -> None:
+    """Refuse a limit beyond what the machine has.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    if host.nano_cpus > cpus * SECOND:
+        raise InvalidParameter(
+            f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import structlog
 
-from hivelet.engine.create import ContainerPaths, CreateContainer, build_record
+from hivelet.engine.create import ContainerPaths, CreateContainer, build_record, check_limits
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
 from hivelet.engine.signals import parse_signal
+from hivelet.engine.system import read_machine
 from hivelet.errors import Conflict, HiveletError, NotFound
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
@@ -154,6 +155,7 @@ class Lifecycle:
             Conflict: the name is taken.
             InvalidParameter: the request cannot be a container.
         """
+        check_limits(request.host, read_machine().cpus)
         container_id = ContainerId(new_hex_id())
         legs = await self._provision.legs(request)
         record = build_record(

@@ -15,6 +15,9 @@ _NANOSECONDS = {
     "m": 60_000_000_000,
     "h": 3_600_000_000_000,
 }
+LONGEST = 2**63 - 1
+"""Nanoseconds, some 292 years: Go keeps durations in 64 bits."""
+
 _DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _MINUTE, _HOUR = 60, 3600
 
@@ -23,7 +26,7 @@ def parse_duration(text: str) -> int:
     """Nanoseconds of a Go duration.
 
     Raises:
-        ValueError: `text` is not a duration.
+        ValueError: `text` is not a duration, or longer than one can be.
     """
     sign, rest = 1, text
     if rest[:1] in {"-", "+"}:
@@ -38,6 +41,10 @@ def parse_duration(text: str) -> int:
         position = part.end()
     if not rest or position != len(rest):
         raise ValueError(f'"{text}" is not a duration; write it like "10s", "1m30s" or "500ms"')
+    if total > LONGEST:
+        raise ValueError(
+            f'"{text}" is too long; the longest duration is {format_duration(LONGEST)}'
+        )
     return sign * int(total)
 
 

@@ -1,4 +1,4 @@
-"""Background work whose failure is never lost: logged, and restarted where it is meant to go on for ever.
+"""Work whose failure is never lost: logged, and restarted where it is meant to go on for ever.
 
 The only module that may catch `Exception`: everything that runs beside a request runs under it.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,7 +16,52 @@ from hivelet.kit.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _RESTART = Backoff(first=0.1, ceiling=5.0, jitter=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Defect:
+    """What guarded work came to instead of an answer: an error that nobody had foreseen."""
+
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+def guard(work: Callable[[], T], what: str, **fields: object) -> T | Defect:
+    """What `work` gives. An exception is logged as `what`, with its traceback, and handed over as a value.
+
+    For one of many that must not stop the others; whoever calls this says when it is tried again.
+    """
+    try:
+        return work()
+    except Exception as error:
+        log.exception(what, **fields)
+        return Defect(error)
+
+
+async def guard_async(
+    work: Awaitable[T],
+    what: str,
+    *,
+    expected: type[Exception],
+    told: set[str],
+    **fields: object,
+) -> T | Defect:
+    """The same for what is awaited. `expected` errors pass; what is in `told` was logged before, and is not again."""
+    try:
+        return await work
+    except expected:
+        raise
+    except Exception as error:
+        defect = Defect(error)
+        if str(defect) not in told:
+            told.add(str(defect))
+            log.exception(what, **fields)
+        return defect
 
 
 class Supervisor:

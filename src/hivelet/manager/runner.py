@@ -3,6 +3,9 @@
 One shape for all of them, so that a loop is only three functions: which keys an event touches, what to do about a key, and
 all keys there are (for the start, which is nothing special). There is no debouncing by time: whatever has been queued is drained
 before the next decision, and many events of one key become one decision.
+
+A key whose decision ends in an error that nobody had foreseen is logged, held back, and tried again after growing moments; all
+others go on. What the loop remembers may be half changed by it, so that is derived from the store anew.
 """
 
 from __future__ import annotations
@@ -12,11 +15,13 @@ import heapq
 import itertools
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import structlog
 
+from hivelet.kit.backoff import Backoff
+from hivelet.kit.supervise import Defect, guard
 from hivelet.objects.plan import NOTHING, Plan
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
@@ -35,9 +40,13 @@ LONGEST_WAIT = 60.0
 """Timers are held against the wall clock at least this often (seconds), as it may be set or the host suspended."""
 
 
+_RETRY = Backoff(first=1.0, ceiling=60.0, jitter=0.0)
+"""Before the decision about a key that met a defect is tried again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions(Generic[K]):
-    """What makes one loop different from another."""
+    """What makes one loop different from another. `everything` also derives anew what the loop remembers."""
 
     name: str
     actor: Actor
@@ -84,6 +93,14 @@ class Timers(Generic[K]):
         return self._moments.get(key) != moment
 
 
+@dataclass(frozen=True, slots=True)
+class _HeldBack:
+    """A key whose decision failed so many times in a row, and is not to be tried again before `until`."""
+
+    attempts: int
+    until: datetime
+
+
 class Runner(Generic[K]):
     """Runs one loop's decisions against a store."""
 
@@ -92,12 +109,12 @@ class Runner(Generic[K]):
         self._decisions = decisions
         self._timers: Timers[K] = Timers()
         self._dirty: dict[K, None] = {}
+        self._held_back: dict[K, _HeldBack] = {}
 
     async def run(self) -> None:
         """Decide over everything, then over what changes, until cancelled."""
-        decisions = self._decisions
-        with self._store.watch(decisions.kinds) as watcher:
-            self._mark(self._store.view(decisions.everything))
+        with self._store.watch(self._decisions.kinds) as watcher:
+            self._mark_everything()
             while True:
                 await self._settle(watcher)
                 if not watcher.pending:
@@ -108,6 +125,9 @@ class Runner(Generic[K]):
         touched = self._decisions.touched
         for event in watcher.drain().events:
             self._mark(self._store.view(lambda view, e=event: touched(view, e)))  # type: ignore[misc]
+
+    def _mark_everything(self) -> None:
+        self._mark(self._store.view(self._decisions.everything))
 
     def _mark(self, keys: Iterable[K]) -> None:
         for key in keys:
@@ -131,8 +151,24 @@ class Runner(Generic[K]):
                 await asyncio.sleep(0)
 
     def _turn(self, key: K) -> None:
-        decisions = self._decisions
         now = self._store.clock.now()
+        held = self._held_back.get(key)
+        if held is not None and now < held.until:
+            self._timers.set(key, held.until)
+            return
+        name = self._decisions.name
+        done = guard(lambda: self._decide(key, now), "decision failed", loop=name, key=str(key))
+        if not isinstance(done, Defect):
+            self._held_back.pop(key, None)
+            return
+        attempts = held.attempts + 1 if held is not None else 1
+        until = now + timedelta(seconds=_RETRY.delay(attempts))
+        self._held_back[key] = _HeldBack(attempts, until)
+        self._mark_everything()
+        self._timers.set(key, until)
+
+    def _decide(self, key: K, now: datetime) -> None:
+        decisions = self._decisions
         plan = self._store.view(lambda view: decisions.decide(view, key, now))
         self._timers.set(key, plan.wake_at)
         if plan is NOTHING or not plan.writes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import field
 
-from hivelet.objects.common import Meta, Struct
+from hivelet.objects.common import Duration, Int, Meta, Struct, UInt64
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE, TASK_HISTORY_LIMIT
 
 
@@ -17,23 +17,23 @@ class OrchestrationConfig(Struct, frozen=True, kw_only=True):
 class RaftConfig(Struct, frozen=True, kw_only=True):
     """Docker's Raft settings; kept and shown, without effect on a store that is not Raft."""
 
-    snapshot_interval: int = 10000
-    keep_old_snapshots: int = 0
-    log_entries_for_slow_followers: int = 500
-    election_tick: int = 10
-    heartbeat_tick: int = 1
+    snapshot_interval: UInt64 = 10000
+    keep_old_snapshots: UInt64 = 0
+    log_entries_for_slow_followers: UInt64 = 500
+    election_tick: Int = 10
+    heartbeat_tick: Int = 1
 
 
 class DispatcherConfig(Struct, frozen=True, kw_only=True):
     """How often agents say that they live, in nanoseconds."""
 
-    heartbeat_period: int = 5_000_000_000
+    heartbeat_period: Duration = 5_000_000_000
 
 
 class CaConfig(Struct, frozen=True, kw_only=True):
     """How long node certificates hold, in nanoseconds."""
 
-    node_cert_expiry: int = 7_776_000_000_000_000
+    node_cert_expiry: Duration = 7_776_000_000_000_000
 
 
 class EncryptionConfig(Struct, frozen=True, kw_only=True):

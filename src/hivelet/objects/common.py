@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NewType, TypeVar
+from typing import Annotated, Any, NewType, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,24 @@ VolumeName = NewType("VolumeName", str)
 
 SECOND = 1_000_000_000
 """Nanoseconds in a second: the API counts every duration in nanoseconds."""
+
+GO_RANGES: dict[str, tuple[int, int]] = {
+    "int": (-(2**63), 2**63 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "uint64": (0, 2**64 - 1),
+    "uint32": (0, 2**32 - 1),
+    "time.Duration": (-(2**63), 2**63 - 1),
+    "fs.FileMode": (0, 2**32 - 1),
+}
+"""The integers of Docker's API, by the names of their Go types: the least and the largest value."""
+
+UInt64: TypeAlias = Annotated[int, msgspec.Meta(extra={"go": "uint64"})]
+UInt32: TypeAlias = Annotated[int, msgspec.Meta(extra={"go": "uint32"})]
+Int: TypeAlias = Annotated[int, msgspec.Meta(extra={"go": "int"})]
+Duration: TypeAlias = Annotated[int, msgspec.Meta(extra={"go": "time.Duration"})]
+"""Nanoseconds."""
+FileMode: TypeAlias = Annotated[int, msgspec.Meta(extra={"go": "fs.FileMode"})]
+Float32: TypeAlias = Annotated[float, msgspec.Meta(extra={"go": "float32"})]
 
 S = TypeVar("S", bound="Struct")
 

@@ -9,18 +9,18 @@ from datetime import datetime
 
 from msgspec import field
 
-from hivelet.objects.common import Struct
+from hivelet.objects.common import Duration, FileMode, Int, Struct
 
 
 class Healthcheck(Struct, frozen=True, kw_only=True):
     """How a container's health is probed. Durations in nanoseconds; 0 means "inherit or default"."""
 
     test: list[str] = []
-    interval: int = 0
-    timeout: int = 0
-    start_period: int = 0
-    start_interval: int = 0
-    retries: int = 0
+    interval: Duration = 0
+    timeout: Duration = 0
+    start_period: Duration = 0
+    start_interval: Duration = 0
+    retries: Int = 0
 
 
 class ContainerConfig(Struct, frozen=True, kw_only=True):
@@ -104,7 +104,7 @@ class TmpfsOptions(Struct, frozen=True, kw_only=True):
     """Options of a tmpfs mount: size in bytes, mode as a file mode."""
 
     size_bytes: int = 0
-    mode: int = 0
+    mode: FileMode = 0
 
 
 class Mount(Struct, frozen=True, kw_only=True):

@@ -37,6 +37,16 @@ def is_task_dirty(service: Service, task: Task) -> bool:
     return not (same_template(service.spec.task_template, task.spec) and same_ports(service, task))
 
 
+def differs_in_placement_alone(service: Service, task: Task) -> bool:
+    """Whether `task` is what `service` asks for, save where it may run."""
+    wanted, made = service.spec.task_template, task.spec
+    return (
+        wanted.placement != made.placement
+        and same_template(wanted.replaced(placement=made.placement), made)
+        and same_ports(service, task)
+    )
+
+
 def same_template(one: TaskSpec, other: TaskSpec) -> bool:
     """Whether two task templates mean the same."""
     return one is other or one == other or normalise_template(one) == normalise_template(other)

@@ -6,7 +6,17 @@ from datetime import datetime
 
 from msgspec import field
 
-from hivelet.objects.common import Annotations, Meta, NetworkId, ServiceId, Struct, Version
+from hivelet.objects.common import (
+    Annotations,
+    Duration,
+    Float32,
+    Meta,
+    NetworkId,
+    ServiceId,
+    Struct,
+    UInt64,
+    Version,
+)
 from hivelet.objects.network import NetworkAttachmentConfig
 from hivelet.objects.task import PortConfig, TaskSpec
 
@@ -23,7 +33,7 @@ STACK_LABEL = "com.docker.stack.namespace"
 class ReplicatedMode(Struct, frozen=True, kw_only=True):
     """So many replicas; None means 1."""
 
-    replicas: int | None = None
+    replicas: UInt64 | None = None
 
 
 class GlobalMode(Struct, frozen=True, kw_only=True):
@@ -33,18 +43,25 @@ class GlobalMode(Struct, frozen=True, kw_only=True):
 class ReplicatedJobMode(Struct, frozen=True, kw_only=True):
     """Run until so many tasks have completed: `concurrency` at a time, `completions` in all."""
 
-    max_concurrent: int | None = None
-    total_completions: int | None = None
+    max_concurrent: UInt64 | None = None
+    total_completions: UInt64 | None = None
 
     @property
     def concurrency(self) -> int:
-        """Tasks at a time: 1 where nothing was said (Docker's API)."""
-        return self.max_concurrent or 1
+        """Tasks at a time: 1 where nothing was said (Docker's API); 0 runs nothing."""
+        return 1 if self.max_concurrent is None else self.max_concurrent
 
     @property
     def completions(self) -> int:
         """Tasks that must complete: as many as run at a time where nothing was said (Docker's API)."""
         return self.concurrency if self.total_completions is None else self.total_completions
+
+    @property
+    def spelled_out(self) -> ReplicatedJobMode:
+        """The same with both numbers given."""
+        return ReplicatedJobMode(
+            max_concurrent=self.concurrency, total_completions=self.completions
+        )
 
 
 class GlobalJobMode(Struct, frozen=True, kw_only=True):
@@ -73,11 +90,11 @@ class ServiceMode(Struct, frozen=True, kw_only=True):
 class UpdateConfig(Struct, frozen=True, kw_only=True):
     """How an update or rollback proceeds (durations in nanoseconds; parallelism 0 means all at once)."""
 
-    parallelism: int = 0
-    delay: int = 0
+    parallelism: UInt64 = 0
+    delay: Duration = 0
     failure_action: str = ""
-    monitor: int | None = None
-    max_failure_ratio: float = 0.0
+    monitor: Duration | None = None
+    max_failure_ratio: Float32 = 0.0
     order: str = ""
 
 
@@ -150,6 +167,12 @@ class Service(Struct, frozen=True, kw_only=True):
     job_status: JobStatus | None = None
     pending_delete: bool = False
     """Removed by the user; kept without being shown until its last task is gone, so that connections can drain."""
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether an update or rollback is under way, so that every task's move may matter to it."""
+        status = self.update_status
+        return status is not None and status.state in {"updating", "rollback_started"}
 
     @property
     def annotations(self) -> Annotations:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from hivelet.objects.cluster import Cluster, ClusterSpec
-from hivelet.objects.common import NodeId, ServiceId, Struct
+from hivelet.objects.common import NodeId, ServiceId, Struct, UInt32
 
 
 class SwarmInit(Struct, frozen=True, kw_only=True):
@@ -14,13 +14,13 @@ class SwarmInit(Struct, frozen=True, kw_only=True):
     listen_addr: str = ""
     advertise_addr: str = ""
     data_path_addr: str = ""
-    data_path_port: int = 0
+    data_path_port: UInt32 = 0
     force_new_cluster: bool = False
     spec: ClusterSpec = ClusterSpec()
     auto_lock_managers: bool = False
     availability: str = "active"
     default_addr_pool: list[str] = []
-    subnet_size: int = 0
+    subnet_size: UInt32 = 0
 
 
 class SwarmJoin(Struct, frozen=True, kw_only=True):

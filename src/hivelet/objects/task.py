@@ -11,6 +11,8 @@ from hivelet.objects.common import (
     Annotations,
     ContainerId,
     Driver,
+    Duration,
+    FileMode,
     Meta,
     NetworkId,
     NodeId,
@@ -18,6 +20,8 @@ from hivelet.objects.common import (
     ServiceId,
     Struct,
     TaskId,
+    UInt32,
+    UInt64,
     Version,
 )
 from hivelet.objects.container import Healthcheck, HostSettings, Mount, Ulimit
@@ -65,7 +69,7 @@ class SecretReferenceFile(Struct, frozen=True, kw_only=True):
     name: str = ""
     uid: str = field(default="0", name="UID")
     gid: str = field(default="0", name="GID")
-    mode: int = 0o444
+    mode: FileMode = 0o444
 
 
 class SecretReference(Struct, frozen=True, kw_only=True):
@@ -157,7 +161,7 @@ class ContainerSpec(HostSettings, frozen=True, kw_only=True):
     open_stdin: bool = False
     read_only: bool = False
     mounts: list[Mount] = []
-    stop_grace_period: int | None = None
+    stop_grace_period: Duration | None = None
     healthcheck: Healthcheck | None = None
     hosts: list[str] = []
     dns_config: DnsConfig | None = field(default=None, name="DNSConfig")
@@ -224,9 +228,9 @@ class RestartPolicy(Struct, frozen=True, kw_only=True):
     """
 
     condition: str = ""
-    delay: int | None = None
-    max_attempts: int | None = None
-    window: int | None = None
+    delay: Duration | None = None
+    max_attempts: UInt64 | None = None
+    window: Duration | None = None
 
 
 class SpreadOver(Struct, frozen=True, kw_only=True):
@@ -246,7 +250,7 @@ class Placement(Struct, frozen=True, kw_only=True):
 
     constraints: list[str] = []
     preferences: list[PlacementPreference] = []
-    max_replicas: int = 0
+    max_replicas: UInt64 = 0
     platforms: list[Platform] = []
 
 
@@ -259,7 +263,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     placement: Placement | None = None
     networks: list[NetworkAttachmentConfig] = []
     log_driver: Driver | None = None
-    force_update: int = 0
+    force_update: UInt64 = 0
     runtime: str = ""
 
 
@@ -279,8 +283,8 @@ class PortConfig(Struct, frozen=True, kw_only=True):
 
     name: str = ""
     protocol: str = "tcp"
-    target_port: int = 0
-    published_port: int = 0
+    target_port: UInt32 = 0
+    published_port: UInt32 = 0
     publish_mode: str = "ingress"
     host_ip: str = field(default="", name="HostIP")
 
@@ -361,6 +365,8 @@ class Task(Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     """When it first reached RUNNING; stamped by the store."""
     restarts: RestartHistory = RestartHistory()
+    made_by_update: datetime | None = None
+    """When the update or rollback began that made it in place of another task; None where none did."""
     evicted: str = ""
     """Why it had to leave its node; "" where it did not."""
 

@@ -26,7 +26,7 @@ from hivelet.store.journal import Entry, Journal, in_order
 from hivelet.store.tables import KINDS, new_tables
 from hivelet.store.tx import Tx
 from hivelet.store.view import View
-from hivelet.store.watch import Watcher, Watchers
+from hivelet.store.watch import Waker, Watcher, Watchers, at_once
 
 log = structlog.get_logger(__name__)
 
@@ -77,14 +77,19 @@ class Store:
     """The cluster store. `open` before anything else; `close` writes out what is left."""
 
     def __init__(
-        self, clock: Clock, journal: Journal, *, make_id: Callable[[], str] = new_id
+        self,
+        clock: Clock,
+        journal: Journal,
+        *,
+        make_id: Callable[[], str] = new_id,
+        waker: Waker = at_once,
     ) -> None:
         self._clock = clock
         self._make_id = make_id
         self._journal = journal
         self._tables = new_tables()
         self._view = View(self._tables)
-        self._watchers = Watchers()
+        self._watchers = Watchers(waker)
         self._version = 0
         self._unsafe: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._failure: BaseException | None = None

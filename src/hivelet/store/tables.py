@@ -93,12 +93,12 @@ UNIQUE_NAMES: dict[type[Any], Callable[[Any], str]] = {
     Secret: lambda secret: secret.spec.name,
     Config: lambda config: config.spec.name,
 }
-"""Kinds whose names are taken once only. What is being removed has given its name up."""
+"""Kinds whose names are taken once only, whatever their case. What is being removed has given its name up."""
 
 
 def _name_keys(kind: type[Any]) -> Keys:
     name_of = UNIQUE_NAMES[kind]
-    return lambda row: (name,) if (name := name_of(row)) else ()
+    return lambda row: (name.lower(),) if (name := name_of(row)) else ()
 
 
 def _service_networks(service: Service) -> list[str]:
@@ -110,12 +110,12 @@ def _task_networks(task: Task) -> list[str]:
 
 
 def _waiting_for(task: Task) -> tuple[Hashable, ...]:
-    """What a task on its way to a node waits for: addresses, service by service, or a node."""
+    """What a task on its way to a node waits for, service by service: addresses, or a node."""
     if not task.wanted:
         return ()
     if task.status.state is TaskState.NEW:
         return (("addresses", task.service_id),)
-    return ("node",) if task.status.state is TaskState.PENDING else ()
+    return (("node", task.service_id),) if task.status.state is TaskState.PENDING else ()
 
 
 def new_tables() -> dict[type[Any], Table[Any]]:

@@ -69,7 +69,7 @@ class Tx(View):
             raise Conflict(f"{KIND_NAMES[type(named)]} {named.id} exists already")
         if isinstance(named, Task):
             check_create(named, self.actor, lambda: self._story(named.id))
-        self._check_name(named)
+        self._check_name(named, "")
         stamp = Meta(version=Version(index=self.version), created_at=self.now, updated_at=self.now)
         return self._put(cast("O", named.replaced(meta=stamp)))
 
@@ -86,7 +86,7 @@ class Tx(View):
             check_update(before, obj, self.actor, lambda: self._story(obj.id))
             if obj.started_at is None and obj.status.state is TaskState.RUNNING:
                 after = cast("O", obj.replaced(started_at=self.now))
-        self._check_name(after)
+        self._check_name(after, _name_of(before))
         stamp = Meta(
             version=Version(index=self.version),
             created_at=before.meta.created_at,
@@ -146,12 +146,10 @@ class Tx(View):
             raise OutOfSequence
         return before
 
-    def _check_name(self, obj: Object) -> None:
-        name_of = UNIQUE_NAMES.get(type(obj))
-        if name_of is None or not (name := name_of(obj)):
-            return
-        holder = self.by_name(type(obj), name)
-        if holder is not None and holder.id != obj.id:
+    def _check_name(self, obj: Object, before: str) -> None:
+        """Refuse a name that is new to the object and taken; one that it has may be alike to another's since older days."""
+        name = _name_of(obj)
+        if name and name != before and any(o.id != obj.id for o in self.alike(type(obj), name)):
             raise NameTaken(KIND_NAMES[type(obj)], name)
 
     def _put(self, obj: O) -> O:
@@ -166,3 +164,8 @@ class Tx(View):
         """Count what `part` has written as this transaction's own."""
         for key, before in part._before.items():
             self._before.setdefault(key, before)
+
+
+def _name_of(obj: Object) -> str:
+    name_of = UNIQUE_NAMES.get(type(obj))
+    return name_of(obj) if name_of is not None else ""

@@ -13,7 +13,7 @@ from hivelet.objects.plan import Object
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.service import Service
 from hivelet.objects.task import Task
-from hivelet.store.tables import Table
+from hivelet.store.tables import UNIQUE_NAMES, Table
 
 O = TypeVar("O", bound=Object)  # noqa: E741
 
@@ -39,8 +39,12 @@ class View:
 
     def by_name(self, kind: type[O], name: str) -> O | None:
         """The object that has taken this name; what is being removed has given it up."""
-        found = self._tables[kind].find("name", name)
-        return found[0] if found else None
+        name_of = UNIQUE_NAMES[kind]
+        return next((row for row in self.alike(kind, name) if name_of(row) == name), None)
+
+    def alike(self, kind: type[O], name: str) -> list[O]:
+        """The objects that have taken this name, or one that differs from it in case alone."""
+        return self._tables[kind].find("name", name.lower())
 
     def cluster(self) -> Cluster | None:
         """The one cluster object; None on a store without a swarm."""
@@ -86,13 +90,9 @@ class View:
         """The wanted tasks of a service that are NEW."""
         return self._tables[Task].find("waiting", ("addresses", id_))
 
-    def tasks_without_node(self) -> list[Task]:
-        """All wanted tasks that are PENDING."""
-        return self._tables[Task].find("waiting", "node")
-
-    def has_tasks_without_node(self) -> bool:
-        """Whether any wanted task is PENDING."""
-        return self._tables[Task].count("waiting", "node") > 0
+    def tasks_without_node(self, id_: ServiceId) -> list[Task]:
+        """The wanted tasks of a service that are PENDING."""
+        return self._tables[Task].find("waiting", ("node", id_))
 
     def services_in_network(self, *targets: str) -> list[Service]:
         """All services whose spec names a network by one of these (its id, its name)."""

@@ -35,6 +35,15 @@ class Batch:
     events: tuple[Event, ...]
 
 
+Waker = Callable[[Callable[[], None]], None]
+"""Wakes one waiting reader, by calling what it is given: at once, or whenever a simulation wants it to have its turn."""
+
+
+def at_once(wake: Callable[[], None]) -> None:
+    """The `Waker` of a real store."""
+    wake()
+
+
 class Watcher:
     """One reader's queue: an async iterator of batches, and a context manager that unsubscribes."""
 
@@ -45,11 +54,13 @@ class Watcher:
         coalescing: bool,
         version: int,
         close: Callable[[Watcher], None],
+        waker: Waker = at_once,
     ) -> None:
         self._kinds = frozenset(kinds)
         self._coalescing = coalescing
         self._version = version
         self._close = close
+        self._waker = waker
         self._latest: dict[tuple[type[Any], str], Event] = {}
         self._queue: deque[Event] = deque()
         self._lagged = False
@@ -85,6 +96,9 @@ class Watcher:
 
     def wake(self) -> None:
         """Let a waiting reader look again."""
+        self._waker(self._wake)
+
+    def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
@@ -119,7 +133,7 @@ class Watcher:
         """Unsubscribe; an iteration ends."""
         self._closed = True
         self._close(self)
-        self.wake()
+        self._wake()
 
     def __aiter__(self) -> Self:
         return self
@@ -145,7 +159,8 @@ class Watcher:
 class Watchers:
     """All watchers of a store and the commits that a new one may still ask for."""
 
-    def __init__(self) -> None:
+    def __init__(self, waker: Waker = at_once) -> None:
+        self._waker = waker
         self._all: dict[Watcher, None] = {}
         self._history: deque[Commit] = deque(maxlen=HISTORY)
         self._oldest = 0
@@ -176,7 +191,13 @@ class Watchers:
         Raises:
             WatchLagged: the store no longer remembers what came after `since`.
         """
-        watcher = Watcher(kinds, coalescing=coalescing, version=version, close=self._forget)
+        watcher = Watcher(
+            kinds,
+            coalescing=coalescing,
+            version=version,
+            close=self._forget,
+            waker=self._waker,
+        )
         if since is not None:
             if since < self._oldest:
                 raise WatchLagged(

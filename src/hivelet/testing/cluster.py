@@ -34,7 +34,7 @@ from hivelet.objects.transitions import Actor
 from hivelet.store import Store
 from hivelet.store.invariants import check_store
 from hivelet.store.journal import MemoryJournal
-from hivelet.store.watch import Watcher
+from hivelet.store.watch import Waker, Watcher, at_once
 from hivelet.testing.checks import CheckingWatcher
 from hivelet.testing.fragile import FragileJournal
 from hivelet.testing.runtime import FakeExecutor, FakeHost
@@ -82,6 +82,7 @@ class SimulatedCluster:
         clock: Clock | None = None,
         journal: MemoryJournal | None = None,
         checking: bool = True,
+        waker: Waker = at_once,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.journal = journal or MemoryJournal()
@@ -92,6 +93,7 @@ class SimulatedCluster:
         """Nodes that have been silent and may still run what was meanwhile replaced elsewhere."""
         self.excused: set[frozenset[TaskId]] = set()
         self._ids = itertools.count(1)
+        self._waker = waker
         self.store = self._new_store()
         self.api = ControlApi(self.store, FakeSwarmHost(self))
         self.manager = Manager(self.store)
@@ -288,7 +290,12 @@ class SimulatedCluster:
 
     def _new_store(self) -> Store:
         # Ids by counting, so that the same story always goes the same way.
-        return Store(self.clock, self.journal, make_id=lambda: f"{next(self._ids):025d}"[::-1])
+        return Store(
+            self.clock,
+            self.journal,
+            make_id=lambda: f"{next(self._ids):025d}"[::-1],
+            waker=self._waker,
+        )
 
     def _check_commits(self) -> None:
         if self._checking:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from random import Random
 from typing import Any, TypeVar
 
 from hivelet.kit.clock import LoopClock
 from hivelet.testing.clock import EPOCH
 
 T = TypeVar("T")
+
+_NAPS = (0.0, 0.0, 0.0, 0.0001, 0.003, 0.06, 0.4)
+"""Seconds by which a reader is late: from the next turn of the event loop to the time that a container takes to stop."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -54,6 +58,24 @@ class VirtualClock(LoopClock):
         """The present moment, at least a microsecond after the last one asked for."""
         self._last = max(super().now(), self._last + timedelta(microseconds=1))
         return self._last
+
+
+class SleepyWaker:
+    """Wakes the readers of a store in an order of chance: each at once, or a while later than the others, as if it were busy.
+
+    What reaches a reader meanwhile is one event to it, so no loop may count on seeing every step of an object.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._chance = Random(seed)  # noqa: S311 - to be repeated, not to be guessed
+
+    def __call__(self, wake: Callable[[], None]) -> None:
+        """Wake, sooner or later."""
+        delay = self._chance.choice(_NAPS)
+        if delay == 0:
+            wake()
+        else:
+            asyncio.get_running_loop().call_later(delay, wake)
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:

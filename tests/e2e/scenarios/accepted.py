@@ -80,8 +80,16 @@ ACCEPTED = (
         "A template that cannot be filled in is refused at once; Docker Swarm takes it, and every task is rejected later.",
     ),
     Accepted(
-        "refused_files", "answers.18", "*not valid base64*",
-        "Python says otherwise what is wrong with base64.",
+        "refused_targets", "answers.3", "*: 400 *plugin \"vault\" not found*",
+        "A mistake in a request is answered with 400, not with 500. The message is Docker's, and goes on with the way out.",
+    ),
+    Accepted(
+        "updated_while_paused", "events.1", "update updatestate.new=updating",
+        "That a node which was paused gets the new spec is told as an update, and watched like one.",
+    ),
+    Accepted(
+        "updated_while_paused", "update.*", "updat*",
+        "That a node which was paused gets the new spec is told as an update, and watched like one.",
     ),
     Accepted(
         "refused_networks", "answers.5", "*400 a network needs a name",

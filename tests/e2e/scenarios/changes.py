@@ -270,3 +270,21 @@ def environment_filled_in(stage: Stage) -> None:
         TaskTemplate={"ContainerSpec": {"Env": ["SLOT={{.Task.Slot}}"]}},
     )
     stage.until_states("failed", "running")
+
+
+@scenario
+def update_of_the_only_replica_fails(stage: Stage) -> None:
+    """One of one has failed, which is more than a half: the old task stays, and the update pauses."""
+    stage.create(UpdateConfig=config(Order="start-first", MaxFailureRatio=0.5, **SLOWLY))
+    stage.until_settled(running=1)
+    stage.script("exit 1")
+    stage.until_update("paused")
+
+
+@scenario
+def constraint_that_is_met(stage: Stage) -> None:
+    """A new constraint touches no task that satisfies it."""
+    stage.create(replicas=2)
+    stage.until_settled(running=2)
+    stage.update({"TaskTemplate": {"Placement": {"Constraints": ["node.role==manager"]}}})
+    stage.until_settled(running=2)

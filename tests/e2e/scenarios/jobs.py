@@ -41,3 +41,26 @@ def job_everywhere(stage: Stage) -> None:
     """A job on every node."""
     stage.create("exit 0", Mode={"GlobalJob": {}})
     stage.until_states("complete")
+
+
+@scenario
+def job_without_numbers(stage: Stage) -> None:
+    """What is not said of a job is stored as one task."""
+    stage.create("exit 0", Mode={"ReplicatedJob": {}})
+    stage.until_states("complete")
+
+
+@scenario
+def job_of_as_many_as_at_a_time(stage: Stage) -> None:
+    """Without a number of completions as many are wanted as may run at a time."""
+    stage.create("exit 0", Mode={"ReplicatedJob": {"MaxConcurrent": 2}})
+    stage.until_states("complete", "complete")
+
+
+@scenario
+def job_that_is_held(stage: Stage) -> None:
+    """None at a time runs nothing, until some may."""
+    stage.create("exit 0", Mode={"ReplicatedJob": {"MaxConcurrent": 0, "TotalCompletions": 1}})
+    stage.answers.append(str(stage.slots()))
+    stage.update({"Mode": {"ReplicatedJob": {"MaxConcurrent": 1}}})
+    stage.until_states("complete")

@@ -63,6 +63,35 @@ def node_paused(stage: Stage) -> None:
     stage.until_settled(running=2)
 
 
+@alone
+def updated_while_paused(stage: Stage) -> None:
+    """An update of a service on every node leaves a paused one alone, until it is active again."""
+    stage.create(Mode={"Global": {}})
+    stage.until_settled(running=1)
+    change_node(stage, Availability="pause")
+    stage.update({"TaskTemplate": {"ForceUpdate": 1}})
+    stage.answers.append(str(stage.slots()))
+    change_node(stage, Availability="active")
+    stage.until(lambda: len(stage.tasks()) == 2, "the update to go on")
+    stage.until_settled(running=1)
+
+
+@alone
+def drained_while_updated(stage: Stage) -> None:
+    """A drain takes the old task of an update that starts the new one first, though that cannot start."""
+    config = {"Order": "start-first", "FailureAction": "continue", "Parallelism": 1}
+    stage.create(UpdateConfig=config, TaskTemplate=restart("any"))
+    stage.until_settled(running=1)
+    stage.update({"TaskTemplate": {"Resources": {"Reservations": {"MemoryBytes": 2**50}}}})
+    stage.until_message("no suitable node")
+    change_node(stage, Availability="drain")
+    stage.until(
+        lambda: not any(t["Status"]["State"] == "running" for t in stage.tasks()), "the drain"
+    )
+    change_node(stage, Availability="active")
+    stage.remove()
+
+
 @scenario
 def too_much_memory(stage: Stage) -> None:
     """A reservation of more than the node has."""
@@ -118,3 +147,10 @@ def host_port_taken(stage: Stage) -> None:
     stage.create(script, replicas=2, EndpointSpec={"Ports": ports})
     stage.until_message("no suitable node")
     stage.until(lambda: any(t["Status"]["State"] == "running" for t in stage.tasks()), "one to run")
+
+
+@scenario
+def more_cpus_than_there_are(stage: Stage) -> None:
+    """A limit of more processors than the machine has."""
+    stage.create(TaskTemplate={"Resources": {"Limits": {"NanoCPUs": 10**12}}})
+    stage.until_states("rejected")

@@ -198,3 +198,59 @@ def refused_objects(stage: Stage) -> None:
     stage.keep("GET", "/services", filters='{"nosuch":["x"]}')
     stage.keep("GET", "/tasks", filters='{"desired-state":["flying"]}')
     stage.keep("POST", "/swarm/init", {"ListenAddr": "127.0.0.1"})
+
+
+@scenario
+def refused_numbers(stage: Stage) -> None:
+    """Numbers that the types of the API can't hold: accepted, they would break every list of services."""
+    put(stage, **template(Placement={"MaxReplicas": -1}))
+    put(stage, **template(Placement={"MaxReplicas": 10**22}))
+    put(stage, **template(ForceUpdate=-1))
+    put(stage, **template(ForceUpdate=1.5))
+    put(stage, **template(ForceUpdate="1"))
+    put(stage, **template(RestartPolicy={"Window": 10**22}))
+    put(stage, **template(RestartPolicy={"Delay": 2**63}))
+    put(stage, **template(RestartPolicy={"Delay": 2**63 - 1}))
+    put(stage, **template(RestartPolicy={"MaxAttempts": -1}))
+    put(stage, **template(Resources={"Limits": {"NanoCPUs": 10**22}}))
+    put(stage, **template(Resources={"Reservations": {"MemoryBytes": 10**22}}))
+    gpus = [{"DiscreteResourceSpec": {"Kind": "gpu", "Value": 10**22}}]
+    put(stage, **template(Resources={"Reservations": {"GenericResources": gpus}}))
+    put(stage, **container(StopGracePeriod=10**22))
+    put(stage, **container(Healthcheck={"Test": ["NONE"], "Retries": 10**22}))
+    put(stage, **container(Secrets=[{"File": {"Mode": -1}}]))
+    put(stage, **container(Image=5))
+    put(stage, **container(Env="x"))
+    put(stage, Labels={"a": 1})
+    put(stage, Mode={"Replicated": {"Replicas": -1}})
+    put(stage, Mode={"Replicated": None, "ReplicatedJob": {"MaxConcurrent": 10**30}})
+    put(stage, UpdateConfig={"Parallelism": -1})
+    put(stage, UpdateConfig={"Delay": 2**63})
+    put(stage, RollbackConfig={"FailureAction": "rollback"})
+    put(stage, EndpointSpec={"Ports": [{"TargetPort": 2**32}]})
+
+
+@scenario
+def refused_targets(stage: Stage) -> None:
+    """Configs with two targets or none, secrets of a driver, base64 of another alphabet."""
+    name = f"{stage.name}-config"
+    body = {"Name": name, "Data": base64.b64encode(b"x").decode()}
+    made = stage.other("configs", "/configs/create", body)
+    file = {"File": {"Name": "/a", "UID": "0", "GID": "0", "Mode": 292}}
+    for target in ({**file, "Runtime": {}}, {}, file):
+        put(stage, **container(Configs=[{**target, "ConfigID": made, "ConfigName": name}]))
+    stage.keep("POST", "/secrets/create", {"Name": f"{stage.name}-v", "Driver": {"Name": "vault"}})
+    for data in ("-_-_", "eA", "e A=="):
+        stage.keep("POST", "/secrets/create", {"Name": f"{stage.name}-x", "Data": data})
+
+
+@scenario
+def refused_cases(stage: Stage) -> None:
+    """Names that differ from others in case alone."""
+    stage.create(replicas=0)
+    put(stage, Name=stage.name.upper())
+    data = base64.b64encode(b"x").decode()
+    for kind in ("secret", "config"):
+        body = {"Name": f"{stage.name}-{kind}", "Data": data}
+        stage.other(f"{kind}s", f"/{kind}s/create", body)
+        stage.keep("POST", f"/{kind}s/create", {**body, "Name": body["Name"].upper()})

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 
 from hivelet.agent.exec.controller import PermanentError
 from hivelet.agent.runner import TaskRunner
@@ -176,6 +177,117 @@ def test_a_dismissed_task_is_stopped_and_removed_whatever_it_takes():
         assert not world.host.containers
 
     played(story, controller=Stubborn)
+
+
+class Defective(FakeController):
+    """Meets an error that nobody had foreseen."""
+
+    where = ""
+    times = 10**9
+
+    async def prepare(self):
+        self.stumble("prepare")
+        await super().prepare()
+
+    async def start(self):
+        self.stumble("start")
+        await super().start()
+
+    async def wait(self):
+        self.stumble("wait")
+        return await super().wait()
+
+    async def shutdown(self):
+        self.stumble("shutdown")
+        await super().shutdown()
+
+    async def remove(self):
+        self.stumble("remove")
+        await super().remove()
+
+    async def adopt(self):
+        self.stumble("adopt")
+        return await super().adopt()
+
+    def stumble(self, step):
+        if step == self.where and self.times:
+            self.times -= 1
+            raise OverflowError("Python int too large to convert to C long")
+
+
+def defective(step, count=10**9):
+    return type("Here", (Defective,), {"where": step, "times": count})
+
+
+@pytest.fixture
+def complaints():
+    logged = []
+
+    def keep(_, method, event):
+        if method in ("error", "exception"):
+            logged.append(event)
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keep], cache_logger_on_first_use=False)
+    yield logged
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("step", "state"), [("prepare", "rejected"), ("start", "failed"), ("wait", "failed")]
+)
+def test_an_unforeseen_error_is_the_end_of_the_task_and_its_reason(step, state, complaints):
+    async def story(world, running):
+        async with asyncio.timeout(5):
+            await running
+        assert world.states[-1] == state
+        assert world.reports[-1].err == (
+            "internal error: OverflowError: Python int too large to convert to C long"
+            " (the log of hiveletd has more)"
+        )
+
+    played(story, controller=defective(step))
+    assert [bool(entry["exc_info"]) for entry in complaints] == [True]
+
+
+def test_an_unforeseen_error_while_stopping_is_tried_again_ever_less_often_and_logged_once(
+    complaints,
+):
+    async def story(world, running):
+        await asyncio.sleep(1)
+        world.want("shutdown")
+        await asyncio.sleep(60)
+        assert not running.done()
+        assert world.reports[-1].err.startswith("internal error: OverflowError")
+        tries = 10**9 - world.controller.times
+        assert 5 <= tries <= 10
+        world.controller.times = 0
+        async with asyncio.timeout(60):
+            await running
+        assert world.states[-1] == "shutdown"
+
+    played(story, controller=defective("shutdown"))
+    assert len(complaints) == 1
+
+
+def test_unforeseen_errors_of_adoption_and_removal_do_not_hold_the_agent_up(complaints):
+    async def adopted(world, running):
+        async with asyncio.timeout(5):
+            await world.runner.adopted.wait()
+            await running
+        assert world.states[-1] == "failed"
+
+    played(adopted, start=task("running"), controller=defective("adopt"))
+
+    async def removed(world, running):
+        await asyncio.sleep(1)
+        world.runner.dismiss()
+        async with asyncio.timeout(10):
+            await running
+        assert world.runner.removed
+
+    played(removed, controller=defective("remove", 3))
+    assert len(complaints) == 2
 
 
 def test_a_manager_that_is_behind_is_told_again():

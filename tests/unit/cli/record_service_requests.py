@@ -44,6 +44,12 @@ CASES: dict[str, list[list[str]]] = {
     "plain": [[*CREATE, "--name", "a", "alpine"]],
     "global": [[*CREATE, "--name", "g", "--mode", "global", "--endpoint-mode", "dnsrr", "--no-healthcheck", "alpine:3"]],
     "full": [FULL],
+    "job": [[*CREATE, "--name", "j", "--mode", "replicated-job", "alpine"]],
+    "job-of-three": [[*CREATE, "--name", "j", "--mode", "replicated-job", "--replicas", "3", "alpine"]],
+    "job-two-at-a-time": [[*CREATE, "--name", "j", "--mode", "replicated-job", "--max-concurrent", "2", "alpine"]],
+    "job-of-three-two-at-a-time": [
+        [*CREATE, "--name", "j", "--mode", "replicated-job", "--replicas", "3", "--max-concurrent", "2", "alpine"]
+    ],
     "force": [[*CREATE, "--name", "a", "alpine"], [*UPDATE, "--force", "a"]],
     "scale": [[*CREATE, "--name", "a", "alpine"], ["service", "scale", "-d", "a=4"]],
     "change": [

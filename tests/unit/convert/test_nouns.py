@@ -112,15 +112,23 @@ def test_bad_node_specs(data, message):
 def test_a_secrets_data_comes_in_and_never_goes_out():
     spec = parse_secret_spec({"Name": "s", "Data": b64encode(b"\xfb\xff!").decode()})
     assert spec.data == b"\xfb\xff!"
-    assert (
-        parse_secret_spec({"Name": "s", "Data": urlsafe_b64encode(b"\xfb\xff!").decode()}) == spec
-    )
+    lines = parse_secret_spec({"Name": "s", "Data": "+/8h\r\n+/8h\n"})
+    assert lines.data == b"\xfb\xff!" * 2
     assert "Data" not in encode_secret(Secret(id=SecretId("x"), spec=spec))["Spec"]
 
 
 def test_data_that_is_not_base64():
     with pytest.raises(InvalidParameter, match="base64"):
         parse_secret_spec({"Name": "s", "Data": "?"})
+
+
+@pytest.mark.parametrize(
+    ("text", "at"), [("-_-_", 0), ("eA", 0), ("e A==", 1), ("eAeA-A==", 4), ("eA==eA==", 2)]
+)
+def test_where_base64_ends_to_be_such(text, at):
+    """As dockerd says it; the other alphabet is none."""
+    with pytest.raises(InvalidParameter, match=f"illegal base64 data at input byte {at}$"):
+        parse_secret_spec({"Name": "s", "Data": text})
 
 
 @pytest.mark.parametrize("encoder", [b64encode, urlsafe_b64encode])

@@ -9,6 +9,7 @@ from hivelet.objects.service import (
     ReplicatedJobMode,
     ReplicatedMode,
     ServiceMode,
+    ServiceSpec,
 )
 from hivelet.objects.task import TaskState
 from hivelet.testing.sample import SERVICE, make_task, make_world
@@ -56,20 +57,55 @@ def test_a_spec_that_goes_out_and_comes_back_is_the_same():
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ({"Mode": {"Replicated": {"Replicas": -1}}}, "replicas: -1 is negative"),
+        ({"Mode": {"Replicated": {"Replicas": -1}}}, "number -1 into .*Replicas of type uint64"),
         ({"Mode": {"Replicated": {}, "Global": {}}}, "only one service mode"),
         ({"TaskTemplate": {"RestartPolicy": {"Condition": "x"}}}, 'invalid RestartCondition: "x"'),
-        ({"TaskTemplate": {"RestartPolicy": {"MaxAttempts": -1}}}, "negative"),
+        ({"TaskTemplate": {"RestartPolicy": {"MaxAttempts": -1}}}, "MaxAttempts of type uint64"),
         ({"UpdateConfig": {"Order": "x"}}, "unrecognized update order x"),
         ({"UpdateConfig": {"FailureAction": "x"}}, "unrecognized update failure action x"),
-        ({"RollbackConfig": {"FailureAction": "rollback"}}, "rollback failure action rollback"),
+        ({"RollbackConfig": {"FailureAction": "x"}}, "unrecognized rollback failure action x"),
+        (
+            {"TaskTemplate": {"ContainerSpec": {"Configs": [{"File": {}, "Runtime": {}}]}}},
+            "invalid Config: cannot specify both File and Runtime",
+        ),
+        (
+            {"TaskTemplate": {"ContainerSpec": {"Configs": [{}]}}},
+            "invalid Config: either File or Runtime should be set",
+        ),
         ({"EndpointSpec": {"Mode": "x"}}, "invalid resolution mode"),
-        ({"Mode": {"ReplicatedJob": {"TotalCompletions": -1}}}, "total completions"),
+        ({"Mode": {"ReplicatedJob": {"TotalCompletions": -1}}}, "TotalCompletions of type uint64"),
     ],
 )
 def test_bad_specs_are_refused(part, message):
     with pytest.raises(InvalidParameter, match=message):
         parse_service_spec({"Name": "web", **part})
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        pytest.param({}, (1, 1), id="no-number"),
+        pytest.param({"MaxConcurrent": 3}, (3, 3), id="as-many-as-at-a-time"),
+        pytest.param({"TotalCompletions": 5}, (1, 5), id="one-at-a-time"),
+        pytest.param({"MaxConcurrent": 0}, (0, 0), id="none-at-a-time"),
+        pytest.param({"MaxConcurrent": 0, "TotalCompletions": 3}, (0, 3), id="held"),
+        pytest.param({"TotalCompletions": 0}, (1, 0), id="nothing-to-do"),
+    ],
+)
+def test_the_numbers_of_a_job_are_spelled_out(given, stored):
+    """As dockerd stores them: the docker CLI follows both pointers without asking."""
+    template = {"ContainerSpec": {"Image": "i"}}
+    spec = parse_service_spec({"TaskTemplate": template, "Mode": {"ReplicatedJob": given}})
+    job = spec.mode.replicated_job
+    assert (job.max_concurrent, job.total_completions) == stored
+    assert (job.concurrency, job.completions) == stored
+
+
+def test_a_job_that_was_stored_without_numbers_is_shown_with_them():
+    spec = ServiceSpec(mode=ServiceMode(replicated_job=ReplicatedJobMode()))
+    assert encode_spec(spec)["Mode"] == {
+        "ReplicatedJob": {"MaxConcurrent": 1, "TotalCompletions": 1}
+    }
 
 
 def test_a_service_without_an_endpoint_shows_an_empty_one():

@@ -2,17 +2,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hivelet.convert.shape import (
-    convert_json,
-    drop_nulls,
-    encode,
-    parse_json,
-    rfc3339,
-    rfc3339_fixed,
-)
+from hivelet.convert.shape import drop_nulls, encode, parse_json, rfc3339, rfc3339_fixed
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Annotations
-from hivelet.objects.service import ReplicatedMode, ServiceSpec, UpdateConfig
+from hivelet.objects.service import ReplicatedMode, UpdateConfig
 from hivelet.objects.task import ContainerSpec, PortConfig, SecretReferenceFile, TaskSpec
 
 
@@ -75,22 +68,6 @@ def test_nulls_are_dropped_at_every_depth():
     }
 
 
-def test_a_go_clients_spec_is_read():
-    data = parse_json(b'{"Name":"web","Labels":null,"TaskTemplate":{"Networks":null},"Unknown":1}')
-    assert convert_json(data, ServiceSpec) == ServiceSpec(name="web")
-
-
-def test_keys_are_read_in_any_case():
-    data = {"name": "web", "Mode": {"replicated": {"replicas": 3}}, "labels": {"a": "b", "A": "c"}}
-    spec = convert_json(data, ServiceSpec)
-    assert spec.mode.replicated.replicas == 3
-    assert (spec.name, spec.labels) == ("web", {"a": "b", "A": "c"})
-    data = {"TaskTemplate": {"Networks": [{"target": "n"}], "containerspec": {"IMAGE": "i"}}}
-    template = convert_json(data, ServiceSpec).task_template
-    assert template.networks[0].target == "n"
-    assert template.container_spec.image == "i"
-
-
 def test_no_body_is_an_empty_object():
     assert parse_json(b" \n") == {}
 
@@ -99,8 +76,3 @@ def test_no_body_is_an_empty_object():
 def test_what_is_not_json_is_refused(raw):
     with pytest.raises(InvalidParameter, match="not valid JSON"):
         parse_json(raw)
-
-
-def test_a_wrong_type_names_its_path():
-    with pytest.raises(InvalidParameter, match=r"Mode\.Replicated\.Replicas"):
-        convert_json({"Mode": {"Replicated": {"Replicas": "two"}}}, ServiceSpec)

@@ -27,6 +27,15 @@ def test_a_crash_loop_is_visible(history, told):
     assert "Err" not in encode_task(task.replaced(desired_state=TaskState.RUNNING), {})["Status"]
 
 
+def test_a_prepared_task_that_waits_for_its_predecessor_says_so():
+    ready = TaskStatus(state=TaskState.READY)
+    task = Task(id="t", desired_state=TaskState.READY, status=ready)
+    assert encode_task(task, {})["Status"]["Err"] == "waiting for the old task to stop"
+    preparing = task.replaced(status=TaskStatus(state=TaskState.PREPARING))
+    assert "Err" not in encode_task(preparing, {})["Status"]
+    assert "Err" not in encode_task(task.replaced(desired_state=TaskState.RUNNING), {})["Status"]
+
+
 def test_a_trouble_of_its_own_comes_first():
     status = TaskStatus(err="No such image: x")
     task = Task(id="t", desired_state=TaskState.READY, start_after=LATER, status=status)

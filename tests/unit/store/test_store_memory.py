@@ -8,6 +8,7 @@ from hivelet.errors import Conflict, OutOfSequence
 from hivelet.objects.common import ServiceId, TaskId
 from hivelet.objects.node import Node, NodeDescription
 from hivelet.objects.plan import Write
+from hivelet.objects.secret import Secret, SecretSpec
 from hivelet.objects.service import Service, ServiceSpec
 from hivelet.objects.task import Task, TaskState, TaskStatus
 from hivelet.objects.transitions import Actor, InvalidTransition
@@ -233,3 +234,43 @@ async def test_wiping_leaves_nothing_and_is_kept():
         assert [e.action for e in watcher.drain().events] == [Action.REMOVE]
     assert store.view(lambda view: view.count(Service)) == 0
     assert (await journal.load()).objects == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "made", "message"),
+    [
+        pytest.param(
+            Service,
+            lambda name: Service(id="", spec=ServiceSpec(name=name)),
+            "name conflicts with an existing object: service WEB already exists",
+            id="service",
+        ),
+        pytest.param(
+            Secret,
+            lambda name: Secret(id="", spec=SecretSpec(name=name)),
+            "secret WEB already exists",
+            id="secret",
+        ),
+    ],
+)
+async def test_names_differ_in_more_than_case(store, kind, made, message):
+    first = await store.update(lambda tx: tx.create(made("web")), Actor.USER)
+    with pytest.raises(Conflict, match=message):
+        await store.update(lambda tx: tx.create(made("WEB")), Actor.USER)
+    assert store.view(lambda view: view.by_name(kind, "web")) == first
+    assert store.view(lambda view: view.by_name(kind, "WEB")) is None
+
+
+async def test_names_that_an_older_state_has_twice_stay_and_can_be_written(store):
+    table = store._tables[Service]
+    for id_, name in (("1", "web"), ("2", "WEB")):
+        table.put(Service(id=id_, spec=ServiceSpec(name=name)))
+    for name in ("web", "WEB"):
+        held = store.view(lambda view, n=name: view.by_name(Service, n))
+        assert held.spec.name == name
+        await store.update(
+            lambda tx, s=held: tx.update(s.replaced(pending_delete=True)), Actor.USER
+        )
+    await store.update(
+        lambda tx: tx.create(Service(id="", spec=ServiceSpec(name="Web"))), Actor.USER
+    )

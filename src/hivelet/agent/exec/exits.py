@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator
 
 from hivelet.agent.exec.controller import Exit
 from hivelet.objects.container import ContainerState
-from hivelet.objects.log import STDERR, LogOptions, LogRecord
+from hivelet.objects.log import LogOptions, LogRecord
 from hivelet.objects.task import Task
 
 LAST_LINES = LogOptions(tail=8)
-"""Enough to find a line of the error output among those of the other."""
+"""Enough to find a line that says something among empty ones."""
 
 LONGEST_LINE = 200
 """Characters of the last line that are told."""
+
+CHILD_KILLED = "one of its processes was killed for memory before"
+
+_KILLED = 128 + signal.SIGKILL
 
 _SHELL_CODES = {
     126: "its command can't be executed",
@@ -31,17 +35,23 @@ def describe_exit(state: ContainerState, task: Task, words: str = "") -> Exit:
     if state.exit_code == 0 and not state.error:
         # A reason would turn a success into a failure.
         return Exit()
-    parts = [_out_of_memory(task) if state.oom_killed else state.error or _meaning(state.exit_code)]
-    return Exit(code=state.exit_code, reason=": ".join(filter(None, [*parts, words])))
+    meaning = state.error or _meaning(state.exit_code)
+    if state.oom_killed and state.exit_code == _KILLED:
+        meaning = _out_of_memory(task)
+    elif state.oom_killed:
+        # A child was killed, perhaps long ago; what ended the container is another matter.
+        meaning = "; ".join(filter(None, [meaning, CHILD_KILLED]))
+    return Exit(code=state.exit_code, reason=": ".join(filter(None, [meaning, words])))
 
 
 async def last_words(records: AsyncIterator[LogRecord]) -> str:
-    """The last line of the error output, or where there is none of the output; "" where nothing was said."""
-    last = {"error": "", "output": ""}
+    """The last line that was written, to whichever of the outputs; "" where nothing was said."""
+    last, at = "", 0
     async for record in records:
-        if line := _printable(record.line):
-            last["error" if record.stream == STDERR else "output"] = line
-    return last["error"] or last["output"]
+        line = _printable(record.line)
+        if line and record.time_ns >= at:
+            last, at = line, record.time_ns
+    return last
 
 
 def _printable(raw: bytes) -> str:

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hivelet.api.call import Call, reply
 from hivelet.api.router import route
-from hivelet.convert.shape import convert_json
+from hivelet.convert.body import convert_json
 from hivelet.objects.image import RegistryAuth
 
 

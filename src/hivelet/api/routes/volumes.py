@@ -7,7 +7,7 @@ from aiohttp import web
 from hivelet.api.call import Call, done, reply
 from hivelet.api.router import missing, route
 from hivelet.convert import volume as convert
-from hivelet.convert.shape import convert_json
+from hivelet.convert.body import convert_json
 from hivelet.objects.volume import VolumeRequest
 
 

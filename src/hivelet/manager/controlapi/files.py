@@ -32,7 +32,12 @@ class FilesApi(Door):
     async def create_secret(self, spec: SecretSpec) -> SecretId:
         """Store a new secret."""
         validate_file_name(spec.name)
-        if spec.driver is None and not 0 < len(spec.data) < MAX_SECRET:
+        if spec.driver is not None and spec.driver.name:
+            raise invalid(
+                f'plugin "{spec.driver.name}" not found: hivelet has no secret drivers; '
+                "create the secret from its data"
+            )
+        if not 0 < len(spec.data) < MAX_SECRET:
             raise invalid(f"secret data must be larger than 0 and less than {MAX_SECRET} bytes")
         made = await self._write(lambda tx: tx.create(Secret(id=SecretId(""), spec=spec)))
         return made.id

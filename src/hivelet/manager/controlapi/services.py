@@ -19,9 +19,10 @@ from hivelet.manager.controlapi.door import Door, at_version, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, unimplemented
 from hivelet.manager.controlapi.validate import mode_name, validate_service
 from hivelet.manager.controlapi.warnings import update_warnings
+from hivelet.manager.dirty import is_dirty
 from hivelet.objects.common import ServiceId, Version
 from hivelet.objects.container import Healthcheck
-from hivelet.objects.dirty import is_task_dirty, same_template
+from hivelet.objects.dirty import same_template
 from hivelet.objects.service import JobStatus, Service, ServiceSpec, UpdateStatus
 from hivelet.objects.swarm import ServiceCreated, ServiceUpdate
 from hivelet.objects.task import ContainerSpec, Task
@@ -112,7 +113,7 @@ class ServicesApi(Door):
                 task
                 for task in tasks
                 if (service := view.service(task.service_id)) is not None
-                and not is_task_dirty(service, task)
+                and not is_dirty(service, task, view.node(task.node_id))
             ]
 
         return self._read(read)
@@ -192,7 +193,7 @@ def _next_iteration(service: Service, spec: ServiceSpec, tx: Tx) -> JobStatus | 
 def _rolled_back(service: Service, tx: Tx) -> Service:
     if service.previous_spec is None:
         raise failed_precondition(f"service {service.id} does not have a previous spec")
-    check_ports(tx, service.previous_spec, service.id)
+    _check_against_cluster(tx, service.previous_spec, service.id)
     return service.replaced(
         spec=service.previous_spec,
         spec_version=service.previous_spec_version or Version(index=tx.version),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from hivelet.kit.supervise import Defect, guard
 from hivelet.manager.dispatcher.assignments import (
     NodeTasks,
     Surroundings,
@@ -33,7 +34,12 @@ class EntryCache:
         version = service.meta.version.index
         known = self._entries.get(service.id)
         if known is None or known[0] != version:
-            known = self._entries[service.id] = (version, build_entry(service))
+            built = guard(
+                lambda: build_entry(service), "service left out", **{"service.id": service.id}
+            )
+            # One service that can't be told of must not keep the agents from all others.
+            found = None if isinstance(built, Defect) else built
+            known = self._entries[service.id] = (version, found)
         return known[1]
 
     def forget(self, service_id: ServiceId) -> None:

@@ -8,30 +8,25 @@ in the task (`evicted`), and shown as its error.
 
 from __future__ import annotations
 
-from hivelet.manager.constraints import parse_constraints, unmet
+from hivelet.manager.dirty import broken_constraint, present_spec
 from hivelet.objects.node import Node
+from hivelet.objects.service import Service
 from hivelet.objects.task import Task, TaskSpec
 
 
-def must_leave(task: Task, node: Node | None) -> str:
+def must_leave(service: Service, task: Task, node: Node | None) -> str:
     """Why the task can't stay on its node; "" where it can, or is on none yet."""
     if not task.node_id:
         return ""
+    return unfit(present_spec(service, task), node)
+
+
+def unfit(spec: TaskSpec, node: Node | None) -> str:
+    """Why tasks of this spec can't stay on a node; "" where they can."""
     if node is None:
         return "its node was removed"
     if node.status.state == "down":
         return "its node is down"
     if node.spec.availability == "drain":
         return "its node is drained"
-    return broken_constraint(task.spec, node)
-
-
-def broken_constraint(spec: TaskSpec, node: Node) -> str:
-    """Which constraint the node does not meet; "" where it meets all."""
-    if spec.placement is None or not spec.placement.constraints:
-        return ""
-    broken = unmet(parse_constraints(spec.placement.constraints), node)
-    if broken is None:
-        return ""
-    constraint = f"{broken.key}{'==' if broken.equal else '!='}{broken.value}"
-    return f"assigned node no longer meets constraints ({constraint})"
+    return broken_constraint(spec, node)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from hivelet.manager.orchestrator.enforce import broken_constraint
+from hivelet.manager.orchestrator.enforce import unfit
 from hivelet.manager.orchestrator.replicated import is_filled
 from hivelet.manager.orchestrator.slots import Slot, SlotKey, fill_slot
 from hivelet.objects.common import NodeId
@@ -36,19 +36,11 @@ def spread_service(
         touched.add(slot.key)
     for slot in slots.values():
         present = nodes.get(slot.node_id)
-        if slot.current is not None and (present is None or not may_stay(service, present)):
-            writes.append(_leave(slot, removed=present is None))
+        reason = unfit(service.spec.task_template, present)
+        if slot.current is not None and reason:
+            writes.append(_leave(slot, reason, removed=present is None))
             touched.add(slot.key)
     return writes, touched
-
-
-def may_stay(service: Service, node: Node) -> bool:
-    """Whether the node may keep its task of the service."""
-    return (
-        node.status.state != "down"
-        and node.spec.availability != "drain"
-        and not broken_constraint(service.spec.task_template, node)
-    )
 
 
 def may_start(service: Service, node: Node) -> bool:
@@ -56,13 +48,13 @@ def may_start(service: Service, node: Node) -> bool:
     return (
         node.status.state == "ready"
         and node.spec.availability == "active"
-        and may_stay(service, node)
+        and not unfit(service.spec.task_template, node)
     )
 
 
-def _leave(slot: Slot, *, removed: bool) -> Write:
+def _leave(slot: Slot, reason: str, *, removed: bool) -> Write:
     state = TaskState.REMOVE if removed else TaskState.SHUTDOWN
     return Write(
-        update=tuple(task.replaced(desired_state=state) for task in slot.wanted),
-        why="the node may not have the service any more",
+        update=tuple(task.replaced(desired_state=state, evicted=reason) for task in slot.wanted),
+        why=f"the node may not have the service any more: {reason}",
     )

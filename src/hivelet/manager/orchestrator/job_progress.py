@@ -1,12 +1,14 @@
 """How an iteration of a replicated job stands, read off the tasks slot by slot. Pure data, derived from the store.
 
 As for updates (`progress`), what is known of a slot depends on that slot's tasks and the service alone; so a job of ten thousand
-tasks looks at each when it has changed.
+tasks looks at each when it has changed. Slots that nobody has tried yet are counted, not kept: a job of a million completions
+begins at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from hivelet.kit.ranked import Ranked
 from hivelet.manager.orchestrator.restart import gives_up
@@ -33,9 +35,10 @@ class JobProgress:
         self._slots: dict[SlotKey, Slot] = {}
         self._running: set[SlotKey] = set()
         self._outdated: dict[SlotKey, tuple[Task, ...]] = {}
-        self._untried: Ranked[int, int] = Ranked()
-        for number in range(1, mode.completions + 1):
-            self._untried.put(number, number)
+        self._tried: set[int] = set()
+        self._fresh = 1
+        """All numbers before this one have been tried, save those in `_again`."""
+        self._again: Ranked[int, int] = Ranked()
         for slot in slots:
             self.observe(slot)
 
@@ -44,7 +47,7 @@ class JobProgress:
         mine = self.service
         return mine.spec is service.spec and mine.job_status == service.job_status
 
-    def observe(self, slot: Slot) -> None:
+    def observe(self, slot: Slot, _: object = None) -> None:
         """Take in how a slot is now; one without tasks has not been tried."""
         key, number = slot.key, int(slot.key[1])
         if slot.tasks:
@@ -52,10 +55,8 @@ class JobProgress:
         else:
             self._slots.pop(key, None)
         latest = latest_attempt(self.service, slot)
-        if latest is not None:
-            self._untried.drop(number)
-        elif number <= self._completions:
-            self._untried.put(number, number)
+        if number <= self._completions:
+            self._note(number, tried=latest is not None)
         self._running.discard(key)
         if latest is not None and _holds_place(latest):
             self._running.add(key)
@@ -71,7 +72,8 @@ class JobProgress:
     @property
     def untried(self) -> Iterator[Slot]:
         """The slots that have not had an attempt of this iteration, by number."""
-        for number in self._untried:
+        fresh = range(self._fresh, self._completions + 1)
+        for number in chain(self._again, (n for n in fresh if n not in self._tried)):
             key = (self.service.id, str(number))
             yield self._slots.get(key) or make_slot(key, ())
 
@@ -83,7 +85,19 @@ class JobProgress:
     @property
     def finished(self) -> bool:
         """Whether nothing is left that could happen by itself."""
-        return not self._running and not self._untried and not self._outdated
+        untried = self._completions - len(self._tried)
+        return not self._running and not untried and not self._outdated
+
+    def _note(self, number: int, *, tried: bool) -> None:
+        if tried:
+            self._tried.add(number)
+            self._again.drop(number)
+            while self._fresh in self._tried:
+                self._fresh += 1
+        elif number in self._tried:
+            self._tried.discard(number)
+            if number < self._fresh:
+                self._again.put(number, number)
 
 
 def is_outdated(service: Service, task: Task) -> bool:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from hivelet.manager.orchestrator.global_mode import may_start, may_stay
+from hivelet.manager.orchestrator.enforce import unfit
+from hivelet.manager.orchestrator.global_mode import may_start
 from hivelet.manager.orchestrator.job_progress import (
     JobProgress,
     is_done,
@@ -69,10 +70,10 @@ def run_on_nodes(
             added.append(fill_slot(service, slot, now))
             touched.add(key)
     for there, slot in slots.items():
-        task, at = latest_attempt(service, slot), nodes.get(slot.node_id)
-        gone = at is None or not may_stay(service, at)
-        if gone and task is not None and task.wanted and not is_done(task):
-            leaving = task.replaced(desired_state=TaskState.SHUTDOWN)
+        task = latest_attempt(service, slot)
+        reason = unfit(service.spec.task_template, nodes.get(slot.node_id))
+        if reason and task is not None and task.wanted and not is_done(task):
+            leaving = task.replaced(desired_state=TaskState.SHUTDOWN, evicted=reason)
             writes.append(Write(update=(leaving,), why="the node may not have the job"))
             touched.add(there)
     return _step(writes, added, "a node has not run the job"), touched

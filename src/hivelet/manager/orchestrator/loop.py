@@ -18,7 +18,7 @@ from hivelet.manager.orchestrator.jobs import next_job_step
 from hivelet.manager.orchestrator.progress import Progress
 from hivelet.manager.orchestrator.reconcile import Situation, reconcile_service, reconcile_slot
 from hivelet.manager.orchestrator.slots import SlotKey, group_slots, is_wanted, make_slot
-from hivelet.manager.orchestrator.update import NO_STEP, Step, is_updating, next_step
+from hivelet.manager.orchestrator.update import NO_STEP, Step, next_step
 from hivelet.manager.runner import Decisions, Runner
 from hivelet.objects.common import NodeId, ServiceId
 from hivelet.objects.node import Node
@@ -85,10 +85,15 @@ class OrchestratorLoop:
                 followed = self._followed.get(event.obj.service_id)
                 if followed is not None:
                     key = event.obj.slot_key
-                    followed.observe(make_slot(key, view.tasks_of_slot(key)))
+                    slot = make_slot(key, view.tasks_of_slot(key))
+                    followed.observe(slot, dict(_nodes_of(view, slot.tasks)))
                 return _by_task(view, event.obj, event)
             case Node():
-                return _by_node(view, event.obj, event.old)
+                keys = list(_by_node(view, event.obj, event.old))
+                for each in keys:
+                    # Measured anew: what an update makes of a slot depends on its node.
+                    self._followed.pop(each.service, None)
+                return keys
             case _:
                 return ()
 
@@ -110,7 +115,7 @@ class OrchestratorLoop:
 
     def _decide_slot(self, view: View, service: Service, key: SlotKey, now: datetime) -> Plan:
         """One slot; where an update is under way it looks first, and leaves to the slot what it does not touch."""
-        step = self._next_step(view, service, now) if is_updating(service) else NO_STEP
+        step = self._next_step(view, service, now) if service.is_updating else NO_STEP
         first = replace(step.plan, wake_at=None)
         if key in step.slots:
             return first
@@ -133,7 +138,7 @@ class OrchestratorLoop:
             return Step(plan, frozenset(slots))
         if followed is None:
             return NO_STEP
-        if is_updating(service):
+        if service.is_updating:
             self._followed[service.id] = followed
         return next_step(service, followed, now)
 
@@ -144,7 +149,9 @@ def _measure(view: View, service: Service) -> Followed | None:
     if mode.replicated_job is None and (mode.is_job or service.update_status is None):
         return None
     slots = group_slots(view.tasks_of_service(service.id)).values()
-    return JobProgress(service, slots) if mode.replicated_job else Progress(service, slots)
+    if mode.replicated_job is not None:
+        return JobProgress(service, slots)
+    return Progress(service, slots, {node.id: node for node in view.all(Node)})
 
 
 def _whole(service: Service) -> Iterator[Key]:
@@ -166,16 +173,15 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
     service = view.service(task.service_id)
     if service is None:
         return
-    if event.action is Action.CREATE:
-        if _is_held(task) or task.status.state.terminal:
-            # Sets the timer by which it is let go.
-            yield Key(service.id, task.slot_key)
-        return
+    if event.action is Action.CREATE and (_is_held(task) or service.is_updating):
+        # Sets the timer by which it is let go; and the slot's other task may have to leave its node.
+        yield Key(service.id, task.slot_key)
     if event.action is Action.REMOVE:
         last = service.pending_delete and not view.has_tasks(service.id)
         if last or (is_wanted(task) and not service.pending_delete):
             yield from _whole(service)
-        return
+            return
+    # Several changes may reach a loop as one: a task may be there and run, or be down and forgotten, all at once.
     moved = not isinstance(event.old, Task) or event.old.status.state is not task.status.state
     if not moved or not _tells(task):
         return
@@ -184,7 +190,7 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
         yield Key(service.id, step=not service.spec.mode.is_global)
     if task.status.state.terminal:
         yield Key(service.id, task.slot_key)
-    if is_updating(service):
+    if service.is_updating:
         yield Key(service.id, step=True)
 
 

@@ -1,24 +1,26 @@
 """How an update stands, read off the tasks slot by slot. Pure data, derived from the store.
 
-What is known of a slot depends on that slot's tasks and the service alone, never on the time or on other slots. So it may be
+What is known of a slot depends on that slot's tasks, their nodes and the service alone, never on the time or on other slots. So it may be
 built from all slots at once or follow them one by one, with the same result; and an update of ten thousand tasks looks at each
 when that task has changed, instead of at all of them whenever one has.
 
-A *replacement* is a first attempt (not a restart) made from the present spec since the update began. A slot is *busy* from the
-moment of its replacement until that runs (or has failed) and the delay has passed.
+A *replacement* is a first attempt (not a restart) that the update under way has made in place of another task, from the present
+spec. A slot is *busy* from the moment of its replacement until that runs (or has failed) and the delay has passed. Slots on paused
+nodes, which global services have, are left out: nothing new may start there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hivelet.kit.ranked import Ranked
+from hivelet.manager.dirty import is_dirty
 from hivelet.manager.orchestrator.slots import Slot, SlotKey, is_alive
-from hivelet.objects.common import NodeId
+from hivelet.objects.common import NodeId, TaskId
 from hivelet.objects.defaults import UPDATE_MONITOR, UPDATE_ORDER, UPDATE_PARALLELISM
-from hivelet.objects.dirty import is_task_dirty
+from hivelet.objects.node import Node
 from hivelet.objects.service import Service, UpdateConfig
 from hivelet.objects.task import Task, TaskState
 
@@ -31,6 +33,8 @@ _EARLY_ENDS = (TaskState.COMPLETE, TaskState.FAILED, TaskState.REJECTED)
 SETTLE = timedelta(milliseconds=200)
 """A replacement that ends this soon has not started, for an update that wants to know before it goes on. Docker Swarm gathers
 what its agents report for 100 ms, which has the same effect."""
+
+_NO_NODES: Mapping[NodeId, Node] = {}
 
 Place = tuple[int, NodeId]
 """By what slots are ordered."""
@@ -66,14 +70,14 @@ class Standing:
     surplus: tuple[Task, ...]
     """What `kept` makes superfluous already."""
     replacement: Task | None
-    lost: bool
-    """Its replacement failed so long ago that it is forgotten; restarts of it remain."""
 
 
 class Progress:
     """All slots of a service, as far as its update is concerned. `observe` follows a slot's change."""
 
-    def __init__(self, service: Service, slots: Iterable[Slot]) -> None:
+    def __init__(
+        self, service: Service, slots: Iterable[Slot], nodes: Mapping[NodeId, Node] = _NO_NODES
+    ) -> None:
         self.service = service
         self.config = effective_config(service)
         self._since = service.update_status.started_at if service.update_status else None
@@ -81,14 +85,13 @@ class Progress:
         self._dirty = 0
         self._outdated: Ranked[SlotKey, Place] = Ranked()
         self._settled: dict[SlotKey, Standing] = {}
-        self._replaced = 0
-        self._lost = 0
+        self._concerned = 0
         self._failed: Ranked[SlotKey, Place] = Ranked()
         self._starting: set[SlotKey] = set()
         self._freed: Ranked[SlotKey, datetime] = Ranked()
         self._last: Ranked[SlotKey, datetime] = Ranked()
         for slot in sorted(slots, key=_place):
-            self.observe(slot)
+            self.observe(slot, nodes)
 
     def is_of(self, service: Service) -> bool:
         """Whether this is the progress of the very update that the service is in."""
@@ -99,11 +102,11 @@ class Progress:
             and mine.update_status == service.update_status
         )
 
-    def observe(self, slot: Slot) -> None:
-        """Take in how a slot is now; one without tasks is forgotten."""
+    def observe(self, slot: Slot, nodes: Mapping[NodeId, Node] = _NO_NODES) -> None:
+        """Take in how a slot is now, on the nodes of its tasks; one without tasks is forgotten."""
         self._forget(slot.key)
-        if slot.tasks:
-            self._count(assess_slot(self.service, slot, self.config, self._since))
+        if slot.tasks and not _is_paused(slot, nodes):
+            self._count(assess_slot(self.service, slot, nodes, self.config, self._since))
 
     @property
     def dirty(self) -> int:
@@ -121,14 +124,14 @@ class Progress:
         return iter(sorted(self._settled.values(), key=lambda standing: _place(standing.slot)))
 
     @property
-    def replaced(self) -> int:
-        """How many slots have a replacement."""
-        return self._replaced
+    def concerned(self) -> int:
+        """How many slots the update is about: those that are to be replaced or have been; each once, whatever it has."""
+        return self._concerned
 
     @property
     def failures(self) -> int:
         """How many replacements have failed."""
-        return len(self._failed) + self._lost
+        return len(self._failed)
 
     @property
     def culprit(self) -> Task | None:
@@ -155,10 +158,9 @@ class Progress:
             self._outdated.put(key, _place(slot))
         if standing.surplus:
             self._settled[key] = standing
-        self._lost += standing.lost
+        self._concerned += _is_concerned(standing)
         if made is None:
             return
-        self._replaced += 1
         if is_failure(made, self.config):
             self._failed.put(key, _place(slot))
         freed = _freed_at(made, self.config)
@@ -175,8 +177,7 @@ class Progress:
         if standing is None:
             return
         self._dirty -= standing.dirty
-        self._lost -= standing.lost
-        self._replaced -= standing.replacement is not None
+        self._concerned -= _is_concerned(standing)
         self._settled.pop(key, None)
         self._starting.discard(key)
         self._outdated.drop(key)
@@ -186,31 +187,34 @@ class Progress:
 
 
 def assess_slot(
-    service: Service, slot: Slot, config: UpdateConfig, since: datetime | None
+    service: Service,
+    slot: Slot,
+    nodes: Mapping[NodeId, Node],
+    config: UpdateConfig,
+    since: datetime | None,
 ) -> Standing:
     """What an update that began at `since` must know of a slot."""
-    dirty = is_slot_dirty(service, slot)
-    kept = _kept(service, slot) if dirty else None
-    replacement = _replacement(service, slot, since)
+    clean = {t.id for t in slot.tasks if not is_dirty(service, t, nodes.get(t.node_id))}
+    dirty = _is_slot_dirty(slot, clean)
+    kept = _kept(slot, clean) if dirty else None
     return Standing(
         slot=slot,
         dirty=dirty,
         kept=kept,
         surplus=_surplus(slot, kept, config) if kept is not None else (),
-        replacement=replacement,
-        lost=replacement is None and _has_lost_replacement(service, slot, since),
+        replacement=_replacement(slot, clean, since),
     )
 
 
-def is_slot_dirty(service: Service, slot: Slot) -> bool:
+def _is_slot_dirty(slot: Slot, clean: Collection[TaskId]) -> bool:
     """Whether the slot is not just one task of the present spec. An ended task that nothing follows stands for its slot."""
     wanted = slot.wanted
     if len(wanted) == 1:
-        return is_task_dirty(service, wanted[0])
+        return wanted[0].id not in clean
     if wanted:
         return True
     last = slot.newest
-    return last is not None and is_task_dirty(service, last)
+    return last is not None and last.id not in clean
 
 
 def is_failure(task: Task, config: UpdateConfig) -> bool:
@@ -226,11 +230,11 @@ def _place(slot: Slot) -> Place:
     return (slot.number, slot.node_id)
 
 
-def _kept(service: Service, slot: Slot) -> Task | None:
+def _kept(slot: Slot, clean: Collection[TaskId]) -> Task | None:
     """The slot's task of the present spec: a running one, or the newest."""
-    clean = [task for task in slot.wanted if not is_task_dirty(service, task)]
-    running = [task for task in clean if task.status.state is TaskState.RUNNING]
-    found = running or clean
+    present = [task for task in slot.wanted if task.id in clean]
+    running = [task for task in present if task.status.state is TaskState.RUNNING]
+    found = running or present
     return found[-1] if found else None
 
 
@@ -241,31 +245,27 @@ def _surplus(slot: Slot, kept: Task, config: UpdateConfig) -> tuple[Task, ...]:
     return () if waits and any(map(is_alive, others)) else others
 
 
-def _replacement(service: Service, slot: Slot, since: datetime | None) -> Task | None:
+def _replacement(slot: Slot, clean: Collection[TaskId], since: datetime | None) -> Task | None:
+    """The newest replacement of the slot. While the update is under way the reaper forgets none."""
     for task in reversed(slot.tasks):
         if (
             since is not None
-            and task.meta.created_at is not None
-            and task.meta.created_at >= since
+            and task.made_by_update == since
             and task.restarts.total == 0
             and task.desired_state is not TaskState.REMOVE
-            and not is_task_dirty(service, task)
+            and task.id in clean
         ):
             return task
     return None
 
 
-def _has_lost_replacement(service: Service, slot: Slot, since: datetime | None) -> bool:
-    """Whether a slot's restarts of the present spec have outlived the memory of their first attempt: that one failed."""
-    current = slot.current
-    return (
-        since is not None
-        and current is not None
-        and current.meta.created_at is not None
-        and current.meta.created_at >= since
-        and current.restarts.total > 1
-        and not is_task_dirty(service, current)
-    )
+def _is_concerned(standing: Standing) -> bool:
+    return standing.dirty or standing.replacement is not None
+
+
+def _is_paused(slot: Slot, nodes: Mapping[NodeId, Node]) -> bool:
+    node = nodes.get(slot.node_id)
+    return node is not None and node.spec.availability == "pause"
 
 
 def _ended_at(task: Task) -> datetime | None:

@@ -7,7 +7,7 @@ and a waiting task is let go once its delay is over and nothing else of the slot
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ from hivelet.manager.orchestrator.slots import (
 from hivelet.manager.orchestrator.update import update_step
 from hivelet.objects.common import SECOND, NodeId
 from hivelet.objects.defaults import OLD_TASK_TIMEOUT, STOP_GRACE_PERIOD
+from hivelet.objects.dirty import is_task_dirty
 from hivelet.objects.node import Node
 from hivelet.objects.plan import NOTHING, Plan, Write, merge_plans
 from hivelet.objects.service import Service
@@ -62,7 +63,7 @@ def reconcile_service(situation: Situation, tasks: Collection[Task]) -> Plan:
     else:
         writes, scaled = scale_service(service, slots, now)
     rest = {key: slot for key, slot in slots.items() if key not in scaled}
-    step = update_step(service, rest, now)
+    step = update_step(service, rest, situation.nodes, now)
     calm = (slot for key, slot in rest.items() if key not in step.slots)
     scaling = Plan(writes=tuple(writes), why="; ".join(sorted({w.why for w in writes})))
     return merge_plans([scaling, step.plan, *(reconcile_slot(situation, slot) for slot in calm)])
@@ -85,16 +86,24 @@ def reconcile_slot(situation: Situation, slot: Slot) -> Plan:
         return NOTHING
     # Of several wanted tasks (start-first) only the newest is followed by another when it ends.
     others = [task for task in slot.wanted if task is not current and not is_done(task)]
-    ended = [task for task in others if task.status.state.terminal]
-    tidy = Plan(writes=tuple(_shut_down(task, "another task has its place") for task in ended))
+    tidy = Plan(writes=tuple(_dismiss_others(situation, others)))
     return merge_plans([tidy, _reconcile_current(situation, slot, current)])
+
+
+def _dismiss_others(situation: Situation, others: Iterable[Task]) -> Iterator[Write]:
+    """Of the older wanted tasks: those that have ended, and those that may not stay where they are."""
+    for task in others:
+        if task.status.state.terminal:
+            yield _shut_down(task, "another task has its place")
+        elif reason := must_leave(situation.service, task, situation.nodes.get(task.node_id)):
+            yield _shut_down(task.replaced(evicted=reason), reason)
 
 
 def _reconcile_current(situation: Situation, slot: Slot, task: Task) -> Plan:
     if task.status.state.terminal:
         return _follow(situation, slot, task)
     node = situation.nodes.get(task.node_id)
-    reason = must_leave(task, node)
+    reason = must_leave(situation.service, task, node)
     if reason:
         return _move(situation, slot, task, reason)
     if task.desired_state is not task.goal:
@@ -143,6 +152,9 @@ def _replace(situation: Situation, slot: Slot, task: Task, verdict: Restart) -> 
         start_after=start_after,
         restarts=verdict.history if verdict.history.total else RestartHistory(),
     )
+    if task.evicted and not is_task_dirty(situation.service, task):
+        # It moves; for an update it is the same replacement as before.
+        successor = successor.replaced(made_by_update=task.made_by_update)
     return Write(
         create=(successor,),
         update=(task.replaced(desired_state=TaskState.SHUTDOWN),),

@@ -22,13 +22,14 @@ from hivelet.manager.orchestrator.progress import (
     starts_first,
 )
 from hivelet.manager.orchestrator.slots import Slot, SlotKey, is_alive, is_wanted, new_task
+from hivelet.objects.common import NodeId
 from hivelet.objects.defaults import FAILURE_ACTION
+from hivelet.objects.node import Node
 from hivelet.objects.plan import Plan, Write, earliest
 from hivelet.objects.service import Service, UpdateConfig, UpdateStatus
 from hivelet.objects.task import Task, TaskState
 
 _PAUSED = ("paused", "rollback_paused")
-_UNDER_WAY = ("updating", ROLLING_BACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,16 @@ def is_paused(service: Service) -> bool:
     return service.update_status is not None and service.update_status.state in _PAUSED
 
 
-def is_updating(service: Service) -> bool:
-    """Whether an update or rollback is under way, so that every task's move may matter to it."""
-    return service.update_status is not None and service.update_status.state in _UNDER_WAY
-
-
-def update_step(service: Service, slots: Mapping[SlotKey, Slot], now: datetime) -> Step:
+def update_step(
+    service: Service,
+    slots: Mapping[SlotKey, Slot],
+    nodes: Mapping[NodeId, Node],
+    now: datetime,
+) -> Step:
     """The next step, where all that is known is how the slots are now."""
     if is_paused(service):
         return NO_STEP
-    return next_step(service, Progress(service, slots.values()), now)
+    return next_step(service, Progress(service, slots.values(), nodes), now)
 
 
 def next_step(service: Service, progress: Progress, now: datetime) -> Step:
@@ -64,7 +65,7 @@ def next_step(service: Service, progress: Progress, now: datetime) -> Step:
     status = service.update_status
     if is_paused(service) or (status is None and not progress.dirty):
         return NO_STEP
-    if is_updating(service):
+    if service.is_updating:
         ended = _end_on_failure(service, progress)
         if ended is not None:
             return Step(ended, frozenset())
@@ -74,7 +75,7 @@ def next_step(service: Service, progress: Progress, now: datetime) -> Step:
         begin = Write(update=(service.replaced(update_status=started),), why="update starts")
         return Step(Plan(writes=(begin, *writes), why="update starts"), touched)
     busy, wake = progress.busy(now)
-    if is_updating(service) and not progress.dirty and not busy:
+    if service.is_updating and not progress.dirty and not busy:
         monitored = _monitored_until(progress)
         if monitored is None or monitored <= now:
             return Step(_complete(service, now), touched)
@@ -103,16 +104,16 @@ def _replace_some(
 
 
 def _replace(service: Service, slot: Slot, config: UpdateConfig, now: datetime) -> Write:
+    status = service.update_status
+    since = now if status is None else status.started_at
     if starts_first(config):
         # Tasks that can't be running any more have nothing to hand over.
         gone = tuple(_stopped(t) for t in slot.wanted if t.status.state.terminal)
-        return Write(create=(new_task(service, slot, now),), update=gone, why="start first")
+        made = new_task(service, slot, now).replaced(made_by_update=since)
+        return Write(create=(made,), update=gone, why="start first")
     held = any(map(is_alive, slot.tasks))
-    return Write(
-        create=(new_task(service, slot, now, held=held),),
-        update=tuple(map(_stopped, slot.wanted)),
-        why="stop first",
-    )
+    made = new_task(service, slot, now, held=held).replaced(made_by_update=since)
+    return Write(create=(made,), update=tuple(map(_stopped, slot.wanted)), why="stop first")
 
 
 def _stopped(task: Task) -> Task:
@@ -123,10 +124,9 @@ def _end_on_failure(service: Service, progress: Progress) -> Plan | None:
     """Pause or roll back where too many replacements have failed."""
     config = progress.config
     action = config.failure_action or FAILURE_ACTION
-    total = progress.dirty + progress.replaced
     if action == "continue" or progress.culprit is None:
         return None
-    if progress.failures / max(total, progress.failures) <= config.max_failure_ratio:
+    if progress.failures / progress.concerned <= config.max_failure_ratio:
         return None
     culprit = progress.culprit.id
     assert service.update_status is not None

@@ -2,18 +2,26 @@
 
 Removed ones as soon as they are down; ones that were given up before they reached a node at once, as nothing happened in them; of
 the rest the newest, as many as the history limit says, the present one included (SwarmKit's rule). Tasks of a job count likewise.
+What an update under way has made of a slot stays until it is over, as it counts their failures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import is_reapable
 
 
-def reap_slot(tasks: Sequence[Task], limit: int, *, service_exists: bool = True) -> Plan:
+def reap_slot(
+    tasks: Sequence[Task],
+    limit: int,
+    *,
+    service_exists: bool = True,
+    updating_since: datetime | None = None,
+) -> Plan:
     """What of a slot's tasks (oldest first) is forgotten, where `limit` of them may be remembered."""
     doomed: list[Task] = []
     kept: list[Task] = []
@@ -27,7 +35,8 @@ def reap_slot(tasks: Sequence[Task], limit: int, *, service_exists: bool = True)
             break
         # What a job has completed stays wanted, though a later iteration came after it.
         past = not task.wanted or (task.job_iteration is not None and task is not kept[-1])
-        if is_reapable(task) and past:
+        counted = updating_since is not None and task.made_by_update == updating_since
+        if is_reapable(task) and past and not (counted and task.restarts.total == 0):
             doomed.append(task)
             surplus -= 1
     if not doomed:

@@ -1,28 +1,27 @@
 """Which node each waiting task gets. Pure but for the node set, in which a placed task counts at once.
 
 Tasks of one service and spec are placed together: nodes are filtered once by what cannot change meanwhile, then each task goes to
-the best of those that still have room. Best is: by placement preferences (the least loaded branch first), then the node with
-the fewest tasks of the service, then the fewest tasks at all, then by id.
+the best of those that still have room. Best is: by placement preferences (the least loaded branch first), then a node on which
+not five or more of these tasks have failed within five minutes, then the node with the fewest tasks of the service, then the fewest tasks at all, then by id.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
 from hivelet.manager.scheduler.filters import OF_THE_SLOT, STATIC, explain, failed_filter
 from hivelet.manager.scheduler.nodeinfo import NodeInfo, NodeSet, reserved
 from hivelet.manager.scheduler.spread import branch_of
-from hivelet.objects.common import ServiceId
 from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task, TaskState
 
 ASSIGNED = "scheduler assigned task to node"
 CONFIRMED = "scheduler confirmed task can run on preassigned node"
 
-Rank = tuple[tuple[int, ...], int, int, str]
+Rank = tuple[tuple[int, ...], int, int, int, str]
 
 WRITE_SIZE = 256
 """Tasks in one atomic write."""
@@ -31,6 +30,7 @@ WRITE_SIZE = 256
 def assign_tasks(tasks: Iterable[Task], nodes: NodeSet, now: datetime) -> Plan:
     """A node for every task that has one, and the reason for every other."""
     changed: list[Task] = []
+    nodes.forget_failures(now)
     for group in _groups(tasks):
         changed.extend(_assign_group(group, nodes, now))
     writes = tuple(
@@ -42,12 +42,12 @@ def assign_tasks(tasks: Iterable[Task], nodes: NodeSet, now: datetime) -> Plan:
     return Plan(writes=writes, why=why)
 
 
-def hold_tasks(tasks: Iterable[Task], reasons: Mapping[ServiceId, str], now: datetime) -> Plan:
+def hold_tasks(tasks: Iterable[Task], reason: str, now: datetime) -> Plan:
     """Tell each task why it waits; nothing where it says so already."""
     changed = [
-        task.replaced(status=task.status.replaced(timestamp=now, err=reasons[task.service_id]))
+        task.replaced(status=task.status.replaced(timestamp=now, err=reason))
         for task in tasks
-        if task.status.err != reasons[task.service_id]
+        if task.status.err != reason
     ]
     if not changed:
         return NOTHING
@@ -126,7 +126,8 @@ def _pop_best(
 
 def _rank(task: Task, info: NodeInfo, branches: Counter[tuple[str, ...]]) -> Rank:
     preferred = tuple(branches[branch] for branch in branch_of(task, info.node))
-    return (preferred, info.by_service[task.service_id], info.tasks, info.node.id)
+    failures = info.recent_failures(task)
+    return (preferred, failures, info.by_service[task.service_id], info.tasks, info.node.id)
 
 
 def _branch_loads(task: Task, pool: Iterable[NodeInfo]) -> Counter[tuple[str, ...]]:

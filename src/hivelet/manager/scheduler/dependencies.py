@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hivelet.objects.common import ServiceId
-from hivelet.objects.dependency import Condition, Dependency, dependencies_of
-from hivelet.objects.service import Service
+from hivelet.objects.dependency import Condition, Dependency, dependencies_of, find_cycle
+from hivelet.objects.service import DEPENDS_ON_LABEL, Service
 from hivelet.objects.task import Task, TaskState
 
 _DONE = {
@@ -32,16 +32,39 @@ def unmet_dependency(service: Service, named: Named, tasks_of: TasksOf) -> str:
     if not awaited or any(map(_has_begun, tasks_of(service.id))):
         return ""
     reasons = [reason for each in awaited if (reason := _unmet(each, named, tasks_of))]
-    return f"waiting for {'; '.join(reasons)}" if reasons else ""
+    if not reasons:
+        return ""
+    if circle := _circle(service, named):
+        return (
+            f"waiting for itself, and would for ever: {' -> '.join(circle)}; "
+            f"take one of these out of the label {DEPENDS_ON_LABEL}"
+        )
+    return f"waiting for {'; '.join(reasons)}"
+
+
+def _circle(service: Service, named: Named) -> list[str]:
+    """A way from the service back to itself. The API refuses these, but an older state may hold one."""
+    graph: dict[str, list[str]] = {}
+    left = [service]
+    while left:
+        each = left.pop()
+        found = [_find(dependency, named) for dependency in dependencies_of(each.spec)]
+        graph[each.spec.name] = [other.spec.name for other in found if other is not None]
+        left += [other for other in found if other is not None and other.spec.name not in graph]
+    return find_cycle(graph, service.spec.name)
 
 
 def _has_begun(task: Task) -> bool:
     return TaskState.ASSIGNED.order <= task.status.state.order <= TaskState.RUNNING.order
 
 
-def _unmet(dependency: Dependency, named: Named, tasks_of: TasksOf) -> str:
+def _find(dependency: Dependency, named: Named) -> Service | None:
     found = map(named, dependency.candidates)
-    service = next((each for each in found if each is not None), None)
+    return next((each for each in found if each is not None), None)
+
+
+def _unmet(dependency: Dependency, named: Named, tasks_of: TasksOf) -> str:
+    service = _find(dependency, named)
     if service is None:
         return f"{dependency.name}, which does not exist"
     tasks = tasks_of(service.id)

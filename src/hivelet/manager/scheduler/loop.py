@@ -1,4 +1,4 @@
-"""When the scheduler decides: over all waiting tasks at once, when one begins to wait or something is set free."""
+"""When the scheduler decides: over the waiting tasks of a service, when one begins to wait or something is set free."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hivelet.manager.scheduler.dependencies import unmet_dependency
 from hivelet.manager.scheduler.nodeinfo import NodeSet
 from hivelet.objects.common import ServiceId
 from hivelet.objects.node import Node
-from hivelet.objects.plan import Plan, merge_plans
+from hivelet.objects.plan import NOTHING, Plan
 from hivelet.objects.service import Service
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
@@ -19,11 +19,8 @@ from hivelet.store import Store
 from hivelet.store.events import Action, Event
 from hivelet.store.view import View
 
-WAITING = "waiting"
-"""The scheduler's only key."""
 
-
-def scheduler(store: Store) -> Runner[str]:
+def scheduler(store: Store) -> Runner[ServiceId]:
     """The scheduler's loop over `store`."""
     loop = SchedulerLoop()
     return Runner(
@@ -40,52 +37,66 @@ def scheduler(store: Store) -> Runner[str]:
 
 
 class SchedulerLoop:
-    """Keeps the node set in step with the store."""
+    """Keeps the node set in step with the store, and knows which services have tasks that wait."""
 
     def __init__(self) -> None:
         self._nodes = NodeSet()
-        self._held = False
-        """Whether the last decision held tasks because of what their service depends on."""
+        self._waiting: dict[ServiceId, None] = {}
+        """Services that may have tasks without a node, those that have waited longest first."""
+        self._held: dict[ServiceId, None] = {}
+        """Those of them whose tasks wait for what the service depends on."""
 
-    def everything(self, view: View) -> Iterable[str]:
+    def everything(self, view: View) -> Iterable[ServiceId]:
         """Build the node set anew, and look at all that waits."""
         self._nodes = NodeSet()
+        self._waiting = {}
+        self._held = {}
         for node in view.all(Node):
             self._nodes.observe_node(node)
         for task in view.all(Task):
             self._nodes.observe_task(task)
-        return (WAITING,)
+            self._nodes.remember_failure(task)
+            if task.wanted and task.status.state is TaskState.PENDING:
+                self._waiting[task.service_id] = None
+        return tuple(self._waiting)
 
-    def touched(self, view: View, event: Event) -> Iterable[str]:
+    def touched(self, view: View, event: Event) -> Iterable[ServiceId]:
         """Follow the event; look again where a task waits, or where something was set free while others wait."""
         removed = event.action is Action.REMOVE
         match event.obj:
             case Node():
                 self._nodes.observe_node(event.obj, removed=removed)
-                worth_a_look = True
+                return tuple(self._waiting)
             case Task():
-                freed = self._nodes.observe_task(event.obj, removed=removed)
-                state = event.obj.status.state
-                told = state is TaskState.RUNNING or state.terminal
-                worth_a_look = freed or state is TaskState.PENDING or (self._held and told)
+                return self._touched_by_task(event.obj, removed=removed)
             case Service():
-                worth_a_look = self._held
+                return tuple(self._held)
             case _:
-                worth_a_look = False
-        return (WAITING,) if worth_a_look and view.has_tasks_without_node() else ()
+                return ()
 
-    def decide(self, view: View, _: str, now: datetime) -> Plan:
-        """Place what waits, save where a service has to wait for another."""
-        ready: list[Task] = []
-        held: list[Task] = []
-        reasons: dict[ServiceId, str] = {}
-        for task in view.tasks_without_node():
-            if task.service_id not in reasons:
-                reasons[task.service_id] = _why_held(view, task.service_id)
-            (held if reasons[task.service_id] else ready).append(task)
-        self._held = bool(held)
-        waiting = hold_tasks(held, reasons, now)
-        return merge_plans([assign_tasks(ready, self._nodes, now), waiting])
+    def _touched_by_task(self, task: Task, *, removed: bool) -> Iterable[ServiceId]:
+        freed = self._nodes.observe_task(task, removed=removed)
+        state = task.status.state
+        if state is TaskState.PENDING and task.wanted and not removed:
+            self._waiting[task.service_id] = None
+            return (task.service_id,)
+        if freed:
+            return tuple(self._waiting)
+        return tuple(self._held) if state is TaskState.RUNNING or state.terminal else ()
+
+    def decide(self, view: View, service_id: ServiceId, now: datetime) -> Plan:
+        """Place what waits of a service, save where it has to wait for another."""
+        tasks = view.tasks_without_node(service_id)
+        if not tasks:
+            self._waiting.pop(service_id, None)
+            self._held.pop(service_id, None)
+            return NOTHING
+        reason = _why_held(view, service_id)
+        if reason:
+            self._held[service_id] = None
+            return hold_tasks(tasks, reason, now)
+        self._held.pop(service_id, None)
+        return assign_tasks(tasks, self._nodes, now)
 
 
 def _why_held(view: View, service_id: ServiceId) -> str:

@@ -1,14 +1,15 @@
 """What the scheduler knows of each node: what is on it, and what is left. Pure data, derived from the store.
 
 Built from all objects at the start and moved on by every event since, so that a decision costs the nodes looked at and not the
-tasks there are. A task counts from its assignment until it is down.
+tasks there are. A task counts from its assignment until it is down; among those of its service, as long as it is wanted.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.generic import claim
@@ -20,6 +21,12 @@ PortKey = tuple[str, int, str]
 
 SlotKey = tuple[str, str]
 
+RECENTLY = timedelta(minutes=5)
+"""How long a failure of a task speaks against its node (SwarmKit `monitorFailures`)."""
+
+TOO_MANY = 5
+"""So many failures of a service make a node its last choice (SwarmKit `maxFailures`)."""
+
 
 @dataclass(slots=True)
 class NodeInfo:
@@ -28,6 +35,9 @@ class NodeInfo:
     node: Node
     tasks: int = 0
     by_service: Counter[ServiceId] = field(default_factory=Counter)
+    """Wanted tasks alone: one on its way out leaves room for the next."""
+    failures: dict[tuple[ServiceId, int], deque[datetime]] = field(default_factory=dict)
+    """When tasks of a service and spec version failed here, lately."""
     host_ports: dict[PortKey, Counter[SlotKey]] = field(default_factory=dict)
     """Who holds them: for a handover a slot's tasks may share one."""
     nano_cpus: int = 0
@@ -56,7 +66,8 @@ class NodeInfo:
         """Count a task in (1) or out (-1)."""
         wanted = reserved(task)
         self.tasks += sign
-        self.by_service[task.service_id] += sign
+        if task.wanted:
+            self.by_service[task.service_id] += sign
         self.nano_cpus += sign * wanted.nano_cpus
         self.memory_bytes += sign * wanted.memory_bytes
         if task.generic_resources and sign > 0:
@@ -68,6 +79,26 @@ class NodeInfo:
             holders[task.slot_key] += sign
             if not holders[task.slot_key]:
                 del holders[task.slot_key]
+
+    def note_failure(self, task: Task) -> None:
+        """Remember that a task failed here."""
+        moment = task.status.timestamp
+        if moment is not None and task.status.state in {TaskState.FAILED, TaskState.REJECTED}:
+            # More than make a difference between nodes need not be known.
+            self.failures.setdefault(_spec_key(task), deque(maxlen=16 * TOO_MANY)).append(moment)
+
+    def recent_failures(self, task: Task) -> int:
+        """How many tasks of the same service and spec failed here lately; 0 while they are few."""
+        count = len(self.failures.get(_spec_key(task), ()))
+        return count if count >= TOO_MANY else 0
+
+    def forget_failures(self, until: datetime) -> None:
+        """Forget those that happened before."""
+        for key, moments in tuple(self.failures.items()):
+            while moments and moments[0] <= until:
+                moments.popleft()
+            if not moments:
+                del self.failures[key]
 
 
 class NodeSet:
@@ -106,15 +137,34 @@ class NodeSet:
         if before is not None and not counts:
             del self._counted[task.id]
             self._count(before, -1)
+            self.remember_failure(task)
             return True
-        if before is None and counts:
+        leaves = before is not None and before.wanted and not task.wanted
+        if before is not None and leaves:
+            self._count(before, -1)
+        if counts and (before is None or leaves):
             self._counted[task.id] = task
             self._count(task, 1)
-        return False
+        return leaves
+
+    def forget_failures(self, now: datetime) -> None:
+        """Forget the failures that are no longer recent."""
+        for info in self:
+            if info.failures:
+                info.forget_failures(now - RECENTLY)
+
+    def remember_failure(self, task: Task) -> None:
+        """Where the task has failed, note it for its node; each failure once."""
+        if (info := self._nodes.get(task.node_id)) is not None:
+            info.note_failure(task)
 
     def _count(self, task: Task, sign: int) -> None:
         if (info := self._nodes.get(task.node_id)) is not None:
             info.count(task, sign)
+
+
+def _spec_key(task: Task) -> tuple[ServiceId, int]:
+    return (task.service_id, task.spec_version.index if task.spec_version is not None else 0)
 
 
 def _is_placed(task: Task) -> bool:

@@ -32,6 +32,18 @@ LIMITED = ResourceRequirements(limits=Limit(memory_bytes=64 * 2**20))
             None,
             "out of memory (it has no limit of its own; the machine's memory was used up)",
         ),
+        (
+            {"exit_code": 3, "oom_killed": True},
+            "database is locked",
+            LIMITED,
+            "one of its processes was killed for memory before: database is locked",
+        ),
+        (
+            {"exit_code": 143, "oom_killed": True},
+            "",
+            None,
+            "ended by SIGTERM; one of its processes was killed for memory before",
+        ),
         ({"exit_code": 127, "error": "exec: no such file"}, "", None, "exec: no such file"),
     ],
 )
@@ -43,8 +55,8 @@ def test_the_code_what_it_means_and_the_last_words(state, words, resources, reas
 
 
 async def said(*lines):
-    for stream, line in lines:
-        yield LogRecord(stream=stream, line=line)
+    for number, (stream, line) in enumerate(lines):
+        yield LogRecord(stream=stream, line=line, time_ns=number)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +64,14 @@ async def said(*lines):
     [
         ((), ""),
         (((STDOUT, b"ready\n"),), "ready"),
-        (((STDERR, b"ValueError: x\n"), (STDOUT, b"bye\n"), (STDERR, b"  \n")), "ValueError: x"),
+        (
+            ((STDERR, b"deprecated\n"), (STDOUT, b"no space left\n"), (STDERR, b"  \n")),
+            "no space left",
+        ),
+        (((STDOUT, b"starting\n"), (STDERR, b"ValueError: x\n")), "ValueError: x"),
         (((STDERR, b"a\x1b[31mred\x07\xff\n"),), "a [31mred �"),
         (((STDERR, b"y" * 900),), "y" * (LONGEST_LINE - 1) + "…"),
     ],
 )
-async def test_the_last_line_of_the_error_output_counts(lines, words):
+async def test_the_last_line_counts_whatever_it_was_written_to(lines, words):
     assert await last_words(said(*lines)) == words

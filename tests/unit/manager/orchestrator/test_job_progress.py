@@ -1,5 +1,7 @@
 """A job's progress, followed slot by slot, is the one that is read off all slots at once."""
 
+from itertools import islice
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +92,16 @@ def test_finished_when_each_slot_has_completed_or_given_up():
     given_up = slot(4, make_task(4, "failed", desired="shutdown"))
     assert JobProgress(JOB, [*ended, given_up]).finished
     assert not JobProgress(JOB, ended).finished
+
+
+def test_a_job_of_a_million_completions_is_not_counted_out():
+    mode = ReplicatedJobMode(max_concurrent=2, total_completions=10**15)
+    vast = JOB.replaced(spec=JOB.spec.replaced(mode=ServiceMode(replicated_job=mode)))
+    progress = JobProgress(
+        vast, [slot(1, make_task(1, "complete")), slot(3, make_task(3, "complete"))]
+    )
+    assert [int(each.key[1]) for each in islice(progress.untried, 3)] == [2, 4, 5]
+    assert not progress.finished
 
 
 def test_it_belongs_to_one_iteration():

@@ -51,6 +51,7 @@ def task(draw, slot, age):
         desired_state=TaskState(draw(st.sampled_from(["ready", "running", "shutdown", "remove"]))),
         started_at=moment(draw(st.integers(3, 10))) if ran else None,
         restarts=RestartHistory(total=draw(st.integers(0, 2))),
+        made_by_update=EPOCH if new and draw(st.booleans()) else None,
     )
 
 
@@ -66,7 +67,7 @@ def told(progress, now):
         "dirty": progress.dirty,
         "outdated": list(progress.outdated),
         "settled": list(progress.settled),
-        "replaced": progress.replaced,
+        "concerned": progress.concerned,
         "failures": progress.failures,
         "culprit": progress.culprit,
         "last start": progress.last_start,

@@ -7,6 +7,7 @@ import pytest
 from hivelet.manager.orchestrator.slots import group_slots
 from hivelet.manager.orchestrator.update import update_step
 from hivelet.objects.common import Meta, Version
+from hivelet.objects.node import Node, NodeSpec
 from hivelet.objects.service import Service, ServiceSpec, UpdateConfig, UpdateStatus
 from hivelet.objects.task import (
     ContainerSpec,
@@ -73,11 +74,12 @@ def new(slot, state="running", desired="running", started=90.0, ended=None, rest
         desired_state=TaskState(desired),
         started_at=EPOCH + timedelta(seconds=started) if started is not None else None,
         restarts=RestartHistory(total=restarts),
+        made_by_update=EPOCH,
     )
 
 
-def step(on, *tasks):
-    found = update_step(on, group_slots(tasks), NOW)
+def step(on, *tasks, nodes=()):
+    found = update_step(on, group_slots(tasks), {node.id: node for node in nodes}, NOW)
     told = []
     status = None
     for write in found.plan.writes:
@@ -217,6 +219,28 @@ def test_the_ratio_of_failures():
     on = service(parallelism=1, max_failure_ratio=0.5)
     assert step(on, FAILED, old(2))[1] is None
     assert step(on, FAILED, new(2, "rejected", started=None, ended=99))[1].state == "paused"
+
+
+def test_a_slot_counts_once_however_many_tasks_it_has():
+    on = service(order="start-first", max_failure_ratio=0.5)
+    alone = new(1, "rejected", started=None, ended=99)
+    assert step(on, old(1), alone)[1].state == "paused"
+    _, status, _ = step(on, old(1), alone, old(2))
+    assert status is None
+
+
+def test_a_first_attempt_that_no_update_made_is_no_replacement():
+    added = new(3, "failed", started=98, ended=99).replaced(made_by_update=None)
+    assert step(service(), added, old(2))[1] is None
+    starting = new(3, "starting", started=None).replaced(made_by_update=None)
+    assert step(service(parallelism=1), starting, old(2))[0] == ["old2 shutdown", "create 2 ready"]
+
+
+def test_slots_on_paused_nodes_are_left_out():
+    paused = Node(id="n", spec=NodeSpec(availability="pause"))
+    alone = old(0).replaced(node_id="n")
+    assert step(service(None), alone, nodes=[paused])[0] == []
+    assert step(service(None), alone, nodes=[Node(id="n", spec=NodeSpec())])[0] != []
 
 
 def test_paused_does_nothing():

@@ -3,7 +3,8 @@
 import pytest
 
 from hivelet.manager.reaper.reap import reap_slot
-from hivelet.objects.task import Task, TaskState, TaskStatus
+from hivelet.objects.task import RestartHistory, Task, TaskState, TaskStatus
+from hivelet.testing.clock import EPOCH
 
 
 def slot(*told):
@@ -34,6 +35,16 @@ def slot(*told):
 def test_history(tasks, limit, forgotten):
     plan = reap_slot(slot(*tasks), limit)
     assert "".join(t.id for write in plan.writes for t in write.delete) == forgotten
+
+
+def test_what_an_update_under_way_has_made_stays():
+    made = [
+        task.replaced(made_by_update=EPOCH, restarts=RestartHistory(total=number))
+        for number, task in enumerate(slot(*["failed/shutdown"] * 3, "running/running"))
+    ]
+    during = reap_slot(made, 1, updating_since=EPOCH)
+    assert [t.id for write in during.writes for t in write.delete] == ["1", "2"]
+    assert [t.id for write in reap_slot(made, 1).writes for t in write.delete] == ["0", "1", "2"]
 
 
 def test_without_a_service_all_that_is_down_goes():

@@ -1,6 +1,7 @@
 """Which node, and why none."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
@@ -199,3 +200,62 @@ def test_what_is_down_sets_free():
     assert known.observe_task(dead)
     assert known.get("a").nano_cpus == 0
     assert known.get("a").tasks == 0
+
+
+def failed(n, on, ago, *, version=1):
+    status = TaskStatus(state=TaskState.FAILED, timestamp=EPOCH - timedelta(seconds=ago))
+    return task(n, state="failed", on=on).replaced(
+        status=status, spec_version=Version(index=version)
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "ago", "version", "chosen"),
+    [
+        pytest.param(5, 10, 1, "b", id="five-failures"),
+        pytest.param(4, 10, 1, "a", id="four-are-no-sign"),
+        pytest.param(5, 301, 1, "a", id="long-ago"),
+        pytest.param(5, 10, 2, "a", id="of-another-spec"),
+    ],
+)
+def test_a_node_on_which_a_service_fails_is_its_last_choice(count, ago, version, chosen):
+    known = NodeSet()
+    for name in ("a", "b"):
+        known.observe_node(node(name))
+    for n in range(count):
+        known.remember_failure(failed(n, "a", ago, version=version))
+    known.observe_task(task(50, on="b", state="running"))
+    known.observe_task(task(51, on="b", state="running"))
+    plan = assign_tasks([task(99)], known, EPOCH)
+    assert plan.writes[0].update[0].node_id == chosen
+
+
+def test_a_task_that_fails_is_noted_for_its_node_once():
+    known = NodeSet()
+    known.observe_node(node("a"))
+    known.observe_task(task(1, on="a", state="running"))
+    ended = failed(1, "a", 1)
+    known.observe_task(ended)
+    known.observe_task(ended.replaced(desired_state=TaskState.SHUTDOWN))
+    (moments,) = known.get("a").failures.values()
+    assert len(moments) == 1
+
+
+def test_a_task_on_its_way_out_leaves_room_for_the_next_of_its_service():
+    known = NodeSet()
+    known.observe_node(node("a", cpus=1))
+    one = Placement(max_replicas=1)
+    running = task(1, on="a", state="running", placement=one)
+    known.observe_task(running)
+    assert (
+        "max replicas"
+        in assign_tasks([task(2, placement=one)], known, EPOCH).writes[0].update[0].status.err
+    )
+    leaving = running.replaced(desired_state=TaskState.SHUTDOWN)
+    assert known.observe_task(leaving)
+    assert not known.observe_task(leaving)
+    placed = assign_tasks([task(2, placement=one)], known, EPOCH).writes[0].update[0]
+    assert placed.node_id == "a"
+    known.observe_task(leaving.replaced(status=TaskStatus(state=TaskState.SHUTDOWN)))
+    assert known.get("a").tasks == 1
+    assert known.get("a").by_service["s"] == 1
