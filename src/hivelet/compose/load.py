@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from hivelet.compose.document import ComposeError, Document, Problem
 from hivelet.compose.files import read_bytes
 from hivelet.compose.model import StackFile
 from hivelet.compose.names import parse_stack_name
-from hivelet.compose.normalise import Json, Surroundings
+from hivelet.compose.normalise import Json, Surroundings, profile_path
 from hivelet.compose.project import ProjectReader
 from hivelet.compose.references import find_reference_problems, find_unknown_dependencies
 from hivelet.compose.selection import (
@@ -103,6 +104,8 @@ def load_stack(
     inactive = split_profiles(long_form, options.profiles, variables)
     long_form = leave_out(long_form, inactive)
     file = msgspec.convert(long_form, StackFile)
+    if options.with_contents:
+        file = _with_profiles(file, around)
     problems = find_reference_problems(file, builds=options.builds)
     if problems:
         raise ComposeError("\n".join(reader.origins.describe(problem) for problem in problems))
@@ -181,6 +184,23 @@ def describe_keys(
 def _key_name(path: tuple[Any, ...]) -> str:
     inner = path[2:] if len(path) > 2 else path
     return ".".join(str(step) for step in inner if isinstance(step, str))
+
+
+def _with_profiles(file: StackFile, around: Surroundings) -> StackFile:
+    """The stack with the content of seccomp profiles in the place of their paths, as a daemon takes them."""
+
+    def content(option: str) -> str:
+        path = profile_path(option)
+        if not path:
+            return option
+        raw = read_bytes(Path(around.absolute(path)), "seccomp profile")
+        return f"seccomp={raw.decode(errors='replace')}"
+
+    services = {
+        name: replace(service, security_opt=[content(option) for option in service.security_opt])
+        for name, service in file.services.items()
+    }
+    return replace(file, services=services)
 
 
 def _read_contents(file: StackFile, environment: Mapping[str, str]) -> dict[tuple[str, str], bytes]:

@@ -85,10 +85,23 @@ def normalise_service(service: Json, around: Surroundings) -> Json:
         ]
     if "label_file" in result:
         result["label_file"] = [around.kept(path) for path in result["label_file"]]
+    if "security_opt" in result:
+        result["security_opt"] = [_profile(option, around) for option in result["security_opt"]]
     context = result.get("build", {}).get("context", "")
     if context and "://" not in context and not context.startswith("git@"):
         result["build"] = {**result["build"], "context": around.kept(context)}
     return result
+
+
+def _profile(option: str, around: Surroundings) -> str:
+    path = profile_path(option)
+    return f"seccomp={around.kept(path)}" if path else option
+
+
+def profile_path(option: str) -> str:
+    """The file of a seccomp profile that an entry of `security_opt` names; "" where it names none."""
+    name, _, value = option.partition("=" if "=" in option else ":")
+    return "" if name != "seccomp" or value in {"", "unconfined", "builtin"} else value
 
 
 def resolve_service(
