@@ -15,6 +15,7 @@ _FILLED_IN: Mapping[tuple[str, ...], tuple[Any, ...]] = {
     ("TaskTemplate", "ContainerSpec", "Isolation"): ("default",),
     ("TaskTemplate", "ContainerSpec", "StopGracePeriod"): (10_000_000_000,),
     ("TaskTemplate", "Runtime"): ("container",),
+    ("TaskTemplate", "RestartPolicy", "Condition"): ("any",),
     ("EndpointSpec", "Mode"): ("vip",),
     ("Mode", "Replicated", "Replicas"): (1,),
     ("TaskTemplate", "Placement", "Platforms"): (),
@@ -23,7 +24,17 @@ _FILLED_IN: Mapping[tuple[str, ...], tuple[Any, ...]] = {
 """Values that mean "not given" at a path; an empty tuple: whatever is there."""
 
 _KEPT_WHEN_EMPTY = frozenset(
-    {"Replicas", "Global", "Replicated", "GlobalJob", "ReplicatedJob", "Delay", "Init"}
+    {
+        "Replicas",
+        "Global",
+        "Replicated",
+        "GlobalJob",
+        "ReplicatedJob",
+        "Delay",
+        "Init",
+        "UpdateConfig",  # without a number it means all at once, and its absence one at a time
+        "RollbackConfig",
+    }
 )
 
 
@@ -44,7 +55,12 @@ def canonical_spec(spec: Json, network_ids: Mapping[str, str]) -> Json:
     for key in ("UpdateConfig", "RollbackConfig"):
         config = result.get(key)
         if config is not None:
-            result[key] = {"FailureAction": "pause", "Order": "stop-first", **config}
+            result[key] = {
+                "FailureAction": "pause",
+                "Order": "stop-first",
+                "Parallelism": 0,
+                **config,
+            }
     if not result.get("Mode"):
         result["Mode"] = {"Replicated": {}}
     return result

@@ -252,7 +252,7 @@ def _walk(data: Data, rule: Rule, path: Path, fate: Fate) -> Iterator[Problem]:
             if key is None:
                 continue
             if key.fate == fate:
-                yield Problem(path=(*path, name), message="is in the file", hint=key.note)
+                yield Problem(path=(*path, name), message="", hint=key.note)
             else:
                 yield from _walk(value, key.rule, (*path, name), fate)
     elif isinstance(form, MapOf) and isinstance(data, dict):

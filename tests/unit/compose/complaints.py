@@ -131,6 +131,158 @@ PROBLEMS = {
     "key-twice": (service("image: y"), 'f.yml:4:5: the key "image" stands here a second time, first in line 3'),
     "alias": ("services: *gone\n", "f.yml:1:11: the alias *gone names no anchor above it"),
     "two-documents": (service() + "---\na: 1\n", "f.yml:4:1: there is a second document in this file; `---` may stand only at its top"),
+    "device": (
+        'services:\n  web:\n    image: x\n    devices: [dev/fuse]\n',
+        'f.yml:4:15: services.web.devices[0]: "dev/fuse" is not a device; write it like "/dev/fuse" or "/dev/sda:/dev/xvda:r"',
+    ),
+    "device-permissions": (
+        "services:\n  web:\n    image: x\n    devices: ['/dev/a:/dev/b:rx']\n",
+        'f.yml:4:15: services.web.devices[0]: "/dev/a:/dev/b:rx" is not a device; write it like "/dev/fuse" or "/dev/sda:/dev/xvda:r"',
+    ),
+    "mount-empty": (
+        "services:\n  web:\n    image: x\n    volumes: ['']\n",
+        'f.yml:4:15: services.web.volumes[0]: an empty mount; write it like data:/var/lib/data or ./conf:/etc/app:ro',
+    ),
+    "mount-empty-part": (
+        "services:\n  web:\n    image: x\n    volumes: ['a::b']\n",
+        'f.yml:4:15: services.web.volumes[0]: "a::b" has an empty part between its colons',
+    ),
+    "command-backslash": (
+        "services:\n  web:\n    image: x\n    command: 'echo \\'\n",
+        'f.yml:4:5: services.web.command: the command ends with a backslash: echo \\',
+    ),
+    "port-published": (
+        'services:\n  web:\n    image: x\n    ports: [{target: 80, published: 8000-8010}]\n',
+        'f.yml:4:26: services.web.ports[0].published: "8000-8010" is not a port; ports are numbers from 1 to 65535',
+    ),
+    "port-long-form": (
+        "services:\n  web:\n    image: x\n    ports: ['1:2:3:']\n",
+        'f.yml:4:13: services.web.ports[0]: "1:2:3:" is not a port mapping; write it like "8000:80" or "8000"',
+    ),
+    "port-v6": (
+        "services:\n  web:\n    image: x\n    ports: ['[::1:80']\n",
+        'f.yml:4:13: services.web.ports[0]: "[::1:80" is not a port mapping; write it like "8000:80" or "[::1]:8000:80"',
+    ),
+    "target-too-big": (
+        'services:\n  web:\n    image: x\n    ports: [{target: 70000}]\n',
+        'f.yml:4:14: services.web.ports[0].target: must be 65535 or less, and is 70000',
+    ),
+    "platform": (
+        'services:\n  web:\n    image: x\n    platform: linux/amd64/v8/x\n',
+        'f.yml:4:5: services.web.platform: "linux/amd64/v8/x" is not a platform; write it like "linux/amd64"',
+    ),
+    "mode": (
+        "services:\n  web:\n    image: x\n    secrets: [{source: s, mode: '0988'}]\nsecrets: {s: {external: true}}\n",
+        'f.yml:4:27: services.web.secrets[0].mode: "0988" is not a file mode; write it in octal like "0440"',
+    ),
+    "cpus-precise": (
+        "services:\n  web:\n    image: x\n    cpus: '0.00000000001'\n",
+        'f.yml:4:5: services.web.cpus: "0.00000000001" is too precise for a number of CPUs',
+    ),
+    "path-empty": (
+        "services:\n  web:\n    image: x\n    env_file: ''\n",
+        'f.yml:4:5: services.web.env_file: "" is not a path',
+    ),
+    "boolean-variable": (
+        'services:\n  web:\n    image: x\n    tty: ${T:-maybe}\n',
+        'f.yml:4:5: services.web.tty: must be true or false, and its variables make it "maybe"',
+    ),
+    "brace": (
+        "services:\n  web:\n    image: x\n    hostname: '${H'\n",
+        'f.yml:4:5: services.web.hostname: the brace of a variable in "${H" is never closed',
+    ),
+    "refused": (
+        'services:\n  web:\n    image: x\n    volumes_from: [a]\n',
+        'f.yml:4:5: services.web.volumes_from: "volumes_from" is not supported; name a volume under the top-level `volumes` and mount it in both services',
+    ),
+    "pre-start": (
+        'services:\n  web:\n    image: x\n    pre_start: [{command: migrate}]\n',
+        'f.yml:4:5: services.web.pre_start: "pre_start" is not supported; make it a service of its own with `deploy.mode: replicated-job`, and wait for it with depends_on: {condition: service_completed_successfully}',
+    ),
+    "restart-count": (
+        "services:\n  web:\n    image: x\n    restart: 'on-failure:x'\n",
+        'f.yml:4:5: services.web.restart: "on-failure:x": the number of attempts must be a whole number',
+    ),
+    "scale-and-replicas": (
+        'services:\n  web:\n    image: x\n    scale: 2\n    deploy: {replicas: 3}\n',
+        'f.yml:4:5: services.web.scale: 2 is not what deploy.replicas says, 3; take one of them out',
+    ),
+    "cpu-twice": (
+        'services:\n  web:\n    image: x\n    cpus: 1\n    cpu_quota: 1000\n',
+        'f.yml:5:5: services.web.cpu_quota: cpus limits the same thing in another way; take one of them out',
+    ),
+    "ipc": (
+        "services:\n  web:\n    image: x\n    ipc: 'service:db'\n",
+        'f.yml:4:5: services.web.ipc: "service:db" is not one of host, private, shareable, none; tasks of services do not share namespaces with each other',
+    ),
+    "network-undeclared-far": (
+        'services:\n  web:\n    image: x\n    networks: [zzz]\n',
+        'f.yml:4:16: services.web.networks.zzz: network "zzz" is not declared; declare it under the top-level `networks`',
+    ),
+    "volume-undeclared-far": (
+        "services:\n  web:\n    image: x\n    volumes: ['zzz:/x']\n",
+        'f.yml:4:5: services.web.volumes: volume "zzz" is not declared; declare it under the top-level `volumes`',
+    ),
+    "mount-image": (
+        'services:\n  web:\n    image: x\n    volumes: [{type: image, source: a, target: /x}]\n',
+        'f.yml:4:5: services.web.volumes: the mount at /x: images are not mounted here; copy its files into a volume',
+    ),
+    "tmpfs-source": (
+        'services:\n  web:\n    image: x\n    volumes: [{type: tmpfs, source: a, target: /x}]\n',
+        'f.yml:4:5: services.web.volumes: the tmpfs at /x takes no source',
+    ),
+    "credential-specs": (
+        'services:\n  web:\n    image: x\n    credential_spec: {file: a, registry: b}\n',
+        'f.yml:4:5: services.web.credential_spec: config, file and registry exclude each other',
+    ),
+    "external-volume": (
+        'services:\n  web:\n    image: x\nvolumes: {v: {external: true, driver: local}}\n',
+        'f.yml:4:11: volumes.v: an external volume takes no driver, driver_opts or labels',
+    ),
+    "circle": (
+        'services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n',
+        'f.yml:2:30: services.a.depends_on.b: the services wait for each other in a circle: a -> b -> a; take one of them out',
+    ),
+    "stack-name": (
+        "name: 'my stack'\nservices:\n  web:\n    image: x\n",
+        'f.yml:1:1: name: invalid stack name "my stack": letters, digits, "_", "." and "-" are allowed',
+    ),
+    "reset-in-list": (
+        "services:\n  web:\n    image: x\n    ports: [!reset '80:80']\n",
+        'f.yml:4:13: services.web.ports[0]: !reset stands on an item of a list; put it on the list as a whole',
+    ),
+    "tag-on-list": (
+        'services:\n  web:\n    image: x\n    ports: !set [80]\n',
+        'f.yml:4:12: the YAML tag !set has no meaning in a compose file',
+    ),
+    "tag-on-scalar": (
+        'services:\n  web:\n    image: x\n    hostname: !vault x\n',
+        'f.yml:4:15: the YAML tag !vault has no meaning in a compose file',
+    ),
+    "merge-word": (
+        'services:\n  web:\n    image: x\n    <<: word\n',
+        'f.yml:4:5: `<<` takes a mapping or a list of mappings',
+    ),
+    "key-list": (
+        '? [a]\n: b\n',
+        'f.yml:1:3: a key must be a plain word',
+    ),
+    "key-number": (
+        'services:\n  web:\n    image: x\n    labels: {1: a}\n',
+        'f.yml:4:14: the key 1 must be a string; put it in quotes',
+    ),
+    "extends-itself": (
+        'services:\n  web:\n    image: x\n    extends: web\n',
+        'f.yml:4:5: services.web.extends: the services extend each other in a circle: f.yml:web -> f.yml:web',
+    ),
+    "include-remote": (
+        "include: ['oci://registry/app']\nservices:\n  web:\n    image: x\n",
+        'f.yml:1:11: include[0]: "oci://registry/app" is not a file of this machine; fetch it first and include the copy',
+    ),
+    "shm": (
+        'services:\n  web:\n    image: x\n    shm_size: big\n',
+        'f.yml:4:5: services.web.shm_size: "big" is not a size; write it like "512m", "1.5g" or a number of bytes',
+    ),
 }  # fmt: skip
 
 WARNINGS = {
@@ -178,7 +330,160 @@ class Several:
     note: bool = False
 
 
-SEVERAL: dict[str, Several] = {}
+WEB = "services:\n  web: {image: x}\n"
+SEVERAL: dict[str, Several] = {
+    "no-file-named": Several(
+        files={}, names=(), message="no compose file is given; name one with -c docker-compose.yml"
+    ),
+    "directory": Several(
+        files={"sub/f.yml": WEB}, names=("sub",), message="the compose file sub is a directory"
+    ),
+    "gone": Several(
+        files={}, message="there is no compose file f.yml; look at the path, or name another one"
+    ),
+    "unreadable": Several(
+        files={"f.yml": WEB},
+        names=("f.yml/g.yml",),
+        message="the compose file f.yml/g.yml cannot be read: Not a directory",
+    ),
+    "many": Several(
+        files={"f.yml": service(*(f"bad{number}: 1" for number in range(22)))},
+        message="\n".join(
+            f'f.yml:{4 + number}:5: services.web.bad{number}: unknown key "bad{number}"'
+            for number in range(20)
+        )
+        + "\nf.yml: and 2 more problems",
+    ),
+    "aliases": Several(
+        files={
+            "f.yml": "x-0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+            + "".join(f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+        },
+        message="f.yml:6:6: the aliases of this file unfold to more than a million values",
+    ),
+    "profile-missing": Several(
+        files={
+            "f.yml": "services:\n  web: {image: x, depends_on: [db]}\n  db: {image: y, profiles: [data]}\n"
+        },
+        message='f.yml:2:32: services.web.depends_on.db: "db" is left out and not waited for; bring it in with --profile data',
+        warning=True,
+    ),
+    "profiles-told": Several(
+        files={
+            "f.yml": "services:\n  web: {image: x}\n  b: {image: y, profiles: [two, one]}\n  a: {image: y, profiles: [one]}\n"
+        },
+        message="left out, as no profile of theirs is active: a (one), b (two, one); bring one in with --profile one",
+        note=True,
+    ),
+    "dotenv-told": Several(
+        files={"sub/f.yml": WEB, "sub/.env": "A=1\n"},
+        names=("sub/f.yml",),
+        message="variables are read from sub/.env",
+        note=True,
+    ),
+    "dotenv-name": Several(
+        files={"f.yml": WEB, ".env": "A=1\n\n# c\n5x=1\n"},
+        message='.env:4: "5x=1" is no variable; write it like NAME=value',
+    ),
+    "dotenv-blank": Several(
+        files={"f.yml": WEB, ".env": "A B=1\n"},
+        message='.env:1: "A B=1" is no variable; write it like NAME=value',
+    ),
+    "dotenv-quote": Several(
+        files={"f.yml": WEB, ".env": "A='x\n"}, message=".env:1: the quote ' is never closed"
+    ),
+    "dotenv-after-quote": Several(
+        files={"f.yml": WEB, ".env": 'A="x" y\n'},
+        message=".env:1: something stands after the closing quote of A",
+    ),
+    "dotenv-variable": Several(
+        files={"f.yml": WEB, ".env": "A=${B:?set B}\n"},
+        message=".env:1: the variable B has no value: set B",
+    ),
+    "env-file-option": Several(
+        files={"f.yml": WEB},
+        env_files=("gone.env",),
+        message="there is no env file gone.env; look at the path, or name another one",
+    ),
+    "env-file-without-name": Several(
+        files={"f.yml": service("env_file: w.env"), "w.env": "A=1\n=x\n"},
+        message="{here}/w.env:2: there is no name before the `=`",
+    ),
+    "env-file-blank": Several(
+        files={"f.yml": service("env_file: w.env"), "w.env": "A B=1\n"},
+        message='{here}/w.env:1: the name "A B" has blanks in it',
+    ),
+    "env-file-quotes": Several(
+        files={"f.yml": service("env_file: [w.env]"), "w.env": "A=\"1\"\nB='2'\nC=3\n"},
+        message="{here}/w.env: the quotes around A, B are part of the value, as in `docker stack`; "
+        "write `env_file: [{path: …}]` in service web to have them taken away",
+        warning=True,
+    ),
+    "seccomp-gone": Several(
+        files={"f.yml": service("security_opt: ['seccomp:p.json']")},
+        message="there is no seccomp profile {here}/p.json; look at the path, or name another one",
+    ),
+    "extends-circle": Several(
+        files={
+            "f.yml": "services:\n  a: {image: x, extends: {service: b, file: sub/g.yml}}\n",
+            "sub/g.yml": "services:\n  b: {extends: {service: a, file: ../f.yml}}\n",
+        },
+        message="sub/g.yml:2:7: services.b.extends: the services extend each other in a circle: f.yml:a -> sub/g.yml:b -> f.yml:a",
+    ),
+    "extends-gone": Several(
+        files={
+            "f.yml": "services:\n  a: {extends: {service: bse, file: g.yml}}\n",
+            "g.yml": "services:\n  base: {image: x}\n",
+        },
+        message='f.yml:2:7: services.a.extends: there is no service "bse" in g.yml to extend; did you mean "base"?',
+    ),
+    "extends-file-gone": Several(
+        files={"f.yml": "services:\n  a: {extends: {service: b, file: sub/g.yml}}\n"},
+        message="there is no compose file {here}/sub/g.yml; look at the path, or name another one",
+    ),
+    "extended-reference": Several(
+        files={
+            "f.yml": "services:\n  a: {extends: {service: b, file: g.yml}}\n",
+            "g.yml": "services:\n  b:\n    image: x\n    networks: [back]\n",
+        },
+        message='g.yml:4:16: services.b.networks.back: network "back" is not declared; declare it under the top-level `networks`',
+    ),
+    "include-circle": Several(
+        files={"f.yml": "include: [g.yml]\n" + WEB, "g.yml": "include:\n  - f.yml\n"},
+        message="g.yml:2:5: include[0]: the files include each other in a circle: f.yml -> g.yml -> f.yml",
+    ),
+    "include-conflict": Several(
+        files={
+            "f.yml": "include:\n  - g.yml\n" + WEB + "networks: {n: {internal: true}}\n",
+            "g.yml": "services: {web: {image: y}}\nnetworks: {n: {}}\n",
+        },
+        message='f.yml:2:5: include[0]: the included file declares service "web", which is declared here too, and differently; '
+        "give one of them another name, or change it in a file that comes after with -c\n"
+        'f.yml:2:5: include[0]: the included file declares network "n", which is declared here too, and differently; '
+        "give one of them another name, or change it in a file that comes after with -c",
+    ),
+    "included-problem": Several(
+        files={"f.yml": "include: [sub/g.yml]\n" + WEB, "sub/g.yml": "services: {b: {imge: x}}\n"},
+        message='sub/g.yml:1:16: services.b.imge: unknown key "imge"; did you mean "image"?',
+    ),
+    "project-name": Several(
+        files={"f.yml": WEB},
+        environment={"COMPOSE_PROJECT_NAME": "-x"},
+        message='invalid stack name "-x": letters, digits, "_", "." and "-" are allowed',
+    ),
+    "override-problem": Several(
+        files={"f.yml": WEB, "g.yml": "services:\n  web:\n    secrets: [s]\n"},
+        names=("f.yml", "g.yml"),
+        message='g.yml:3:5: services.web.secrets: secret "s" is not declared; declare it under the top-level `secrets`',
+    ),
+    "daemon-only": Several(
+        files={"f.yml": service("privileged: true", "devices: [/dev/fuse]")},
+        message="f.yml:4: service web: not honoured by a Docker engine's services: privileged, devices (the node must have the device)",
+    ),
+}
+
+
+NO_DEFAULT = "there is no compose.yaml, compose.yml, docker-compose.yml or docker-compose.yaml here; name a file with -c"
 
 
 def every_text() -> list[str]:
@@ -186,4 +491,5 @@ def every_text() -> list[str]:
     return [
         *(message for table in (PROBLEMS, WARNINGS) for _, message in table.values()),
         *(case.message for case in SEVERAL.values()),
+        NO_DEFAULT,
     ]

@@ -16,25 +16,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "cli"))
 
+sys.path.insert(0, str(HERE))
+
+from compose_cases import CASES, ENVIRONMENT  # noqa: E402
 from fake_daemon import FakeDaemon  # noqa: E402
 
-ENVIRONMENT = {
-    "FROM_CALLER": "caller value",
-    "HOME_PAGE": "http://x",
-    "EMPTY_VALUE": "",
-    "HOME": "/home/me",
-}
-OVERLAYS = {
-    "merged": ["base.yml", "override.yml"],
-    "merged-more": ["over1-base.yml", "over1-top.yml"],
-    "merged-three": ["over1-base.yml", "over1-top.yml", "over1-third.yml"],
-}
-_LAID_OVER = {name for files in OVERLAYS.values() for name in files[1:]}
-CASES = {
-    path.stem: [path.name]
-    for path in sorted((HERE / "corpus").glob("*.yml"))
-    if path.name not in _LAID_OVER
-} | OVERLAYS
 GOLDEN = HERE / "golden"
 CREATED = ("/networks/create", "/secrets/create", "/configs/create", "/services/create")
 

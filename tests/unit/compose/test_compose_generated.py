@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hivelet.cli.spec_compare import same_service
 from hivelet.compose.document import ComposeError
+from hivelet.compose.dotenv import parse_dotenv
 from hivelet.compose.grammar import Anything, Fields, ListOf, MapOf, OneOf, Rule, Scalar
 from hivelet.compose.grammar_tables import FILE
 from hivelet.compose.load import LoadOptions, load_stack
+from hivelet.compose.model import StackFile
 from hivelet.compose.render import render_config
 from hivelet.compose.to_spec import KnownIds, network_requests, service_specs
 from hivelet.compose.wire import to_wire
+from hivelet.convert.service import encode_spec, parse_service_spec
+from hivelet.objects.dirty import same_template
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from compose_cases import CASES, ENVIRONMENT  # noqa: E402
 
 NAMES = st.sampled_from(["a", "b", "web", "x_1", "n-1.0"])
 WORDS = st.sampled_from(
@@ -25,11 +35,17 @@ WORDS = st.sampled_from(
 CHECKED = {
     "duration": st.sampled_from(["10s", "1m30s", "0", "1.5h"]),
     "size": st.sampled_from(["64m", "1g", "1024"]),
+    "swap": st.sampled_from(["64m", "-1"]),
     "cpus": st.sampled_from(["0.5", "2"]),
     "port": st.sampled_from(["80", "8000:80", "1-2:3-4/udp", "127.0.0.1:5:6"]),
     "published": st.sampled_from(["80", "0"]),
     "command": st.sampled_from(["sleep 5", "sh -c 'x y'", "a \"b c\""]),
     "volume": st.sampled_from(["/x", "a:/x", "./a:/b:ro", "~/c:/d"]),
+    "device": st.sampled_from(["/dev/null", "/dev/a:/dev/b:r"]),
+    "mode": st.sampled_from(["0440", "755"]),
+    "platform": st.sampled_from(["linux/amd64", "linux"]),
+    "path": st.sampled_from(["f.yml", "gone", "/abs", "~/x"]),
+    "name": st.sampled_from(["stack", "s-1"]),
 }  # fmt: skip
 ANY: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 70000) | st.floats(-2, 2) | WORDS,
@@ -87,7 +103,8 @@ def files(draw: st.DrawFn) -> dict[str, Any]:
         services[name] = {"image": "x", **service}
     declared = {
         name: draw(values(FILE.keys[name].rule))
-        for name in ("networks", "volumes", "secrets", "configs")
+        for name in ("name", "include", "models", "networks", "volumes", "secrets", "configs")
+        if name not in {"name", "include", "models"} or draw(st.integers(0, 4)) == 0
     }
     return {"services": services, **{key: value for key, value in declared.items() if value}}
 
@@ -99,6 +116,62 @@ def load(folder: Path, data: Any) -> Any:
 
 
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def plans_nothing(file: StackFile) -> None:
+    """A service that the daemon has as the file says, counted as unchanged, and its tasks as clean."""
+    network_ids = {attachment: f"id-{attachment}" for attachment in ("st_default",)}
+    for spec in service_specs("st", file, KnownIds()).values():
+        wanted = to_wire(spec)
+        kept = parse_service_spec(json.loads(json.dumps(wanted)))
+        shown = json.loads(json.dumps(encode_spec(kept)))
+        assert same_service(wanted, shown, network_ids)
+        assert same_template(kept.task_template, parse_service_spec(shown).task_template)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_that_has_not_changed_plans_nothing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(HERE / "corpus")
+    plans_nothing(load_stack(CASES[name], ENVIRONMENT).file)
+
+
+@QUICK
+@given(text=st.text(st.sampled_from("AB=:'\"\\$ {}#\n\texport-?+"), max_size=60))
+def test_any_text_is_variables_or_a_complaint(text: str) -> None:
+    try:
+        told = "".join(parse_dotenv(text, ".env", {"A": "1"}).values()) and ".env:"
+    except ValueError as error:
+        told = str(error)
+    assert told in {"", ".env:"} or told.startswith(".env:")
+
+
+@QUICK
+@given(value=st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\0")))
+def test_a_quoted_value_reads_back(value: str) -> None:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    assert parse_dotenv(f'A="{escaped}"', ".env", {}) == {"A": value}
+    if "'" not in value:
+        assert parse_dotenv(f"A='{value}' # c", ".env", {}) == {"A": value}
+
+
+@QUICK
+@given(bases=st.lists(st.lists(files(), min_size=1, max_size=1), min_size=2, max_size=3))
+def test_files_laid_over_each_other_are_a_stack_or_a_complaint(
+    bases: list[list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    names = []
+    for number, (data,) in enumerate(bases):
+        path = folder / f"over{number}.yml"
+        path.write_text(json.dumps(data))
+        names.append(str(path))
+    try:
+        loaded = load_stack(names, {"HOME": "/h"}, LoadOptions(with_contents=False))
+    except ComposeError:
+        return
+    plans_nothing(loaded.file)
 
 
 @QUICK
@@ -121,7 +194,8 @@ def test_a_file_is_a_stack_or_a_complaint(
         again.write_text(text.replace("$", "$$"))
         reread = load_stack([str(again)], {"HOME": "/h"}, LoadOptions(with_contents=False))
         assert render_config(reread.long_form) == text
-    assert "f.yml" in complaint or "env file" in complaint
+        plans_nothing(loaded.file)
+    assert "f.yml" in complaint or "env file" in complaint or "compose file" in complaint
 
 
 @QUICK

@@ -15,7 +15,7 @@ import hivelet.compose
 from hivelet.kit import durations
 
 sys.path.insert(0, str(Path(__file__).parent))
-from complaints import every_text  # noqa: E402
+from complaints import every_text
 
 SOURCES = [*sorted(Path(hivelet.compose.__file__).parent.glob("*.py")), Path(durations.__file__)]
 RAISED = {"ComposeError", "ValueError", "_Malformed", "_error", "_warn", "Problem", "of"}
@@ -28,9 +28,12 @@ def pattern(node: ast.expr) -> Iterator[str]:
             yield re.escape(text)
         case ast.JoinedStr(values=values):
             pieces = [
-                re.escape(str(v.value)) if isinstance(v, ast.Constant) else "(?s:.*)" for v in values
+                re.escape(str(v.value)) if isinstance(v, ast.Constant) else "(?s:.*)"
+                for v in values
             ]
-            if any(isinstance(v, ast.Constant) and re.search(r"\w{2}", str(v.value)) for v in values):
+            if any(
+                isinstance(v, ast.Constant) and re.search(r"\w{2}", str(v.value)) for v in values
+            ):
                 yield "".join(pieces)
         case ast.IfExp(body=body, orelse=other):
             yield from pattern(body)
@@ -45,9 +48,16 @@ def messages(path: Path) -> Iterator[tuple[str, int, str]]:
     for node in ast.walk(tree):
         found: list[ast.expr] = []
         if isinstance(node, ast.Call):
-            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            name = (
+                node.func.attr
+                if isinstance(node.func, ast.Attribute)
+                else getattr(node.func, "id", "")
+            )
             if name in RAISED:
-                found += [*node.args, *(k.value for k in node.keywords if k.arg in {"message", "hint"})]
+                found += [
+                    *node.args,
+                    *(k.value for k in node.keywords if k.arg in {"message", "hint"}),
+                ]
         elif isinstance(node, ast.Assign):
             targets = {target.id for target in node.targets if isinstance(target, ast.Name)}
             found += [node.value] if targets & {"message", "hint", "lines", "problem"} else []
@@ -72,4 +82,11 @@ def test_every_message_is_shown_by_a_test() -> None:
 
 def test_messages_are_found() -> None:
     found = {name for path in SOURCES for name, _, _ in messages(path)}
-    assert found >= {"files.py", "validate.py", "ports.py", "project.py", "yaml_reader.py", "references.py"}
+    assert found >= {
+        "files.py",
+        "validate.py",
+        "ports.py",
+        "project.py",
+        "yaml_reader.py",
+        "references.py",
+    }

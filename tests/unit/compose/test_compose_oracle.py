@@ -27,7 +27,7 @@ from hivelet.objects.task import ContainerSpec
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from record_goldens import CASES, ENVIRONMENT  # noqa: E402
+from compose_cases import CASES, ENVIRONMENT, TODAY  # noqa: E402
 
 DIFFERENCES = json.loads((HERE / "differences.json").read_text())
 """What hivelet does otherwise than the docker CLI, on purpose: the matter, why, and the lines of each case that differ."""
@@ -124,6 +124,33 @@ def test_secrets_and_configs_equal_dockers(name: str, monkeypatch: pytest.Monkey
 def as_lines(spec: ServiceSpec) -> str:
     """Every field of a spec that says something, one a line."""
     return json.dumps(to_wire(spec), indent=1, sort_keys=True, ensure_ascii=False)
+
+
+def meaning(names: list[str]) -> tuple[Any, ...]:
+    """All that a stack creates."""
+    env_files = [name.replace(".yml", ".env") for name in names]
+    stack = load_stack(
+        names,
+        ENVIRONMENT,
+        LoadOptions(env_files=[name for name in env_files if Path(name).exists()]),
+    )
+    services = service_specs("st", stack.file, KnownIds())
+    return (
+        {name: as_lines(comparable(services[name])) for name in sorted(services)},
+        sorted(network_requests("st", stack.file), key=lambda request: request["Name"]),
+        {spec.name: spec for spec in secret_specs("st", stack.file, stack.contents)},
+        {spec.name: spec for spec in config_specs("st", stack.file, stack.contents)},
+    )
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_todays_files_mean_the_same_as_those_of_compose_3(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(HERE / "corpus")
+    ours, plain = meaning([f"today/{name}.yml"]), meaning([f"today/{name}.plain.yml"])
+    for one, other in zip(ours, plain, strict=True):
+        assert one == other
 
 
 def recorded(name: str) -> dict[str, list[Any]]:

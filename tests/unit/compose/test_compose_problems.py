@@ -9,10 +9,11 @@ import pytest
 
 from hivelet.compose.document import ComposeError
 from hivelet.compose.load import LoadedStack, LoadOptions, load_stack
+from hivelet.compose.selection import choose_files
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
-from complaints import PROBLEMS, SEVERAL, WARNINGS, Several, service  # noqa: E402
+from complaints import NO_DEFAULT, PROBLEMS, SEVERAL, WARNINGS, Several, service  # noqa: E402
 
 
 def load(
@@ -80,3 +81,44 @@ def test_seed_file_has_one_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     (warning,) = load_stack(["seed.yml"], {}).warnings
     assert warning.startswith("seed.yml:20:9: ")
     assert warning.endswith('did you mean "celery-worker"?')
+
+
+def load_case(case: Several, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LoadedStack:
+    monkeypatch.chdir(tmp_path)
+    for name, text in case.files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    options = LoadOptions(env_files=case.env_files, profiles=case.profiles)
+    return load_stack(case.names, case.environment, options)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_case_of_several_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = SEVERAL[name]
+    message = case.message.replace("{here}", str(tmp_path))
+    if name == "daemon-only":
+        assert load_case(case, tmp_path, monkeypatch).daemon_only == (message,)
+    elif case.warning:
+        assert load_case(case, tmp_path, monkeypatch).warnings == (message,)
+    elif case.note:
+        assert load_case(case, tmp_path, monkeypatch).notes == (message,)
+    else:
+        with pytest.raises(ComposeError) as caught:
+            load_case(case, tmp_path, monkeypatch)
+        assert caught.value.message == message
+
+
+def test_no_default_file_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ComposeError) as caught:
+        choose_files((), {})
+    assert caught.value.message == NO_DEFAULT
+    (tmp_path / "docker-compose.yml").touch()
+    assert choose_files((), {}) == ["docker-compose.yml"]
+    (tmp_path / "compose.yml").touch()
+    assert choose_files((), {}) == ["compose.yml"]
+    assert choose_files((), {"COMPOSE_FILE": "a.yml:b.yml"}) == ["a.yml", "b.yml"]
+    comma = {"COMPOSE_FILE": "a.yml,b.yml", "COMPOSE_PATH_SEPARATOR": ","}
+    assert choose_files((), comma) == ["a.yml", "b.yml"]
+    assert choose_files(("c.yml",), comma) == ["c.yml"]
