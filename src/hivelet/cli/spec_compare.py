@@ -18,6 +18,8 @@ _FILLED_IN: Mapping[tuple[str, ...], tuple[Any, ...]] = {
     ("TaskTemplate", "RestartPolicy", "Condition"): ("any",),
     ("EndpointSpec", "Mode"): ("vip",),
     ("Mode", "Replicated", "Replicas"): (1,),
+    ("Mode", "ReplicatedJob", "MaxConcurrent"): (1,),
+    ("Mode", "ReplicatedJob", "TotalCompletions"): (1,),
     ("TaskTemplate", "Placement", "Platforms"): (),
     ("TaskTemplate", "ForceUpdate"): (),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -11,14 +11,19 @@ from hivelet.objects.container import HostSettings
 
 Json: TypeAlias = dict[str, Any]
 
+Version: TypeAlias = tuple[int, int]
+
 _NEVER = (999, 0)
-_CONTAINER_SINCE: dict[str, tuple[int, int]] = {
+_CONTAINER_SINCE: dict[str, Version] = {
     **{field.encode_name: _NEVER for field in msgspec.structs.fields(HostSettings)},
     "Domainname": _NEVER,
     "OomScoreAdj": (1, 46),
 }
 _RESOURCES_SINCE = {"SwapBytes": (1, 52), "MemorySwappiness": (1, 52)}
-"""By field, the version of the API that has it."""
+_HEALTH_SINCE = {"StartInterval": (1, 44)}
+_MOUNT_SINCE = {"Consistency": _NEVER}
+_VOLUME_SINCE = {"Subpath": (1, 45)}
+"""By field, the version of the API since when services have it."""
 
 
 def fit_to_engine(specs: Iterable[Json], api_version: str) -> None:
@@ -27,8 +32,16 @@ def fit_to_engine(specs: Iterable[Json], api_version: str) -> None:
     version = (int(major or 0), int(minor or 0))
     for spec in specs:
         task = spec.get("TaskTemplate") or {}
-        for part, since in (("ContainerSpec", _CONTAINER_SINCE), ("Resources", _RESOURCES_SINCE)):
-            given = task.get(part) or {}
-            for name, first in since.items():
-                if version < first:
-                    given.pop(name, None)
+        container = task.get("ContainerSpec") or {}
+        _keep(task.get("Resources"), _RESOURCES_SINCE, version)
+        _keep(container, _CONTAINER_SINCE, version)
+        _keep(container.get("Healthcheck"), _HEALTH_SINCE, version)
+        for mount in container.get("Mounts") or []:
+            _keep(mount, _MOUNT_SINCE, version)
+            _keep(mount.get("VolumeOptions"), _VOLUME_SINCE, version)
+
+
+def _keep(part: Json | None, since: Mapping[str, Version], version: Version) -> None:
+    for name, first in since.items():
+        if part and version < first:
+            part.pop(name, None)

@@ -271,3 +271,55 @@ def test_config_prints_the_long_form(hivelet, stack_file: str) -> None:
     result = hivelet("stack", "config", "-c", stack_file)
     assert result.code == 0
     assert result.out.startswith('version: "3.13"\nservices:\n  db:\n    image: db:1\n')
+
+
+HOST = "services:\n  web: {image: 'web:${TAG}', privileged: true}\n  tools: {image: tools, profiles: [admin]}\n"
+
+
+def test_config_tells_what_it_has_read_and_left_out(hivelet, tmp_path: Path) -> None:
+    (tmp_path / "f.yml").write_text(HOST)
+    (tmp_path / "one.env").write_text("TAG=1\n")
+    words = (
+        "stack",
+        "config",
+        "-c",
+        str(tmp_path / "f.yml"),
+        "--env-file",
+        str(tmp_path / "one.env"),
+    )
+    result = hivelet(*words)
+    assert "image: web:1" in result.out
+    assert result.err.splitlines() == [
+        f"Note: variables are read from {tmp_path}/one.env",
+        "Note: left out, as no profile of theirs is active: tools (admin); bring one in with --profile admin",
+    ]
+    assert hivelet(*words, "--quiet").err == ""
+    assert "image: tools" in hivelet(*words, "--profile", "admin").out
+
+
+def test_deploy_names_what_a_docker_engine_does_not_honour(
+    daemon: FakeDaemon, hivelet, tmp_path: Path
+) -> None:
+    (tmp_path / "f.yml").write_text(HOST)
+    (tmp_path / ".env").write_text("TAG=2\n")
+    words = ("stack", "deploy", "-q", "-c", str(tmp_path / "f.yml"), "app")
+    told = f"Warning: {tmp_path}/f.yml:2: service web: not honoured by a Docker engine's services: privileged\n"
+    assert hivelet(*words).err == told
+    (spec,) = daemon.bodies("POST", "/services/create")
+    assert spec["TaskTemplate"]["ContainerSpec"]["Image"] == "web:2"
+    assert "Privileged" not in spec["TaskTemplate"]["ContainerSpec"]
+    assert "Unchanged service app_web" in hivelet(*words).out
+
+
+def test_deploy_to_hivelet_sends_settings_of_the_host(
+    daemon: FakeDaemon, hivelet, tmp_path: Path
+) -> None:
+    as_hivelet(daemon)
+    daemon.answers["GET", "/images/web:2/json"] = (200, {"Id": "sha256:2"})
+    (tmp_path / "f.yml").write_text(HOST)
+    result = hivelet(
+        "stack", "deploy", "-q", "-c", str(tmp_path / "f.yml"), "app", environment={"TAG": "2"}
+    )
+    assert (result.code, result.err) == (0, "")
+    (spec,) = daemon.bodies("POST", "/services/create")
+    assert spec["TaskTemplate"]["ContainerSpec"]["Privileged"] is True

@@ -11,12 +11,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from hivelet.cli.spec_compare import canonical_spec
+from hivelet.compose.docker_engine import fit_to_engine
 from hivelet.compose.load import LoadedStack, LoadOptions, load_stack
 from hivelet.compose.render import render_config
 from hivelet.compose.to_spec import (
     KnownIds,
     config_specs,
     network_requests,
+    referenced_names,
     secret_specs,
     service_specs,
 )
@@ -98,6 +101,61 @@ def test_services_equal_dockers(name: str, monkeypatch: pytest.MonkeyPatch) -> N
         for line in changed(as_lines(spec), as_lines(ours[service]))
     ]
     assert sorted(found) == sorted(allowed(name, "services"))
+
+
+DIFFERENT = {
+    name for row in DIFFERENCES for name, kinds in row["cases"].items() if "services" in kinds
+}
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - DIFFERENT))
+def test_services_equal_those_that_an_engine_keeps(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = json.loads(
+        (HERE / "golden" / f"{name}.services.json").read_text().replace("/here", str(HERE))
+    )
+    if isinstance(kept, str):
+        assert kept in REFUSED_BY_THE_ENGINE
+        return
+    stack = load(name, monkeypatch)
+    secrets, configs = referenced_names("st", stack.file)
+    ids = KnownIds(
+        secrets={name: name for name in secrets}, configs={name: name for name in configs}
+    )
+    specs = service_specs("st", stack.file, ids)
+    ours = {spec.name: to_wire(spec) for spec in specs.values()}
+    fit_to_engine(ours.values(), "1.41")
+    assert ours.keys() == {spec["Name"] for spec in kept}
+    for theirs in kept:
+        assert kept_form(ours[theirs["Name"]]) == kept_form(theirs), theirs["Name"]
+
+
+REFUSED_BY_THE_ENGINE = (
+    "failed to create service st_a: Error response from daemon: rpc error: code = InvalidArgument desc = "
+    "invalid cpu value 0.0001: Must be at least 0.001",
+    "failed to create service st_b: Error response from daemon: rpc error: code = InvalidArgument desc = "
+    "EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
+    "failed to create secret st_s: Error response from daemon: rpc error: code = Unknown desc = "
+    'plugin "vault" not found',
+)
+
+
+def kept_form(spec: dict[str, Any]) -> str:
+    """A spec by meaning, without ids and without what hivelet alone sends."""
+    plain = json.loads(json.dumps(spec))
+    plain.get("Labels", {}).pop(DEPENDS_ON_LABEL, None)
+    container = plain["TaskTemplate"]["ContainerSpec"]
+    for reference in [*container.get("Secrets", []), *container.get("Configs", [])]:
+        for key in ("SecretID", "ConfigID"):
+            reference.pop(key, None)
+    ports = (plain.get("EndpointSpec") or {}).get("Ports") or []
+    for port in ports:
+        port.pop("HostIP", None)
+    ports.sort(
+        key=lambda port: (port.get("PublishedPort", 0), port["TargetPort"], port["Protocol"])
+    )
+    return json.dumps(canonical_spec(plain, {}), indent=1, sort_keys=True)
 
 
 @pytest.mark.parametrize("name", CASES)

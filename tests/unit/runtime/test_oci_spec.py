@@ -262,3 +262,18 @@ def test_exec_differs_only_where_it_says_so():
 def test_exec_of_nothing():
     with pytest.raises(InvalidParameter):
         build_exec_process({}, ExecInput(args=()))
+
+
+def test_the_hosts_own_namespaces():
+    spec = build(
+        host={"uts_mode": "host", "ipc_mode": "host", "pid_mode": "host"},
+        config={"domainname": "d"},
+        hostname="named",
+    )
+    kinds = {namespace["type"] for namespace in spec["linux"]["namespaces"]}
+    assert not kinds & {"uts", "ipc", "pid"}
+    # The host keeps its names.
+    assert "hostname" not in spec
+    assert "kernel.domainname" not in spec["linux"]["sysctl"]
+    (shm,) = [mount for mount in spec["mounts"] if mount["destination"] == "/dev/shm"]
+    assert (shm["source"], shm["type"]) == ("/dev/shm", "bind")

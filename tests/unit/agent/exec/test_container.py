@@ -1,5 +1,6 @@
 from hivelet.agent.exec.container import build_container, stop_grace_seconds
 from hivelet.objects.common import SECOND, Annotations, Driver, NodeId, ServiceId, TaskId
+from hivelet.objects.container import DeviceMapping, HostSettings
 from hivelet.objects.node import Node
 from hivelet.objects.task import (
     ContainerSpec,
@@ -71,3 +72,34 @@ def test_limits_logging_hosts_and_security_reach_the_host_config():
     assert request.config.exposed_ports == {"80/tcp": {}}
     assert stop_grace_seconds(task) == 3
     assert stop_grace_seconds(make_task()) == 10
+
+
+def test_host_settings_are_passed_on_as_they_are():
+    spec = ContainerSpec(
+        image="w",
+        privileged=True,
+        shm_size=1 << 20,
+        ipc_mode="host",
+        domainname="d",
+        security_opt=["seccomp=unconfined"],
+        privileges=Privileges(no_new_privileges=True),
+        devices=[DeviceMapping(path_on_host="/dev/x", path_in_container="/dev/y")],
+    )
+    request = build_container(make_task(spec), NODE)
+    assert request.config.domainname == "d"
+    assert request.host.security_opt == ["no-new-privileges", "seccomp=unconfined"]
+    for name in set(HostSettings.__struct_fields__) - {"security_opt"}:
+        assert getattr(request.host, name) == getattr(spec, name), name
+
+
+def test_swap_is_limited_together_with_memory():
+    def host(memory, swap):
+        limits = ResourceRequirements(limits=Limit(memory_bytes=memory), swap_bytes=swap)
+        task = make_task()
+        return build_container(task.replaced(spec=task.spec.replaced(resources=limits)), NODE).host
+
+    assert host(64, 32).memory_swap == 96
+    assert host(64, 0).memory_swap == 64
+    assert host(64, -1).memory_swap == -1
+    assert host(64, None).memory_swap == 0
+    assert host(0, 32).memory_swap == 0
