@@ -336,7 +336,10 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
         "see the [compose reference](compose-reference.md#the-keys)",
     ),
     ("POST", "/services/{ref}/update"): ("differs", "as for create"),
-    ("POST", "/networks/create"): ("differs", "drivers `overlay` and `bridge`; one subnet of each family"),
+    ("POST", "/networks/create"): (
+        "differs",
+        "drivers `overlay` and `bridge`; one subnet of each family",
+    ),
     ("POST", "/networks/{ref}/connect"): ("501", "name the networks in the service's spec"),
     ("POST", "/networks/{ref}/disconnect"): ("501", "name the networks in the service's spec"),
     ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
