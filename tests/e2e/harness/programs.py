@@ -62,3 +62,10 @@ def _unpacked() -> Path:
             (part / "root").rename(root)
             shutil.rmtree(part)
     return root
+
+
+def docker_proxy() -> str:
+    """docker-proxy as Docker Engine starts it for a published port."""
+    found = shutil.which("docker-proxy", path=docker_engine_path())
+    assert found is not None, "Debian's docker.io is neither installed nor unpacked"
+    return found

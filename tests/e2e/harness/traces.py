@@ -37,13 +37,18 @@ def _rules(machine: Machine) -> frozenset[str]:
     # The elements of a set are folded over several lines.
     listing = re.sub(r",\n\s+", ", ", listing)
     lines, table, chain = [], "", ""
+    learnt = False
     for line in map(str.strip, listing.splitlines()):
         if line.startswith("table "):
             table, chain = line.removesuffix(" {"), ""
             lines.append(table)
         elif re.match(r"(chain|set|map) ", line):
-            chain = line.removesuffix(" {")
+            chain, learnt = line.removesuffix(" {"), False
             lines.append(f"{table} · {chain}")
+        elif line.startswith("flags ") and "timeout" in line:
+            learnt = True  # the kernel puts elements there, and takes them out, by itself
+        elif learnt and line.startswith("elements = { "):
+            continue
         elif line.startswith("elements = { "):
             elements = line.removeprefix("elements = { ").removesuffix(" }").split(", ")
             lines += [f"{table} · {chain} · {element}" for element in elements]

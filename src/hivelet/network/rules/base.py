@@ -123,7 +123,7 @@ _PORTS = f"iifname @{BRIDGES}"
 _RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
 """A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
 _OPENING = "tcp flags syn,rst ct direction reply ct status dnat iifname {links} jump opening"
-_ASKS_US = f"{_PORTS} ip daddr {EMBEDDED_RESOLVER}"
+_ASKS_US = f"ip daddr {EMBEDDED_RESOLVER} {_PORTS}"
 
 
 def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ...]:
@@ -171,7 +171,7 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             (
                 *ask,
                 *(() if ipv4 else _TURN),
-                f'iifname != "lo" {word} daddr {family.loopback} drop',
+                f'{word} daddr {family.loopback} iifname != "lo" drop',
             ),
         ),
         BaseChain(
@@ -197,6 +197,8 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             "type filter hook forward priority 0",
             (
                 opening,
+                # Nearly all packets end here: whoever may not talk to whom was told so at the connection's first one.
+                "ct state established,related accept",
                 # An answer that conntrack cannot place goes out untranslated, and its receiver resets the connection.
                 f"{_PORTS} ct state invalid drop",
                 *neighbours,
@@ -268,12 +270,11 @@ connections lately, is kept from the client: conntrack has forgotten the connect
 after a second, and meets another backend. The second refusal passes, and so does one by a port where nobody listens."""
 
 TO_CONTAINER = (
-    "ct state established,related accept",
     f"iifname @{INTERNAL} drop",
     "ct status dnat accept",
     "drop",
 )
-"""Into a container's network by routing: answers, and what a VIP or a published port has sent there; nothing else."""
+"""Into a container's network by routing: what a VIP or a published port has sent there; nothing else."""
 
 
 def fixed_chains(family: Family = IPV4) -> dict[str, tuple[str, ...]]:

@@ -65,8 +65,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Counts:
-    """What became of a client's requests so far."""
+    """What became of a client's requests so far; `cpu` is the processor time that it took itself, in seconds."""
 
+    cpu: float
     begun: int
     good: int
     failed: int

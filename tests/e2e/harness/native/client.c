@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -277,7 +278,11 @@ static void print_request(const struct failure *f, int place, const char *class)
 }
 
 static void report(long long start) {
-    printf("{\"begun\": %ld, \"good\": %ld, \"failed\": %ld, \"reconnects\": %ld, \"seconds\": %.6f, ", begun, good, failed,
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    double cpu = used.ru_utime.tv_sec + used.ru_stime.tv_sec + (used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+    printf("{\"cpu\": %.6f, ", cpu);
+    printf("\"begun\": %ld, \"good\": %ld, \"failed\": %ld, \"reconnects\": %ld, \"seconds\": %.6f, ", begun, good, failed,
            reconnects, (last_end - start) * 1e-9);
     printf("\"p50\": %.6f, \"p99\": %.6f, \"slowest\": %.6f, \"classes\": {", quantile(0.5), quantile(0.99), slowest * 1e-9);
     const char *comma = "";
