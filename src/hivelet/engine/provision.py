@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hivelet.engine.binds import mount_flags
 from hivelet.engine.create import (
     ContainerPaths,
     CreateContainer,
@@ -91,8 +92,16 @@ class Provision:
         return legs
 
     async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
-        """Directory, file system, volumes, secrets and sandbox; the record names them afterwards."""
+        """Directory, file system, volumes, secrets and sandbox; the record names them afterwards.
+
+        Volumes are named in the record before they are made: whoever takes the container down, also because this fails,
+        finds them there.
+        """
         paths = self.paths(record.id)
+        planned = self._parts.storage.plan(record)
+        if planned != record.container.mounts:
+            record = record.replaced(container=record.container.replaced(mounts=planned))
+            self._parts.registry.write(record)
         paths.directory.mkdir(parents=True, exist_ok=True)
         paths.bundle.mkdir(parents=True, exist_ok=True)
         self._parts.files.prepare(record.id, record.files)
@@ -106,7 +115,7 @@ class Provision:
             raise storage
         if isinstance(sandbox, BaseException):
             raise sandbox
-        record = with_sandbox(record, sandbox, storage)
+        record = with_sandbox(record, sandbox)
         write_atomic(paths.hostname, record.container.config.hostname + "\n")
         write_atomic(paths.hosts, sandbox.hosts)
         write_atomic(paths.resolv_conf, sandbox.resolv_conf)
@@ -117,6 +126,7 @@ class Provision:
         """The OCI spec of a container for which all this has been made."""
         host = host_config(record)
         files = self._parts.files.mounts(record.id, record.files)
+        sources = self._parts.storage.sources(record)
         return build_oci_spec(
             OciInput(
                 id=record.id,
@@ -130,6 +140,12 @@ class Provision:
                 netns=str(sandbox.netns),
                 files=self.paths(record.id).etc_files(),
                 volumes=volume_sources(record),
+                subpaths=self._parts.storage.subpaths(record),
+                single_files=[
+                    *(file.target for file in files),
+                    *(target for target, source in sources.items() if not Path(source).is_dir()),
+                ],
+                inherited={target: mount_flags(source) for target, source in sources.items()},
                 devices=read_devices(_devices(record.container.host_config)),
             )
         )

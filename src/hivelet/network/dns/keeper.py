@@ -25,6 +25,7 @@ from hivelet.network.netlink import Kernel
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork
+from hivelet.objects.name_rules import check_nameserver
 
 log = structlog.get_logger(__name__)
 
@@ -61,10 +62,16 @@ class ResolverKeeper:
             self._running[record.name].last_pid = running.get(record.name, NOBODY)
 
     def choose(self, request: SandboxRequest) -> ResolverRecord:
-        """The resolver for a container's networks; recorded, and running after its first `publish`."""
+        """The resolver for a container's networks; recorded, and running after its first `publish`.
+
+        Raises:
+            InvalidParameter: a name server is no address.
+        """
         joined = [leg.network for leg in request.legs]
         own = tuple(sorted(network.id for network in joined if has_names(network)))
         forward = any(not network.internal for network in joined)
+        for server in request.dns.nameservers:
+            check_nameserver(server)
         upstreams = request.dns.nameservers if forward else ()
         name = resolver_name(own, upstreams, forward)
         known = self._state.resolvers.get(name)
