@@ -23,6 +23,7 @@ from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
 from hivelet.engine.system import read_machine
 from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
+from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.sandbox import Sandbox
@@ -61,6 +62,8 @@ class Lifecycle:
 
     async def adopt(self) -> None:
         """Take over every container that an earlier daemon left, and finish removals that it began."""
+        for base in (self._parts.root, self._parts.run):
+            ensure_private(base / "containers")
         known = {record.id for record in self._registry.all()}
         await self._parts.storage.adopt(known)
         self._parts.files.adopt({record.id for record in running(self._registry.all())})

@@ -26,7 +26,7 @@ from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.kit.clock import Clock
-from hivelet.kit.files import write_atomic
+from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId
@@ -102,8 +102,9 @@ class Provision:
         if planned != record.container.mounts:
             record = record.replaced(container=record.container.replaced(mounts=planned))
             self._parts.registry.write(record)
-        paths.directory.mkdir(parents=True, exist_ok=True)
-        paths.bundle.mkdir(parents=True, exist_ok=True)
+        # The environment is in the bundle, and what the container says in its log: neither is for other users of the host.
+        for directory in (paths.directory, paths.run, paths.bundle):
+            ensure_private(directory)
         self._parts.files.prepare(record.id, record.files)
         # Both are waited for, also where one fails: what comes to be too late would have no owner.
         storage, sandbox = await asyncio.gather(

@@ -103,7 +103,9 @@ def _mount(volume: Volume) -> None:
         mount_filesystem(device, Path(volume.mountpoint), kind, parse_mount_options(text))
     except MountFailed as error:
         told = _PASSWORD.sub("password=********", error.message)
-        raise MountFailed(f"failed to mount local volume: {told}") from None
+        raise MountFailed(
+            f"error while mounting volume '{volume.mountpoint}': failed to mount local volume: {told}"
+        ) from None
 
 
 def with_address(options: str) -> str:

@@ -15,6 +15,7 @@ from hivelet.engine.events import EventBus
 from hivelet.engine.volume_mounts import VolumeMounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented, System
 from hivelet.kit.clock import Clock
+from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.volume import Volume
 from hivelet.objects.volume_options import check_volume_options
@@ -27,6 +28,7 @@ class Volumes:
 
     def __init__(self, root: Path, database: Database, events: EventBus, clock: Clock) -> None:
         self._root = root
+        ensure_private(root)
         self._database = database
         self._events = events
         self._clock = clock
