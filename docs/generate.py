@@ -418,8 +418,9 @@ def flags_part(table: str) -> str:
 
 _SHOWN = {
     "says": "honoured",
-    "spec": "honoured",
+    "stops": "honoured",
     "has": "honoured",
+    "stored": "stored",
     "refused": "refused",
     "client": "command line",
 }
