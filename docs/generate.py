@@ -343,7 +343,7 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("POST", "/networks/{ref}/connect"): ("501", "name the networks in the service's spec"),
     ("POST", "/networks/{ref}/disconnect"): ("501", "name the networks in the service's spec"),
     ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
-    ("POST", "/volumes/create"): ("differs", "driver `local` without options, else 501"),
+    ("POST", "/volumes/create"): ("differs", "driver `local` only, else 501"),
 }
 """Endpoints that answer and do less, or other, than Docker's."""
 
@@ -418,8 +418,9 @@ def flags_part(table: str) -> str:
 
 _SHOWN = {
     "says": "honoured",
-    "spec": "honoured",
+    "stops": "honoured",
     "has": "honoured",
+    "stored": "stored",
     "refused": "refused",
     "client": "command line",
 }

@@ -22,17 +22,24 @@ PAGE = (ROOT / "docs" / "states.md").read_text()
 # Where errors come from that end up in a task's status: all that happens between its assignment and its end.
 RAISED_IN = (
     "agent/exec/adapter.py",
+    "engine/binds.py",
     "engine/dependencies.py",
     "engine/devices.py",
     "engine/health_policy.py",
     "engine/merge.py",
     "engine/mounts.py",
     "engine/storage.py",
+    "engine/volume_mounts.py",
     "manager/allocator/services.py",
     "network/dns/files.py",
     "network/dns/server.py",
     "network/sysctls.py",
+    "objects/capability_names.py",
+    "objects/mount_rules.py",
+    "objects/name_rules.py",
+    "objects/signals.py",
     "objects/templating.py",
+    "objects/volume_options.py",
     "runtime/capabilities.py",
     "runtime/oci.py",
     "runtime/oci_spec.py",
@@ -43,6 +50,7 @@ RAISED_IN = (
 )
 # What they raise beside that: answers to requests, or what is caught and told otherwise.
 NOT_OF_TASKS = (
+    "volume is in use",
     "is already in use by service",
     "is not a container id",
     "No exec command specified",

@@ -88,7 +88,7 @@ VOLUME_MOUNT = OneOf(
             {
                 "type": differs(
                     choice("volume", "bind", "tmpfs", "npipe", "cluster", "image"),
-                    "`npipe` and `cluster`: the task is rejected; `image` is refused",
+                    "`npipe`, `cluster` and `image` are refused",
                 ),
                 **honoured(source=STRING, target=STRING, read_only=BOOLEAN),
                 "consistency": kept(STRING, "it is for macOS"),

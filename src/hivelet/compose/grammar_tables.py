@@ -67,8 +67,11 @@ NETWORK = Fields(
 VOLUME = Fields(
     {
         **honoured(name=STRING),
-        "driver": differs(STRING, "`local` only; with another the task is rejected"),
-        "driver_opts": differs(OPTIONS, "with any the task is rejected; use a bind mount"),
+        "driver": differs(STRING, "`local` only; another is refused"),
+        "driver_opts": differs(
+            OPTIONS,
+            "`type`, `device` and `o` of the driver `local`; see [volumes](differences.md#volumes)",
+        ),
         **honoured(external=_EXTERNAL, labels=LIST_OR_MAP),
     }
 )

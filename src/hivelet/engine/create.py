@@ -20,7 +20,9 @@ from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import SECOND, ContainerId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
-from hivelet.objects.engine import Container, EndpointSettings, MountPoint
+from hivelet.objects.engine import Container, EndpointSettings
+from hivelet.objects.name_rules import check_hostname
+from hivelet.objects.signals import parse_signal
 from hivelet.runtime.commands import BundlePaths
 from hivelet.runtime.images.records import ImageRecord
 
@@ -109,8 +111,12 @@ def build_record(
     """The record of a container that has been accepted but not made yet.
 
     Raises:
-        InvalidParameter: neither the image nor the request says what to run, or the health check cannot be understood.
+        InvalidParameter: neither the image nor the request says what to run, or the health check, the stop signal or
+            the host name cannot be understood.
     """
+    check_hostname(request.config.hostname)
+    if request.config.stop_signal:
+        parse_signal(request.config.stop_signal)
     config = merge_config(request.config, request.image.config)
     build_policy(config)
     config = config.replaced(hostname=config.hostname or container_id[:SHORT_ID])
@@ -139,12 +145,11 @@ def build_record(
     )
 
 
-def with_sandbox(record: Record, sandbox: Sandbox, mounts: list[MountPoint]) -> Record:
-    """The record once the container has its addresses and mounts."""
+def with_sandbox(record: Record, sandbox: Sandbox) -> Record:
+    """The record once the container has its addresses."""
     return record.replaced(
         container=record.container.replaced(
             networks=endpoint_settings(record, sandbox),
-            mounts=mounts,
             sandbox_id=record.id,
             sandbox_key=str(sandbox.netns),
         )

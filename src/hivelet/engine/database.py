@@ -32,6 +32,11 @@ class Database:
         """
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Environments are in it. Its journal files take its mode over.
+        path.touch(mode=0o600)
+        for part in ("", "-wal", "-shm"):
+            if (file := path.with_name(path.name + part)).exists():
+                file.chmod(0o600)
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")

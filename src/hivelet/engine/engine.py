@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from hivelet.engine.containers import ContainerActions, directory_size
+from hivelet.engine.containers import ContainerActions
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
 from hivelet.engine.dependencies import Dependencies, FileReference
@@ -26,8 +25,9 @@ from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
+from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
-from hivelet.engine.volume_actions import VolumeActions
+from hivelet.engine.volume_actions import VolumeActions, volume_size
 from hivelet.engine.volumes import Volumes
 from hivelet.kit.clock import Clock
 from hivelet.network.plane import NetworkPlane
@@ -76,7 +76,9 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         )
         self._networks = LocalNetworks(self._database, self._events, clock, plane)
         self._plane = plane
-        self._storage = Storage(self._images, self._snapshots, self._volumes, self.registry)
+        self._storage = Storage(
+            self._images, self._snapshots, self._volumes, self.registry, Subpaths(config.run)
+        )
         self._dependencies = DependencyFiles(config.run)
         self._cgroups = cgroups = read_cgroup_tree()
         self._runtime = ConmonRuntime(config.runtime, config.conmon, cgroups, clock)
@@ -94,7 +96,10 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 run=config.run,
                 cgroup_parent=config.cgroup_parent,
                 cgroups=cgroups,
-                facts=read_host_facts(cgroups),
+                facts=replace(
+                    read_host_facts(cgroups),
+                    recursive_readonly=config.runtime.recursive_readonly,
+                ),
             )
         )
         self.node_id: Callable[[], str] = str
@@ -244,7 +249,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
         ]
         volumes = []
         for volume in self._volumes.list():
-            size = await asyncio.to_thread(directory_size, Path(volume.mountpoint))
+            size = await volume_size(volume)
             users = len(self.registry.volume_users(volume.name))
             volumes.append(volume.replaced(size=size, ref_count=users))
         return DiskUsage(

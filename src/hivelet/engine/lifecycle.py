@@ -12,6 +12,7 @@ import shutil
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+from signal import SIGKILL, SIGTERM
 
 import structlog
 
@@ -20,15 +21,16 @@ from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
-from hivelet.engine.signals import parse_signal
 from hivelet.engine.system import read_machine
-from hivelet.errors import Conflict, HiveletError, NotFound
+from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
+from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState, HostConfig
 from hivelet.objects.log_driver import log_policy
+from hivelet.objects.signals import parse_signal
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
@@ -60,6 +62,8 @@ class Lifecycle:
 
     async def adopt(self) -> None:
         """Take over every container that an earlier daemon left, and finish removals that it began."""
+        for base in (self._parts.root, self._parts.run):
+            ensure_private(base / "containers")
         known = {record.id for record in self._registry.all()}
         await self._parts.storage.adopt(known)
         self._parts.files.adopt({record.id for record in running(self._registry.all())})
@@ -167,7 +171,8 @@ class Lifecycle:
             try:
                 record, _ = await self._provision.ensure(record)
             except HiveletError:
-                await self._take_down(record)
+                # As it is known by now: with the names of the volumes that were made for it.
+                await self._take_down(self._registry.get(container_id) or record)
                 raise
         self._publish(record, "create")
         return record
@@ -202,7 +207,9 @@ class Lifecycle:
 
         Raises:
             NotFound: there is no such container.
+            InvalidParameter: there is no such signal; nothing has happened.
         """
+        number = parse_signal(signal) if signal else None
         record = self._current(container_id)
         if not record.container.state.running:
             return False
@@ -211,10 +218,9 @@ class Lifecycle:
             await self._parts.plane.withdraw(record.task_id)
         end = self._end(container_id)
         if grace is None or grace > 0:
-            stop_signal = signal or record.container.config.stop_signal or "SIGTERM"
             try:
                 async with asyncio.timeout(grace):
-                    await self._signal_if_alive(record, stop_signal)
+                    await self._ask_to_stop(record, number or stop_signal(record))
                     await asyncio.shield(end)
             except TimeoutError:
                 log.info(
@@ -223,7 +229,7 @@ class Lifecycle:
                     grace=grace,
                 )
         if not end.done():
-            await self._signal_if_alive(record, "SIGKILL")
+            await self._signal_if_alive(record, SIGKILL)
             await asyncio.shield(end)
         self._publish(record, "stop")
         return True
@@ -239,7 +245,7 @@ class Lifecycle:
             raise Conflict(
                 f"Cannot kill container: {container_id[:12]}: Container {container_id} is not running"
             )
-        await self._signal(record, signal)
+        self._parts.runtime.kill(record.id, parse_signal(signal))
         self._publish(record, "kill", signal=signal)
 
     async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
@@ -315,13 +321,22 @@ class Lifecycle:
                 record.with_state(state.replaced(finished_at=self._parts.clock.now()))
             )
 
-    async def _signal_if_alive(self, record: Record, signal: str) -> None:
+    async def _ask_to_stop(self, record: Record, number: int) -> None:
+        """The first signal of a stop. Whatever comes of it, the grace period runs, and SIGKILL follows."""
+        try:
+            await self._signal_if_alive(record, number)
+        except HiveletError as error:
+            log.warning(
+                "the stop signal could not be sent",
+                container=record.id[:12],
+                signal=number,
+                error=error.message,
+            )
+
+    async def _signal_if_alive(self, record: Record, number: int) -> None:
         """Signal a process that may be ending at this very moment: then there is nobody to tell, and its end is on the way."""
         with suppress(Conflict):
-            await self._signal(record, signal)
-
-    async def _signal(self, record: Record, signal: str) -> None:
-        self._parts.runtime.kill(record.id, parse_signal(signal))
+            self._parts.runtime.kill(record.id, number)
 
     def _watch(self, record: Record) -> None:
         self._end(record.id)
@@ -401,3 +416,11 @@ class Lifecycle:
             {"image": container.image, "name": container.name} | container.config.labels | more
         )
         self._parts.events.publish("container", action, record.id, attributes)
+
+
+def stop_signal(record: Record) -> int:
+    """What the container is asked to stop with; SIGTERM where its image names a signal that there is not, as in Docker."""
+    try:
+        return parse_signal(record.container.config.stop_signal or "SIGTERM")
+    except InvalidParameter:
+        return SIGTERM

@@ -15,6 +15,7 @@ from hivelet.objects.container import (
     Mount,
     VolumeOptions,
 )
+from hivelet.objects.mount_rules import PROPAGATIONS, check_mount, check_target
 
 
 def collect_mounts(config: ContainerConfig, host: HostConfig) -> list[Mount]:
@@ -54,7 +55,7 @@ def parse_bind(text: str) -> Mount:
     options = set(parts[2].split(",")) if len(parts) == 3 else set()
     read_only = "ro" in options
     if parts[0].startswith("/"):
-        propagation = next((o for o in sorted(options) if o.removeprefix("r") in _PROPAGATION), "")
+        propagation = next(iter(sorted(options & PROPAGATIONS)), "")
         return Mount(
             type="bind",
             source=parts[0],
@@ -71,27 +72,13 @@ def parse_bind(text: str) -> Mount:
     )
 
 
-_PROPAGATION = {"private", "shared", "slave"}
-
-
 def _user_mounts(host: HostConfig) -> list[Mount]:
-    binds = [parse_bind(entry) for entry in host.binds]
     for mount in host.mounts:
-        if mount.type not in ("bind", "volume", "tmpfs"):
-            raise InvalidParameter(
-                f'mount type "{mount.type}" is unknown; there are bind, volume and tmpfs'
-            )
-        if mount.type == "bind" and not mount.source.startswith("/"):
-            raise InvalidParameter(
-                f"invalid mount config for type \"bind\": invalid mount path: '{mount.source}' mount path must be absolute"
-            )
+        check_mount(mount)
+    binds = [parse_bind(entry) for entry in host.binds]
     return binds + [mount.replaced(target=_target(mount.target)) for mount in host.mounts]
 
 
 def _target(path: str) -> str:
-    if not path.startswith("/"):
-        raise InvalidParameter(f"invalid mount path: '{path}' mount path must be absolute")
-    clean = posixpath.normpath(path)
-    if clean == "/":
-        raise InvalidParameter("invalid specification: destination can't be '/'")
-    return clean
+    check_target(path)
+    return posixpath.normpath(path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hivelet.engine.binds import mount_flags
 from hivelet.engine.create import (
     ContainerPaths,
     CreateContainer,
@@ -25,7 +26,7 @@ from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.kit.clock import Clock
-from hivelet.kit.files import write_atomic
+from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId
@@ -91,10 +92,19 @@ class Provision:
         return legs
 
     async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
-        """Directory, file system, volumes, secrets and sandbox; the record names them afterwards."""
+        """Directory, file system, volumes, secrets and sandbox; the record names them afterwards.
+
+        Volumes are named in the record before they are made: whoever takes the container down, also because this fails,
+        finds them there.
+        """
         paths = self.paths(record.id)
-        paths.directory.mkdir(parents=True, exist_ok=True)
-        paths.bundle.mkdir(parents=True, exist_ok=True)
+        planned = self._parts.storage.plan(record)
+        if planned != record.container.mounts:
+            record = record.replaced(container=record.container.replaced(mounts=planned))
+            self._parts.registry.write(record)
+        # The environment is in the bundle, and what the container says in its log: neither is for other users of the host.
+        for directory in (paths.directory, paths.run, paths.bundle):
+            ensure_private(directory)
         self._parts.files.prepare(record.id, record.files)
         # Both are waited for, also where one fails: what comes to be too late would have no owner.
         storage, sandbox = await asyncio.gather(
@@ -106,7 +116,7 @@ class Provision:
             raise storage
         if isinstance(sandbox, BaseException):
             raise sandbox
-        record = with_sandbox(record, sandbox, storage)
+        record = with_sandbox(record, sandbox)
         write_atomic(paths.hostname, record.container.config.hostname + "\n")
         write_atomic(paths.hosts, sandbox.hosts)
         write_atomic(paths.resolv_conf, sandbox.resolv_conf)
@@ -117,6 +127,7 @@ class Provision:
         """The OCI spec of a container for which all this has been made."""
         host = host_config(record)
         files = self._parts.files.mounts(record.id, record.files)
+        sources = self._parts.storage.sources(record)
         return build_oci_spec(
             OciInput(
                 id=record.id,
@@ -130,6 +141,12 @@ class Provision:
                 netns=str(sandbox.netns),
                 files=self.paths(record.id).etc_files(),
                 volumes=volume_sources(record),
+                subpaths=self._parts.storage.subpaths(record),
+                single_files=[
+                    *(file.target for file in files),
+                    *(target for target, source in sources.items() if not Path(source).is_dir()),
+                ],
+                inherited={target: mount_flags(source) for target, source in sources.items()},
                 devices=read_devices(_devices(record.container.host_config)),
             )
         )

@@ -11,11 +11,15 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from hivelet.engine.binds import prepare_bind
 from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import Record, Registry
+from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.volumes import Volumes
-from hivelet.errors import NotFound
+from hivelet.errors import NotFound, System
+from hivelet.kit.ids import new_hex_id
 from hivelet.kit.process import run_command
+from hivelet.objects.common import ContainerId
 from hivelet.objects.container import Mount
 from hivelet.objects.engine import MountPoint
 from hivelet.runtime.images.inroot import InRoot
@@ -29,29 +33,53 @@ class Storage:
     """File systems and volumes of this node's containers."""
 
     def __init__(
-        self, images: ImageStore, snapshots: Snapshots, volumes: Volumes, registry: Registry
+        self,
+        images: ImageStore,
+        snapshots: Snapshots,
+        volumes: Volumes,
+        registry: Registry,
+        subpaths: Subpaths,
     ) -> None:
         self._images = images
         self._snapshots = snapshots
         self._volumes = volumes
         self._registry = registry
+        self._subpaths = subpaths
 
     async def adopt(self, known: Collection[str]) -> None:
         """Forget the file systems of containers that nobody knows; live mounts stay."""
         await asyncio.to_thread(self._snapshots.adopt, known)
+        in_use = {r.id: r for r in self._registry.all() if _is_prepared(r)}
+        self._subpaths.adopt(in_use)
+        for volume in self._volumes.list():
+            users = [r.id for r in in_use.values() if _names_volume(r, volume.name)]
+            await self._volumes.mounts.adopt(volume, users)
 
-    async def prepare(self, record: Record) -> list[MountPoint]:
-        """Mount the root file system and make the volumes; idempotent. The answer is what is mounted where."""
+    def plan(self, record: Record) -> list[MountPoint]:
+        """What will be mounted where; anonymous volumes get their names, so that the record has them before they exist.
+
+        Raises:
+            InvalidParameter: the request names what can't be mounted.
+        """
+        if record.container.mounts:
+            return record.container.mounts
+        wanted = collect_mounts(record.container.config, record.container.host_config)
+        return [self._mount_point(mount) for mount in wanted]
+
+    async def prepare(self, record: Record) -> None:
+        """Mount the root file system and what the record plans; idempotent."""
         rootfs = self._snapshots.path(record.id)
         if self._snapshots.prepared(record.id):
             self._snapshots.mount(record.id)  # after a reboot; its image may be gone by now
         else:
             image = await self._images.resolve(record.container.image_id)
             rootfs = self._snapshots.prepare(record.id, self._images.layers_of(image))
-        if record.container.mounts:
-            return record.container.mounts
-        wanted = collect_mounts(record.container.config, record.container.host_config)
-        return [await self._mount_point(mount, rootfs) for mount in wanted]
+        names = {point.destination: point.name for point in record.container.mounts}
+        for mount in collect_mounts(record.container.config, record.container.host_config):
+            if mount.type == "bind":
+                prepare_bind(mount)
+            elif mount.type == "volume":
+                await self._prepare_volume(record, mount, names[mount.target], rootfs)
 
     def rootfs(self, record: Record) -> Path:
         """Where the container's root file system is mounted."""
@@ -89,11 +117,27 @@ class Storage:
         """Where what the container wrote is."""
         return self._snapshots.upper(record.id)
 
-    async def release(self, container_id: str) -> None:
+    def subpaths(self, record: Record) -> dict[str, str]:
+        """Where the parts of volumes are bound that the container mounts, by its own path."""
+        wanted = collect_mounts(record.container.config, record.container.host_config)
+        parts = [mount.target for mount in wanted if _subpath(mount)]
+        return {target: str(self._subpaths.place(record.id, target)) for target in parts}
+
+    def sources(self, record: Record) -> dict[str, str]:
+        """Where on the host what the container mounts lies, by its own path."""
+        sources = {m.destination: m.source for m in record.container.mounts if m.source}
+        return sources | self.subpaths(record)
+
+    async def release(self, container_id: ContainerId) -> None:
         """Unmount; what the container wrote stays."""
         if container_id in self._snapshots.known():
             # The kernel writes the disk's unwritten data before it lets go.
             await asyncio.to_thread(self._snapshots.unmount, container_id)
+        self._subpaths.release(container_id)
+        record = self._registry.get(container_id)
+        for mount in record.container.mounts if record is not None else ():
+            if mount.type == "volume" and (volume := self._volumes.find(mount.name)) is not None:
+                await self._volumes.mounts.release(volume, container_id)
 
     async def remove(self, record: Record, *, volumes: bool) -> None:
         """Delete what the container wrote and, with `volumes`, the volumes that were made for it alone."""
@@ -114,54 +158,67 @@ class Storage:
             except NotFound:
                 continue  # removed by hand before
 
-    async def _mount_point(self, mount: Mount, rootfs: Path) -> MountPoint:
+    def _mount_point(self, mount: Mount) -> MountPoint:
+        point = MountPoint(type=mount.type, destination=mount.target, rw=not mount.read_only)
         if mount.type == "tmpfs":
-            return MountPoint(type="tmpfs", destination=mount.target, rw=not mount.read_only)
+            return point
         if mount.type == "bind":
-            self._check_bind(mount)
             propagation = mount.bind_options.propagation if mount.bind_options else ""
-            return MountPoint(
-                type="bind",
+            return point.replaced(
                 source=mount.source,
-                destination=mount.target,
                 mode="ro" if mount.read_only else "",
-                rw=not mount.read_only,
                 propagation=propagation or "rprivate",
             )
+        name = mount.source or new_hex_id()
+        return point.replaced(
+            name=name,
+            source=str(self._volumes.path(name)),
+            driver="local",
+            mode="ro" if mount.read_only else "z",
+        )
+
+    async def _prepare_volume(self, record: Record, mount: Mount, name: str, rootfs: Path) -> None:
         options = mount.volume_options
         driver = options.driver_config if options else None
         volume = self._volumes.ensure(
-            mount.source,
+            name,
             driver=driver.name if driver else "",
             options=driver.options if driver else None,
             labels=options.labels if options else None,
+            anonymous=not mount.source,
         )
-        if not (options and options.no_copy):
-            await _copy_up(rootfs, mount.target, Path(volume.mountpoint))
-        return MountPoint(
-            type="volume",
-            name=volume.name,
-            source=volume.mountpoint,
-            destination=mount.target,
-            driver=volume.driver,
-            mode="ro" if mount.read_only else "z",
-            rw=not mount.read_only,
-        )
+        await self._volumes.mounts.acquire(volume, record.id)
+        data, subpath = Path(volume.mountpoint), _subpath(mount)
+        if subpath:
+            self._subpaths.bind(record.id, mount.target, data, subpath)
+        elif not (options and options.no_copy) and record.container.state.status == "created":
+            await _copy_up(rootfs, mount.target, data)
 
-    def _check_bind(self, mount: Mount) -> None:
-        source = Path(mount.source)
-        if source.exists():
-            return
-        if mount.bind_options and mount.bind_options.create_mountpoint:
-            source.mkdir(parents=True, exist_ok=True)
-            return
-        raise NotFound(
-            f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
-        )
+
+def _is_prepared(record: Record) -> bool:
+    """Whether a container has, or may have, what it needs in order to run."""
+    return not record.removing and record.container.state.status != "exited"
+
+
+def _names_volume(record: Record, name: str) -> bool:
+    return any(m.type == "volume" and m.name == name for m in record.container.mounts)
+
+
+def _subpath(mount: Mount) -> str:
+    options = mount.volume_options
+    return options.subpath if mount.type == "volume" and options else ""
 
 
 async def _copy_up(rootfs: Path, target: str, volume: Path) -> None:
     """Fill an empty volume with what the image has at `target`, if it has anything."""
+    try:
+        await _copy_if_empty(rootfs, target, volume)
+    except OSError as error:
+        # A mount of the user's may be read-only, or belong to a server that gives nothing away.
+        raise System(f"the image's files could not be copied to the volume: {error}") from error
+
+
+async def _copy_if_empty(rootfs: Path, target: str, volume: Path) -> None:
     if os.listdir(volume):
         return
     with InRoot(rootfs) as root:

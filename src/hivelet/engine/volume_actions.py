@@ -49,9 +49,14 @@ class VolumeActions:
         for name in names:
             if self._mounting.volume_users(name):
                 continue
-            freed += await asyncio.to_thread(
-                directory_size, Path(self._all_volumes.get(name).mountpoint)
-            )
+            freed += await volume_size(self._all_volumes.get(name))
             await self._all_volumes.remove(name)
             gone.append(name)
         return gone, freed
+
+
+async def volume_size(volume: Volume) -> int:
+    """Bytes in a volume; 0 where it is a mount, whose contents are not ours (as in Docker)."""
+    if volume.options:
+        return 0
+    return await asyncio.to_thread(directory_size, Path(volume.mountpoint))

@@ -1,4 +1,4 @@
-"""Volumes of the `local` driver: directories that outlive the containers which mount them.
+"""Volumes of the `local` driver: directories, or mounts, that outlive the containers which mount them.
 
 A volume is never removed with a service or a stack; anonymous ones go with the container they were made for.
 """
@@ -12,10 +12,13 @@ from pathlib import Path
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
+from hivelet.engine.volume_mounts import VolumeMounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented, System
 from hivelet.kit.clock import Clock
+from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.volume import Volume
+from hivelet.objects.volume_options import check_volume_options
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
 
@@ -25,9 +28,11 @@ class Volumes:
 
     def __init__(self, root: Path, database: Database, events: EventBus, clock: Clock) -> None:
         self._root = root
+        ensure_private(root)
         self._database = database
         self._events = events
         self._clock = clock
+        self.mounts = VolumeMounts()
         self._volumes = {v.name: v for v in database.load("volume", Volume)}
 
     def list(self) -> list[Volume]:
@@ -44,6 +49,14 @@ class Volumes:
             raise NotFound(f"get {name}: no such volume")
         return self._volumes[name]
 
+    def find(self, name: str) -> Volume | None:
+        """The volume of that name, None where there is none."""
+        return self._volumes.get(name)
+
+    def path(self, name: str) -> Path:
+        """Where the volume of that name lies, or would lie."""
+        return self._root / name / "_data"
+
     def ensure(
         self,
         name: str = "",
@@ -51,12 +64,13 @@ class Volumes:
         driver: str = "",
         options: dict[str, str] | None = None,
         labels: dict[str, str] | None = None,
+        anonymous: bool = False,
     ) -> Volume:
         """The volume of that name, created where it is not there; without a name, a new anonymous one.
 
         Raises:
-            InvalidParameter: the name cannot be a volume's.
-            NotImplemented: another driver than `local`, or options of it that hivelet does not mount.
+            InvalidParameter: the name cannot be a volume's, or there are no such options.
+            NotImplemented: another driver than `local`.
         """
         if name in self._volumes:
             return self._volumes[name]
@@ -69,20 +83,20 @@ class Volumes:
             raise NotImplemented(
                 f'volume driver "{driver}" is not available; hivelet has "local" only'
             )
-        if options:
-            raise NotImplemented(
-                f"volume {name}: options {', '.join(sorted(options))} of the local driver are not available; "
-                "mount the file system on the host and use a bind mount"
-            )
         chosen = name or new_hex_id()
-        data = self._root / chosen / "_data"
+        try:
+            check_volume_options(options or {})
+        except InvalidParameter as error:
+            raise InvalidParameter(f"create {chosen}: {error.message}") from error
+        data = self.path(chosen)
         data.mkdir(parents=True, exist_ok=True)
         volume = Volume(
             name=chosen,
             mountpoint=str(data),
             created_at=self._clock.now(),
             labels=labels or {},
-            anonymous=not name,
+            options=options or {},
+            anonymous=anonymous or not name,
         )
         self._volumes[chosen] = volume
         self._database.put("volume", chosen, volume)
@@ -94,11 +108,14 @@ class Volumes:
 
         Raises:
             NotFound: there is none of that name.
-            Conflict: containers `used_by` have it.
+            Conflict: containers `used_by` have it, or something is mounted on it.
         """
         volume = self.get(name)
         if used_by:
             raise Conflict(f"remove {name}: volume is in use - [{', '.join(used_by)}]")
+        await self.mounts.detach(volume)
+        if name not in self._volumes:
+            return
         del self._volumes[name]
         self._database.remove("volume", name)
         try:

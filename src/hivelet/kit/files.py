@@ -26,6 +26,13 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool
         sync_directory(path.parent)
 
 
+def ensure_private(directory: Path, mode: int = 0o700) -> None:
+    """Have a directory with this mode, whatever the umask is and whoever made it before."""
+    directory.mkdir(parents=True, exist_ok=True, mode=mode)
+    if directory.stat().st_mode & 0o7777 != mode:
+        directory.chmod(mode)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames and removals inside `path` survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from hivelet.errors import System
-from hivelet.kit.files import write_atomic
+from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.desired import ContainerRecord, ResolverRecord
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -37,7 +37,7 @@ class Ledger:
     def prepare(self) -> None:
         """Make the directories."""
         for directory in (self._networks, self._containers, self._resolvers):
-            directory.mkdir(parents=True, exist_ok=True)
+            ensure_private(directory)
 
     def networks(self) -> list[BridgeNetwork]:
         """All recorded networks."""

@@ -109,6 +109,9 @@ class NetworkPlane:
         await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)
         self._supervisor.keep("guard", self._guard.run)
+        self._supervisor.keep(
+            "resolvers", lambda: self._resolvers.replace_failed(self._clock, self._writer.poke)
+        )
 
     async def _start_ipv6(self) -> None:
         """See whether this host has IPv6, and prepare it for ours. Where it has not, everything goes on without."""

@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from hivelet.errors import Conflict
+from hivelet.kit.files import ensure_private
 from hivelet.network import joiner, local6, netlink
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
 from hivelet.network.dns.files import (
@@ -63,7 +64,7 @@ class SandboxKeeper:
 
     async def adopt(self) -> None:
         """Take over the sandboxes of a former life; remove what belongs to none of them."""
-        self._home.mkdir(parents=True, exist_ok=True)
+        ensure_private(self._home)
         for record in self._ledger.containers():
             if await self._kernel.call(is_namespace, self._home / record.container_id):
                 self._state.put_container(record)
@@ -84,6 +85,7 @@ class SandboxKeeper:
 
         Raises:
             Conflict: the container has one already, or a network has no address left.
+            ResolverFailed: the resolver of its networks and name servers can't be had.
         """
         container_id = request.container_id
         if container_id in self._state.containers or container_id in self._making:
@@ -99,6 +101,8 @@ class SandboxKeeper:
             await asyncio.gather(
                 self._kernel.call(joiner.make_sandbox, self._home / container_id, layout), settle()
             )
+            if resolver is not None:
+                await self._resolvers.require(resolver.name)
         except BaseException:
             await self.remove(container_id)
             raise

@@ -101,10 +101,11 @@ class VolumeOptions(Struct, frozen=True, kw_only=True):
 
 
 class TmpfsOptions(Struct, frozen=True, kw_only=True):
-    """Options of a tmpfs mount: size in bytes, mode as a file mode."""
+    """Options of a tmpfs mount: size in bytes, mode as a file mode, and others, each a name or a name and a value."""
 
     size_bytes: int = 0
     mode: FileMode = 0
+    options: list[list[str]] = []
 
 
 class Mount(Struct, frozen=True, kw_only=True):

@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Set
 
 from hivelet.errors import InvalidParameter
-
-_NAMES = """
-CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE
-NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN
-SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE
-MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE
-"""
-
-KNOWN_CAPABILITIES = tuple(f"CAP_{name}" for name in _NAMES.split())
-"""All capabilities; the position is the kernel's number (`linux/capability.h`)."""
+from hivelet.objects.capability_names import (
+    ALL,
+    KNOWN_CAPABILITIES,
+    normalized_capabilities,
+)
 
 DEFAULT_CAPABILITIES = (
     "CAP_AUDIT_WRITE",
@@ -38,8 +33,6 @@ DEFAULT_CAPABILITIES = (
 )
 """What Docker Engine gives a container that asks for nothing."""
 
-ALL = "ALL"
-
 
 def parse_capability_mask(mask: int) -> frozenset[str]:
     """The names in a bit mask as `/proc/PID/status` shows it."""
@@ -57,7 +50,7 @@ def assign_capabilities(
     Raises:
         InvalidParameter: a name is unknown, or an added capability is not available on this machine.
     """
-    added, dropped = _normalized(add), _normalized(drop)
+    added, dropped = normalized_capabilities(add), normalized_capabilities(drop)
     if privileged:
         chosen = set(available)
     elif ALL in added:
@@ -73,17 +66,3 @@ def assign_capabilities(
             "remove it from cap_add, or start the daemon with it"
         )
     return tuple(sorted(chosen))
-
-
-def _normalized(names: Iterable[str]) -> set[str]:
-    result: set[str] = set()
-    for name in names:
-        plain = name.strip().upper()
-        if plain == ALL:
-            result.add(ALL)
-            continue
-        full = plain if plain.startswith("CAP_") else f"CAP_{plain}"
-        if full not in KNOWN_CAPABILITIES:
-            raise InvalidParameter(f'unknown capability: "{name}"')
-        result.add(full)
-    return result

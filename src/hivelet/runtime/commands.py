@@ -27,6 +27,8 @@ class OciRuntime:
     """A sealed copy of the program in memory, which it need not make at every call to protect itself; "" is none."""
     takes_filters: bool = False
     """Whether it takes a seccomp filter that is compiled already."""
+    recursive_readonly: bool = False
+    """Whether it makes a mount read-only with all that is mounted below it (`rro`)."""
 
     @property
     def program(self) -> str:

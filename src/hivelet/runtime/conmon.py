@@ -109,7 +109,7 @@ class ConmonRuntime:
             raise Conflict(f"container {container} exists already")
         if self.runtime.takes_filters:
             spec = self._filters.precompiled(spec)
-        write_atomic(paths.config, msgspec.json.encode(spec))
+        write_atomic(paths.config, msgspec.json.encode(spec), mode=0o600)
         argv = commands.conmon_create(self._conmon, self.runtime, container, paths, options)
         own = Belongings(id=container, paths=paths, runtime=self.runtime, cgroup=_cgroup_of(spec))
         sync, theirs = os.pipe2(os.O_CLOEXEC)
@@ -222,7 +222,7 @@ class ConmonRuntime:
         process = build_exec_process(_read_spec(paths.config)["process"], given)
         with tempfile.TemporaryDirectory(prefix="exec-", dir=paths.bundle) as directory:
             description, pid_file = Path(directory, "process.json"), Path(directory, "pid")
-            write_atomic(description, msgspec.json.encode(process))
+            write_atomic(description, msgspec.json.encode(process), mode=0o600)
             order = commands.runtime_exec(
                 found.own.runtime, container, process=description, pid_file=pid_file
             )

@@ -6,17 +6,17 @@ the user's replaces a default at the same place; a parent always comes before wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import BindOptions, HostConfig, Mount, TmpfsOptions
+from hivelet.objects.mount_rules import PROPAGATIONS
 
 SHM_SIZE = 64 * 1024 * 1024
 """Bytes of `/dev/shm` where nothing else is said (Docker's)."""
 
-_PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 _KEPT_WRITABLE = frozenset({"/proc", "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev"})
 _SAFE = ("nosuid", "noexec", "nodev")
 _LAST_WINS = ({"rw", "ro"}, {"exec", "noexec"}, {"suid", "nosuid"}, {"dev", "nodev"})
@@ -47,18 +47,32 @@ class _Entry:
         }
 
 
-def plan_mounts(
-    host: HostConfig, *, volumes: Mapping[str, str], files: Mapping[str, str]
-) -> MountPlan:
-    """The mounts of a container.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountSources:
+    """Where the things that a container mounts lie on the host, and what the machine can do with them."""
 
-    Args:
-        host: its binds, mounts, tmpfs, shared memory size and whether its root is read-only.
-        volumes: where each named volume lies on the host.
-        files: files of the host that stand in for the image's, by path in the container (`/etc/hosts` …).
+    volumes: Mapping[str, str] = field(default_factory=dict)
+    """Each named volume, by name."""
+    subpaths: Mapping[str, str] = field(default_factory=dict)
+    """The parts of volumes that are asked for, by path in the container."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Files that stand in for the image's, by path in the container (`/etc/hosts` …)."""
+    single_files: Collection[str] = ()
+    """Paths in the container of what is no directory: nothing lies below, and crun 1.8 refuses `rro` for them."""
+    inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Flags of the host's mounts (`ro`, `noexec` …) that a mount keeps, by path in the container: crun 1.8 forgets them."""
+    recursive_readonly: bool = False
+    """Whether the OCI runtime and the kernel can make a mount read-only with all that is mounted below it."""
+
+
+def plan_mounts(host: HostConfig, given: MountSources) -> MountPlan:
+    """The mounts of a container: its binds, mounts and tmpfs, and the defaults by its shared memory and read-only root.
+
+    Raises:
+        InvalidParameter: one of them can't be.
     """
-    asked = [*_files(files), *(_bind(text, volumes) for text in host.binds)]
-    asked += [_mount(mount, volumes) for mount in host.mounts]
+    asked = [*_files(given.files), *(_bind(text, given) for text in host.binds)]
+    asked += [_mount(mount, given) for mount in host.mounts]
     asked += [_tmpfs(target, options) for target, options in host.tmpfs.items()]
     by_target = {entry.target: entry for entry in asked}  # the last one asked for at a place wins
     mine = sorted(by_target.values(), key=lambda entry: entry.target.count("/"))
@@ -122,67 +136,69 @@ def _files(files: Mapping[str, str]) -> list[_Entry]:
     ]
 
 
-def _bind(text: str, volumes: Mapping[str, str]) -> _Entry:
+def _bind(text: str, given: MountSources) -> _Entry:
     """`source:target[:options]`, as `docker run -v` writes it; a source without a slash is a volume's name."""
     parts = text.split(":")
     if len(parts) not in {2, 3} or not all(parts[:2]):
         raise InvalidParameter(f"invalid volume specification: '{text}'")
-    source = parts[0] if parts[0].startswith("/") else _volume(parts[0], volumes)
+    source = parts[0] if parts[0].startswith("/") else _volume(parts[0], given.volumes)
     modes = set(parts[2].split(",")) if len(parts) == 3 else set()
-    if unknown := modes - _PROPAGATIONS - {"rw", "ro", "z", "Z", "nocopy", ""}:
+    if unknown := modes - PROPAGATIONS - {"rw", "ro", "z", "Z", "nocopy", ""}:
         raise InvalidParameter(f"invalid mode: {min(unknown)} in volume specification '{text}'")
-    propagations = modes & _PROPAGATIONS
+    propagations = modes & PROPAGATIONS
     if len(propagations) > 1 or {"rw", "ro"} <= modes:
         raise InvalidParameter(f"invalid mode: {parts[2]} in volume specification '{text}'")
-    return _bind_entry(
-        source,
-        parts[1],
-        read_only="ro" in modes,
-        propagation=next(iter(propagations), ""),
-        recursive=True,
-    )
+    options = BindOptions(propagation=next(iter(propagations), ""))
+    mount = Mount(source=source, target=parts[1], read_only="ro" in modes)
+    return _bind_entry(mount, options, given)
 
 
-def _mount(mount: Mount, volumes: Mapping[str, str]) -> _Entry:
+def _mount(mount: Mount, given: MountSources) -> _Entry:
     if mount.type == "tmpfs":
-        return _tmpfs(mount.target, _tmpfs_options(mount.tmpfs_options, read_only=mount.read_only))
+        return _tmpfs(mount.target, _tmpfs_options(mount))
     if mount.type == "bind":
-        options = mount.bind_options or BindOptions()
-        return _bind_entry(
-            mount.source,
-            mount.target,
-            read_only=mount.read_only,
-            propagation=options.propagation,
-            recursive=not options.non_recursive,
-        )
+        return _bind_entry(mount, mount.bind_options or BindOptions(), given)
     if mount.type == "volume":
-        source = _volume(mount.source, volumes)
+        source = _volume(mount.source, given.volumes)
         if mount.volume_options and mount.volume_options.subpath:
-            source = f"{source}/{mount.volume_options.subpath.strip('/')}"
-        return _bind_entry(
-            source, mount.target, read_only=mount.read_only, propagation="", recursive=True
-        )
+            # Never joined here: the volume's users may have put a link there (see `hivelet.engine.subpaths`).
+            source = given.subpaths[mount.target]
+        return _bind_entry(mount.replaced(source=source), BindOptions(), given)
     raise InvalidParameter(
         f'mount type "{mount.type}" of {mount.target} is unknown: use bind, volume or tmpfs'
     )
 
 
-def _bind_entry(
-    source: str, target: str, *, read_only: bool, propagation: str, recursive: bool
-) -> _Entry:
-    if propagation and propagation not in _PROPAGATIONS:
-        raise InvalidParameter(f"invalid propagation config: {propagation}")
+def _bind_entry(mount: Mount, wanted: BindOptions, given: MountSources) -> _Entry:
+    if wanted.propagation and wanted.propagation not in PROPAGATIONS:
+        raise InvalidParameter(f"invalid propagation mode: {wanted.propagation}")
+    recursive = not wanted.non_recursive
     options = ["rbind" if recursive else "bind"]
-    if read_only:
-        options.append("ro")
-    options.append(propagation or "rprivate")
+    if mount.read_only:
+        options.append(_read_only(mount, wanted, given))
+    kept = given.inherited.get(mount.target, ())
+    options += [flag for flag in kept if flag != "ro" or not mount.read_only]
+    # Runtimes also take an `r` here to mean that what lies below is bound.
+    options.append(wanted.propagation or ("rprivate" if recursive else "private"))
     return _Entry(
-        target=_target(target),
-        source=source,
+        target=_target(mount.target),
+        source=mount.source,
         type="bind",
         options=tuple(options),
-        propagation=propagation,
+        propagation=wanted.propagation,
     )
+
+
+def _read_only(mount: Mount, wanted: BindOptions, given: MountSources) -> str:
+    if mount.target in given.single_files:
+        return "ro"
+    if wanted.read_only_force_recursive and not given.recursive_readonly:
+        raise InvalidParameter(
+            f"{mount.target} cannot be recursively read-only: it needs Linux 5.12 and crun 1.4 or runc 1.1; "
+            "leave bind-recursive=readonly out"
+        )
+    can = given.recursive_readonly and not wanted.read_only_non_recursive
+    return "rro" if can else "ro"
 
 
 def _tmpfs(target: str, options: str) -> _Entry:
@@ -195,12 +211,14 @@ def _tmpfs(target: str, options: str) -> _Entry:
     return _Entry(target=_target(target), source="tmpfs", type="tmpfs", options=tuple(chosen))
 
 
-def _tmpfs_options(options: TmpfsOptions | None, *, read_only: bool) -> str:
-    given = ["ro"] if read_only else []
-    if options is not None and options.mode:
+def _tmpfs_options(mount: Mount) -> str:
+    given = ["ro"] if mount.read_only else []
+    options = mount.tmpfs_options or TmpfsOptions()
+    if options.mode:
         given.append(f"mode={options.mode:o}")
-    if options is not None and options.size_bytes:
+    if options.size_bytes:
         given.append(f"size={options.size_bytes}")
+    given += ["=".join(option) for option in options.options]
     return ",".join(given)
 
 

@@ -28,6 +28,7 @@ from hivelet.runtime import commands
 from hivelet.runtime.cgroupfs import CgroupTree, read_cgroup_tree, read_proc_cgroups
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.host import SEARCH_PATH
+from hivelet.runtime.images.mounts import MountFailed, mount_tmpfs, unmount
 from hivelet.runtime.seccomp_filter import ANNOTATION, compile_profile
 from hivelet.runtime.spawn import Ended, run_quick
 
@@ -94,6 +95,8 @@ async def probe_runtime(
         if not refusal:
             if name == "crun":
                 runtime = await _hastened(runtime, run, cgroup_parent)
+            recursive = await _makes_all_read_only(runtime, run, cgroup_parent)
+            runtime = replace(runtime, recursive_readonly=recursive)
             return replace(runtime, reason="; ".join([reason, *refusals]))
         refusals.append(f"{name} cannot run containers here: {refusal}")
     if all(refusal.endswith("is not installed") for refusal in refusals):
@@ -160,6 +163,27 @@ async def _hastened(runtime: OciRuntime, run: Path, cgroup_parent: str) -> OciRu
         return runtime  # it does not even run without the filter
     spec["annotations"] = {ANNOTATION: base64.b64encode(code).decode()}
     return replace(runtime, takes_filters=bool(await _trial(runtime, run, spec)))
+
+
+async def _makes_all_read_only(runtime: OciRuntime, run: Path, cgroup_parent: str) -> bool:
+    """Whether a mount with `rro` is read-only below as well: the trial must then fail to write there."""
+    program = shutil.which("touch", path="/usr/bin:/bin")
+    if program is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="probe-", dir=run) as directory:
+        inner = Path(directory) / "inner"
+        inner.mkdir()
+        try:
+            mount_tmpfs(inner, size=4096, inodes=4)
+        except MountFailed:
+            return False
+        try:
+            spec = _trial_spec(cgroup_parent, [program, "/dev/outer/inner/file"])
+            bind = {"destination": "/dev/outer", "type": "bind", "source": directory}
+            spec["mounts"].append(bind | {"options": ["rbind", "rro", "rprivate"]})
+            return "Read-only file system" in await _trial(runtime, run, spec)
+        finally:
+            unmount(inner)
 
 
 @cache

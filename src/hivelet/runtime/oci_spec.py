@@ -6,7 +6,7 @@ gives the same spec, and two runtimes (runc, crun) accept it on cgroup v1 and v2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerConfig, HostConfig
 from hivelet.runtime.capabilities import assign_capabilities
 from hivelet.runtime.cgroups import Device, cgroup_path, linux_resources
-from hivelet.runtime.mounts import plan_mounts
+from hivelet.runtime.mounts import MountSources, plan_mounts
 from hivelet.runtime.seccomp import Subject, default_profile, load_profile
 
 OCI_VERSION = "1.0.2"
@@ -51,6 +51,8 @@ class HostFacts:
     capabilities: frozenset[str]
     hard_limits: Mapping[str, int] = field(default_factory=dict)
     """Our own hard resource limits by lower-case name ("nofile"); -1 is none."""
+    recursive_readonly: bool = False
+    """Whether a mount can be read-only with all that is mounted below it."""
     init_path: str | None = None
     """A static init for `init: true`, such as tini or catatonit."""
 
@@ -83,6 +85,12 @@ class OciInput:
     """Host files mounted over the image's, by path in the container: `/etc/hosts`, `/etc/resolv.conf` …"""
     volumes: Mapping[str, str] = field(default_factory=dict)
     """Where each named volume used by `host.binds` and `host.mounts` lies on the host."""
+    subpaths: Mapping[str, str] = field(default_factory=dict)
+    """Where those parts of volumes are bound that `host.mounts` asks for, by path in the container."""
+    single_files: Collection[str] = ()
+    """Where what `host.mounts` asks for is no directory, by path in the container."""
+    inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Flags that those mounts keep from the host's, by path in the container."""
     devices: tuple[Device, ...] = ()
     joined: Mapping[str, str] = field(default_factory=dict)
     """Namespaces of other containers to join, by type ("pid", "ipc"): the path in `/proc`."""
@@ -108,7 +116,17 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
     args = _args(given)
     if _wants_init(given):
         args, files[INIT_IN_CONTAINER] = _with_init(args, given.facts)
-    plan = plan_mounts(host, volumes=given.volumes, files=files)
+    plan = plan_mounts(
+        host,
+        MountSources(
+            volumes=given.volumes,
+            subpaths=given.subpaths,
+            files=files,
+            single_files=given.single_files,
+            inherited=given.inherited,
+            recursive_readonly=given.facts.recursive_readonly,
+        ),
+    )
     spec: dict[str, Any] = {
         "ociVersion": OCI_VERSION,
         "process": _process(given, args, capabilities),

@@ -14,7 +14,7 @@ from pathlib import Path
 from hivelet.kit.clock import SystemClock
 from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.network.plane import NetworkPlane
-from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
+from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig
 
@@ -68,6 +68,7 @@ OUTSIDE = "198.51.100.2"
 HOST6 = "2001:db8::1"
 OUTSIDE6 = "2001:db8::2"
 VIP = "10.0.1.2"
+HOSTS_DNS = DnsSettings()
 VIP6 = "fd00:0:0:1::2"
 
 
@@ -150,6 +151,7 @@ class Lab:
         serve: bool = True,
         ipv6: bool = True,
         hostname: str = "",
+        dns: DnsSettings = HOSTS_DNS,
     ) -> Sandbox:
         """A task named like its container id, serving TCP and UDP on port 80 where it should."""
         container_id = name.ljust(64, "0")
@@ -160,6 +162,7 @@ class Lab:
                 legs=tuple(Leg(network=n, address=a, address6=six(n, a)) for n, a in legs),
                 hostname=hostname,
                 names=(f"app_{name}",),
+                dns=dns,
             )
         )
         self.sandboxes[name] = sandbox

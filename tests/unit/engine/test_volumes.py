@@ -56,3 +56,41 @@ def test_without_a_name_it_is_anonymous(make):
     volume = make().ensure()
     assert volume.anonymous
     assert len(volume.name) == 64
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"foo": "bar"}, 'create xy: invalid option: "foo"'),
+        ({"type": "tmpfs"}, 'create xy: missing required option: "device"'),
+        ({"o": "bind"}, 'create xy: missing required option: "device"'),
+        ({"o": "bind", "device": "/x"}, 'create xy: missing required option: "type"'),
+        ({"size": "10m"}, "create xy: quota size requested but no quota support"),
+        (
+            {"type": "cifs", "device": "//server:445/share"},
+            "create xy: port not allowed in CIFS device URL",
+        ),
+    ],
+)
+def test_options_that_make_no_mount_are_refused(make, options, message):
+    volumes = make()
+    with pytest.raises(InvalidParameter) as caught:
+        volumes.ensure("xy", options=options)
+    assert caught.value.message.startswith(message)
+    assert volumes.list() == []
+
+
+def test_options_are_kept(make):
+    options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
+    make().ensure("xy", options=options)
+    assert make().get("xy").options == options
+
+
+async def test_what_is_mounted_on_a_plain_volume_is_not_deleted_with_it(make):
+    volumes = make()
+    made = Path(volumes.ensure("data").mountpoint)
+    made.rmdir()
+    made.symlink_to("/proc")  # a mount point, as far as anybody can see, without being root
+    with pytest.raises(Conflict, match="something is mounted on"):
+        await volumes.remove("data")
+    assert volumes.get("data")

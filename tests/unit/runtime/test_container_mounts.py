@@ -2,11 +2,19 @@ import pytest
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import BindOptions, HostConfig, Mount, TmpfsOptions, VolumeOptions
-from hivelet.runtime.mounts import plan_mounts
+from hivelet.runtime.mounts import MountSources, plan_mounts
 
 
-def plan(volumes=None, files=None, **host):
-    return plan_mounts(HostConfig(**host), volumes=volumes or {}, files=files or {})
+def plan(volumes=None, files=None, subpaths=None, recursive_readonly=False, **host):
+    return plan_mounts(
+        HostConfig(**host),
+        MountSources(
+            volumes=volumes or {},
+            files=files or {},
+            subpaths=subpaths or {},
+            recursive_readonly=recursive_readonly,
+        ),
+    )
 
 
 def by_target(planned):
@@ -87,13 +95,13 @@ def test_mounts():
             read_only=True,
             bind_options=BindOptions(non_recursive=True),
         ),
-        Mount(type="volume", source="v", target="/2", volume_options=VolumeOptions(subpath="/x/")),
+        Mount(type="volume", source="v", target="/2", volume_options=VolumeOptions(subpath="x")),
         Mount(type="tmpfs", target="/3", tmpfs_options=TmpfsOptions(size_bytes=4096, mode=0o1777)),
         Mount(type="tmpfs", target="/4", read_only=True),
     ]
-    planned = by_target(plan(mounts=mounts, volumes={"v": "/vol"}))
-    assert planned["/1"]["options"] == ["bind", "ro", "rprivate"]
-    assert planned["/2"]["source"] == "/vol/x"
+    planned = by_target(plan(mounts=mounts, volumes={"v": "/vol"}, subpaths={"/2": "/run/part"}))
+    assert planned["/1"]["options"] == ["bind", "ro", "private"]
+    assert planned["/2"]["source"] == "/run/part"
     assert planned["/3"]["options"] == ["noexec", "nosuid", "nodev", "mode=1777", "size=4096"]
     assert planned["/4"]["options"] == ["noexec", "nosuid", "nodev", "ro"]
 
@@ -110,6 +118,33 @@ def test_mounts():
 def test_bad_mount(mount):
     with pytest.raises(InvalidParameter):
         plan(mounts=[mount])
+
+
+@pytest.mark.parametrize(
+    ("options", "can", "expected"),
+    [
+        (BindOptions(), True, "rro"),
+        (BindOptions(), False, "ro"),
+        (BindOptions(read_only_non_recursive=True), True, "ro"),
+        (BindOptions(read_only_force_recursive=True), True, "rro"),
+    ],
+)
+def test_read_only_is_recursive_where_it_can_be(options, can, expected):
+    mount = Mount(type="bind", source="/a", target="/b", read_only=True, bind_options=options)
+    planned = plan(mounts=[mount], recursive_readonly=can)
+    assert by_target(planned)["/b"]["options"] == ["rbind", expected, "rprivate"]
+
+
+def test_recursively_read_only_by_name_is_refused_where_it_cannot_be():
+    forced = BindOptions(read_only_force_recursive=True)
+    mount = Mount(type="bind", source="/a", target="/b", read_only=True, bind_options=forced)
+    with pytest.raises(InvalidParameter, match="/b cannot be recursively read-only"):
+        plan(mounts=[mount])
+
+
+def test_tmpfs_options_by_name():
+    mount = Mount(type="tmpfs", target="/t", tmpfs_options=TmpfsOptions(options=[["exec"]]))
+    assert by_target(plan(mounts=[mount]))["/t"]["options"] == ["nosuid", "nodev", "exec"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from hivelet.errors import InvalidParameter
 from hivelet.kit.durations import parse_duration
 from hivelet.manager.constraints import parse_constraints
+from hivelet.manager.controlapi.containers import check_aliases, check_container
 from hivelet.manager.controlapi.host_settings import validate_host_settings
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
 from hivelet.objects.common import NodeId, ServiceId, TaskId
@@ -66,6 +67,8 @@ def validate_service(spec: ServiceSpec) -> None:
     validate_name(spec.name)
     validate_labels(spec.labels)
     validate_template(spec.task_template)
+    for attachment in (*spec.task_template.networks, *spec.networks):
+        check_aliases(attachment.aliases)
     validate_update(spec.update_config)
     validate_update(spec.rollback_config)
     validate_endpoint(spec.endpoint_spec)
@@ -127,8 +130,8 @@ def validate_template(spec: TaskSpec) -> None:
         raise unimplemented("RuntimeSpec: unimplemented runtime in service spec")
     if spec.container_spec is None:
         raise invalid("TaskSpec: missing runtime")
-    _check_templates(spec)
     _check_container(spec.container_spec)
+    check_container(_expanded(spec))
 
 
 def _check_log_driver(spec: TaskSpec) -> None:
@@ -138,12 +141,12 @@ def _check_log_driver(spec: TaskSpec) -> None:
         raise invalid(f"ContainerSpec: {error.message}") from error
 
 
-def _check_templates(spec: TaskSpec) -> None:
-    """Fill the templates in for a task that might be, as SwarmKit does."""
+def _expanded(spec: TaskSpec) -> ContainerSpec:
+    """The container with its templates filled in for a task that might be, as SwarmKit does."""
     task = Task(id=TaskId("task"), service_id=ServiceId("service"), slot=1, spec=spec)
     context = template_context(task, Node(id=NodeId("node")))
     try:
-        expand_container(spec.container_spec or ContainerSpec(), context)
+        return expand_container(spec.container_spec or ContainerSpec(), context)
     except InvalidParameter as error:
         raise invalid(error.message) from error
 
@@ -158,10 +161,6 @@ def _check_container(spec: ContainerSpec) -> None:
         if mount.target in seen:
             raise invalid(f"ContainerSpec: duplicate mount point: {mount.target}")
         seen.add(mount.target)
-    if spec.isolation not in {"", "default"}:
-        raise invalid(f'ContainerSpec: isolation "{spec.isolation}" is for Windows; use default')
-    if spec.privileges is not None and spec.privileges.credential_spec is not None:
-        raise invalid("ContainerSpec: a credential spec is for Windows containers; leave it out")
     validate_host_settings(spec)
     _check_health(spec.healthcheck)
     _check_references("secret", [(r.secret_id, r.secret_name, _target(r)) for r in spec.secrets])

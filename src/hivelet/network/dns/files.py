@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from hivelet.errors import InvalidParameter
 from hivelet.network.sandbox import DnsSettings
+from hivelet.objects.name_rules import (
+    HOST_GATEWAY,
+    check_extra_host,
+    check_hostname,
+)
 
-HOST_GATEWAY = "host-gateway"
 _NO_NDOTS = "ndots:"
 
 
@@ -63,8 +67,10 @@ def render_hosts(
     """A container's /etc/hosts: loopback, the extra hosts, then its own name with each of its addresses.
 
     Raises:
-        InvalidParameter: an extra host is not "name:address", or wants a gateway where there is none.
+        InvalidParameter: an extra host is not "name:address", or wants a gateway where there is none; or the host
+            name is none.
     """
+    check_hostname(hostname)
     lines = [
         "127.0.0.1\tlocalhost",
         "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -85,6 +91,7 @@ def _extra_host(extra: str, gateway: str) -> str:
     name, colon, address = extra.partition(":")
     if not colon or not name or not address:
         raise InvalidParameter(f"bad format for add-host: {extra!r} is not name:address")
+    check_extra_host(name, address)
     if address == HOST_GATEWAY:
         if not gateway:
             raise InvalidParameter(

@@ -2,6 +2,9 @@
 
 A resolver's name follows from what it is for, so that asking twice finds the same one. Members of internal networks
 alone get no outside names: a name server that forwards would be a way out.
+
+What always holds: a resolver that can't be had hurts those alone who would ask it. The others are published without it;
+it is replaced in the background, and a container that needs it meanwhile is told why it can't be made.
 """
 
 from __future__ import annotations
@@ -9,14 +12,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
+from hivelet.kit.backoff import Backoff
+from hivelet.kit.clock import Clock
 from hivelet.network.desired import DesiredState, ResolverRecord
 from hivelet.network.dns.process import NOBODY, end_process, find_resolvers
-from hivelet.network.dns.server import Resolver, ResolverConfig, read_host_resolv_conf
+from hivelet.network.dns.server import (
+    Resolver,
+    ResolverConfig,
+    ResolverFailed,
+    read_host_resolv_conf,
+)
 from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
 from hivelet.network.ledger import Ledger
@@ -25,8 +36,23 @@ from hivelet.network.netlink import Kernel
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork
+from hivelet.objects.name_rules import check_nameserver
 
 log = structlog.get_logger(__name__)
+
+
+_LOOK_EVERY = 2.0
+_RETRY = Backoff(first=2.0, ceiling=60.0, jitter=0.0)
+
+
+@dataclass(slots=True, eq=False)
+class _Failure:
+    """Why a resolver can't be had, and when to try again."""
+
+    error: ResolverFailed
+    attempts: int = 0
+    next_attempt: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ResolverKeeper:
@@ -38,6 +64,7 @@ class ResolverKeeper:
         self._ledger = ledger
         self._kernel = kernel
         self._running: dict[str, Resolver] = {}
+        self._failed: dict[str, _Failure] = {}
         self._changing = asyncio.Lock()
         self._last_address = ""
         self._host_says = ""
@@ -61,7 +88,13 @@ class ResolverKeeper:
             self._running[record.name].last_pid = running.get(record.name, NOBODY)
 
     def choose(self, request: SandboxRequest) -> ResolverRecord:
-        """The resolver for a container's networks; recorded, and running after its first `publish`."""
+        """The resolver for a container's networks; recorded, and running after its first `publish`.
+
+        Raises:
+            InvalidParameter: a name server is no address.
+        """
+        for server in request.dns.nameservers:
+            check_nameserver(server)
         joined = [leg.network for leg in request.legs]
         own = tuple(sorted(network.id for network in joined if has_names(network)))
         forward = any(not network.internal for network in joined)
@@ -89,13 +122,66 @@ class ResolverKeeper:
         async with self._changing:
             if fresh:
                 await self.ensure_addresses()
-            for name in list(self._running):
-                resolver, whole = self._running[name], name in fresh
-                if not whole and not resolver.settled:
-                    continue  # made since, or to be made anew: its whole records come with the next change
-                zones = self._state.build_zones(name, None if whole else owners)
-                if whole or zones:
-                    await resolver.publish(zones, whole=whole)
+            await asyncio.gather(
+                *(self._publish(name, owners, whole=name in fresh) for name in list(self._running))
+            )
+
+    async def _publish(self, name: str, owners: Collection[str], *, whole: bool) -> None:
+        resolver = self._running[name]
+        if name in self._failed or not (whole or resolver.settled):
+            return  # made since, or to be made anew: its whole records come with the next change
+        zones = self._state.build_zones(name, None if whole else owners)
+        if not whole and not zones:
+            return
+        try:
+            await resolver.publish(zones, whole=whole)
+        except ResolverFailed as error:
+            self._failed[name] = _Failure(error)
+            log.error("a resolver has failed", resolver=name, error=error.message)
+
+    async def require(self, name: str) -> None:
+        """Return once this resolver answers, or raise what it failed with.
+
+        Raises:
+            ResolverFailed: it could not be replaced either.
+        """
+        await self._replace(name)
+        if (failure := self._failed.get(name)) is not None:
+            raise ResolverFailed(failure.error.message)
+
+    async def replace_failed(self, clock: Clock, replaced: Callable[[], None]) -> None:
+        """Replace resolvers that have failed, for ever, with growing pauses; `replaced` has the state written again."""
+        while True:
+            await clock.sleep(_LOOK_EVERY)
+            due = [n for n, f in self._failed.items() if f.next_attempt <= clock.steady()]
+            if any(await asyncio.gather(*(self._try_again(name, clock) for name in due))):
+                replaced()
+
+    async def _try_again(self, name: str, clock: Clock) -> bool:
+        failure = self._failed[name]
+        done = await self._replace(name)
+        failure.attempts += 1
+        failure.next_attempt = clock.steady() + _RETRY.delay(failure.attempts)
+        return done
+
+    async def _replace(self, name: str) -> bool:
+        """Try once more with a new daemon; what changes meanwhile is published after that, by its mark."""
+        failure, resolver = self._failed.get(name), self._running.get(name)
+        if failure is None or resolver is None:
+            return False
+        async with failure.lock:
+            if self._failed.get(name) is not failure or self._running.get(name) is not resolver:
+                return False
+            try:
+                await self.ensure_addresses()
+                await resolver.renew(self._state.build_zones(name, None))
+            except ResolverFailed as error:
+                failure.error = error
+                return False
+            self._failed.pop(name, None)
+            self._state.mark_resolver(name)
+            log.info("a resolver was replaced", resolver=name)
+            return True
 
     def find_faults(self) -> dict[str, str]:
         """The resolvers that are not as they were left, each with what is wrong."""
@@ -146,10 +232,19 @@ class ResolverKeeper:
         # this one has ended.
         doomed = [(self._state.resolvers[name], self._running.pop(name)) for name in names]
         for record, _ in doomed:
+            self._failed.pop(record.name, None)
             self._state.drop_resolver(record.name)
             self._ledger.drop_resolver(record.name)
         for record, resolver in doomed:
-            await resolver.stop()
+            try:
+                await resolver.stop()
+            except OSError as error:
+                # Its files are in a directory that is emptied at the next start of the machine.
+                log.error(
+                    "what is left of a resolver cannot be removed",
+                    resolver=record.name,
+                    error=str(error),
+                )
             await self._kernel.call(remove_resolver_address, record.address)
 
     def _free_address(self) -> str:

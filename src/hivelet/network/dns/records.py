@@ -27,7 +27,7 @@ from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 SERIAL_NAME = "serial.hivelet-resolver"
 """A name whose address is the number of the records' version: how we see that a resolver has read them."""
 
-_NAME = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$")
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def serial_address(serial: int) -> str:
 
 def is_resolvable(name: str) -> bool:
     """Whether a name may stand in a zone; others are left out rather than break the file."""
-    return _NAME.match(name) is not None and ".." not in name
+    return _NAME.fullmatch(name) is not None and ".." not in name
 
 
 def _add_service(

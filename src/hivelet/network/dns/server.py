@@ -25,7 +25,7 @@ from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.kit.files import write_atomic
-from hivelet.kit.process import run_command
+from hivelet.kit.process import CommandFailed, run_command
 from hivelet.network.dns.fileset import FileSet
 from hivelet.network.dns.process import NOBODY, end_process, is_resolver
 from hivelet.network.dns.records import (
@@ -80,8 +80,7 @@ class Resolver:
         self._settled = False
         self.last_pid = NOBODY
         """Known even where somebody removed the pid file."""
-        self._silent = False
-        """Whether it did not answer when it was last given records; the second time it is ended."""
+        self._lock = asyncio.Lock()
 
     @property
     def settled(self) -> bool:
@@ -96,6 +95,29 @@ class Resolver:
         Raises:
             ResolverFailed: it does not, within a few seconds.
         """
+        async with self._lock:
+            await self._publish(zones, whole=whole)
+
+    async def renew(self, zones: Mapping[str, Records]) -> None:
+        """Replace the daemon, also one that is there and does not answer, and publish all zones.
+
+        Raises:
+            ResolverFailed: the new one does not answer either.
+        """
+        async with self._lock:
+            self._kill()
+            await self._end()
+            await self._publish(zones, whole=True)
+
+    async def _publish(self, zones: Mapping[str, Records], *, whole: bool) -> None:
+        try:
+            await self._bring_about(zones, whole=whole)
+        except (CommandFailed, OSError) as error:
+            raise ResolverFailed(
+                f"the resolver at {self.config.address} cannot be given its records: {error}"
+            ) from error
+
+    async def _bring_about(self, zones: Mapping[str, Records], *, whole: bool) -> None:
         self._settled = False
         if whole and not (self._conf.exists() and (self._home / "zones").is_dir()):
             await self._end()  # it watches directories that are gone
@@ -159,13 +181,14 @@ class Resolver:
 
     async def stop(self) -> None:
         """End the daemon, wait for its end and remove its files. Idempotent."""
-        await self._end()
-        if self._home.is_dir():
-            shutil.rmtree(self._home)
+        async with self._lock:
+            await self._end()
+            if self._home.is_dir():
+                shutil.rmtree(self._home)
 
     def pid(self) -> int | None:
         """The running daemon's process id: the pid file's or the last one known, if that process has our command line."""
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
             self.last_pid = int(self._pid_file.read_text())
         return self.last_pid if is_resolver(self.last_pid, self._conf) else None
 
@@ -227,12 +250,8 @@ class Resolver:
         wanted = serial_address(self._serial)
         for pause in _RETRY_AFTER:
             if await query_address(self.config.address, SERIAL_NAME, within=pause) == wanted:
-                self._silent = False
                 return
             await asyncio.sleep(pause / 10)
-        if self._silent:
-            self._kill()
-        self._silent = not self._silent
         raise ResolverFailed(
             f"the resolver at {self.config.address} (dnsmasq, pid {pid}) does not answer with its new records"
         )

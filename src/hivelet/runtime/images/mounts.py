@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.runtime.mount_options import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, MountOptions
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mount.argtypes = [
@@ -59,6 +60,28 @@ def mount_tmpfs(target: Path, *, size: int, inodes: int) -> None:
         raise MountFailed(f"can't mount a tmpfs on {target}: {os.strerror(number)}")
 
 
+def mount_bind(descriptor: int, target: Path) -> None:
+    """Bind what an open descriptor (O_PATH) refers to on `target`, whatever its path has become meanwhile."""
+    _mount(f"/proc/self/fd/{descriptor}", target, "", MS_BIND | MS_REC, "")
+
+
+def mount_filesystem(source: str, target: Path, kind: str, options: MountOptions) -> None:
+    """Mount as mount(8) does: then its propagation, then a bind's read-only flag, each by a call of its own.
+
+    Raises:
+        MountFailed: what was mounted where, with which flags, and the kernel's word for why not.
+    """
+    _mount(source, target, kind, options.flags, options.data)
+    try:
+        if options.propagation:
+            _mount("", target, "", options.propagation, "")
+        if options.flags & MS_BIND and options.flags & MS_RDONLY:
+            _mount("", target, "", options.flags | MS_REMOUNT, "")
+    except MountFailed:
+        unmount(target)
+        raise
+
+
 def unmount(target: Path) -> bool:
     """Detach what is mounted on `target`; False where nothing was."""
     if _libc.umount2(os.fsencode(target), MNT_DETACH | _UMOUNT_NOFOLLOW) == 0:
@@ -86,6 +109,18 @@ def sync_filesystem(path: Path) -> None:
             raise System(f"can't sync the file system of {path}: {os.strerror(number)}")
     finally:
         os.close(descriptor)
+
+
+def _mount(source: str, target: Path, kind: str, flags: int, data: str) -> None:
+    words = (source, str(target), kind, data)
+    name, place, filesystem, rest = (os.fsencode(word) if word else None for word in words)
+    if _libc.mount(name, place, filesystem, flags, rest) == 0:
+        return
+    reason = os.strerror(ctypes.get_errno())
+    shown = f", data: {data}" if data else ""
+    raise MountFailed(
+        f"mount {source}:{target}, flags: {flags:#x}{shown}: {reason[:1].lower()}{reason[1:]}"
+    )
 
 
 def _options(lower: Sequence[str], upper: Path, work: Path) -> bytes:
