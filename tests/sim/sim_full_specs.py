@@ -12,6 +12,7 @@ import msgspec
 from hivelet.objects.common import Driver
 from hivelet.objects.container import (
     BindOptions,
+    DeviceMapping,
     Healthcheck,
     Mount,
     TmpfsOptions,
@@ -157,6 +158,7 @@ _BY_HAND = {
     (ContainerSpec, "security_opt"): lambda: st.lists(choice("no-new-privileges"), max_size=1),
     (ContainerSpec, "device_cgroup_rules"): lambda: st.lists(choice("c 7:* rmw"), max_size=1),
     (ContainerSpec, "shm_size"): lambda: choice(0, 2**26),
+    (DeviceMapping, "path_on_host"): lambda: choice("/dev/null", "/dev/fuse"),
     (ContainerSpec, "ulimits"): lambda: st.lists(whole(Ulimit), max_size=1),
     (Ulimit, "name"): lambda: st.just("nofile"),
     (Ulimit, "soft"): lambda: choice(0, 100),
