@@ -159,6 +159,7 @@ _BY_HAND = {
     (ContainerSpec, "device_cgroup_rules"): lambda: st.lists(choice("c 7:* rmw"), max_size=1),
     (DeviceMapping, "path_on_host"): lambda: choice("/dev/null", "/dev/fuse"),
     (ContainerSpec, "shm_size"): lambda: choice(0, 2**26),
+    (DeviceMapping, "path_on_host"): lambda: choice("/dev/null", "/dev/fuse"),
     (ContainerSpec, "ulimits"): lambda: st.lists(whole(Ulimit), max_size=1),
     (Ulimit, "name"): lambda: st.just("nofile"),
     (Ulimit, "soft"): lambda: choice(0, 100),
