@@ -157,7 +157,6 @@ _BY_HAND = {
     (ContainerSpec, "cgroupns_mode"): lambda: choice("", "private", "host"),
     (ContainerSpec, "security_opt"): lambda: st.lists(choice("no-new-privileges"), max_size=1),
     (ContainerSpec, "device_cgroup_rules"): lambda: st.lists(choice("c 7:* rmw"), max_size=1),
-    (DeviceMapping, "path_on_host"): lambda: choice("/dev/null", "/dev/fuse"),
     (ContainerSpec, "shm_size"): lambda: choice(0, 2**26),
     (DeviceMapping, "path_on_host"): lambda: choice("/dev/null", "/dev/fuse"),
     (ContainerSpec, "ulimits"): lambda: st.lists(whole(Ulimit), max_size=1),

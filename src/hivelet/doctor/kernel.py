@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from hivelet.doctor.finding import Finding, load_module, set_switch
+from hivelet.doctor.finding import Finding, Level, load_module, set_switch
 
-OLDEST = (5, 3)
-"""pidfd_open, by which the death of a container is seen in the same millisecond."""
+OLDEST = (5, 6)
+"""Sets of links with ranges of addresses, by which networks are kept apart; and pidfd_open (5.3), by which the end of a
+container is seen in the same millisecond."""
+TRIED = (5, 13)
+"""What docs/getting-started.md asks for."""
 
 FILE_SYSTEMS = {
     "overlay": "containers share their image's layers",
@@ -74,16 +77,26 @@ def check_kernel(facts: KernelFacts) -> Iterator[Finding]:
 
 
 def _version(facts: KernelFacts) -> Finding:
-    old = facts.version < OLDEST
     seen = f"Linux {facts.release}" + ("" if facts.pidfd else ", without pidfd_open")
+    if not facts.pidfd and facts.version >= OLDEST:
+        return Finding(
+            name="kernel",
+            seen=seen,
+            level="serious",
+            meaning="the end of a container cannot be seen",
+            way_out="let this environment use pidfd_open (a seccomp filter forbids it)",
+        )
+    level: Level = "serious" if facts.version < OLDEST else "note"
     return Finding(
         name="kernel",
         seen=seen,
-        level="serious" if old or not facts.pidfd else "ok",
-        meaning="the end of a container cannot be seen: hivelet needs pidfd_open, which Linux has since 5.3",
-        way_out="upgrade the kernel"
-        if old
-        else "let this environment use pidfd_open (a seccomp filter forbids it)",
+        level="ok" if facts.version >= TRIED else level,
+        meaning="networks cannot be kept apart, and the end of a container cannot be seen"
+        if level == "serious"
+        else "hivelet is made for kernels from {}.{} on, and has not been tried with this one".format(
+            *TRIED
+        ),
+        way_out="upgrade the kernel",
     )
 
 

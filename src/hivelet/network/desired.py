@@ -168,7 +168,7 @@ class DesiredState:
         match kind:
             case "networks":
                 return _merge(
-                    build_isolation(self.networks.values()),
+                    build_isolation(self.networks.values(), family),
                     build_uplinks(self.networks.values(), family),
                 )
             case "service":

@@ -40,6 +40,7 @@ often than those of single bridges."""
 _FAULTS_EVERY = 1.0
 _PROBE_EVERY = 5.0
 _COMPARE_RULES_EVERY = 60.0
+_LOOK_AT_FIREWALLS_EVERY = 0.5
 _REPEAT_AFTER = 60.0
 
 
@@ -68,6 +69,7 @@ class Guard:
         self._probe = _Rhythm(_PROBE_EVERY)
         self._host = _Rhythm(_LOOK_AT_HOST_EVERY)
         self._compare = _Rhythm(_COMPARE_RULES_EVERY)
+        self._firewalls = _Rhythm(_LOOK_AT_FIREWALLS_EVERY)
 
     async def run(self) -> None:
         """Look for ever: the body of the plane's background work."""
@@ -84,9 +86,10 @@ class Guard:
     async def look(self) -> None:
         """Look once, and repair."""
         self._look_at_rules()
-        await self._parts.firewalls.look()
         self._parts.resolvers.follow_host()
         now = self._clock.steady()
+        if self._firewalls.is_due(now):
+            await self._parts.firewalls.look()
         if self._faults.is_due(now):
             self._renew(self._parts.resolvers.find_faults())
         if self._probe.is_due(now):

@@ -154,6 +154,7 @@ table inet filter {
     type filter hook input priority 0; policy drop;
     iifname "lo" accept
     ct state established,related accept
+    meta l4proto ipv6-icmp accept
   }
   chain forward {
     type filter hook forward priority 0; policy drop;

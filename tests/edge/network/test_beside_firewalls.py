@@ -12,9 +12,12 @@ from firewalls import FIREWALLS, rules_of_all, write_iptables
 from network_lab import (
     GATEWAY,
     HOST,
+    HOST6,
     INGRESS,
     OUTSIDE,
+    OUTSIDE6,
     VIP,
+    VIP6,
     WEBNET,
     Lab,
     _open_servers,
@@ -73,6 +76,9 @@ async def check(lab):
     assert (await lab.ask("caller", HOST, 8000))[0].startswith("web")
     assert await lab.ask("web1", OUTSIDE, 80) == ["world", HOST]
     assert await lab.ask("caller", OUTSIDE, 80) == ["world", HOST]
+    assert (await lab.ask("outside", HOST6, 8000))[1] == OUTSIDE6
+    assert (await lab.ask("host", "::1", 8000))[0].startswith("web")
+    assert (await lab.ask("caller", VIP6, 80))[0].startswith("web")
     assert await lab.dig("caller", "web") == (0, [VIP])
     assert await lab.dig("web1", "web", server="127.0.0.11") == (0, [VIP])
     for address in (VIP, OUTSIDE):

@@ -46,6 +46,7 @@ WATCH = """table ip watch {
   chain output { type filter hook output priority -400; meta nftrace set 1; }
 }
 """
+_JUMPED = re.compile(r"\(verdict (?:jump|goto) ([^\s)]+)\)")
 _TRACED = re.compile(r"trace id (\w+) ip hivelet (\S+) ?(.*)")
 
 
@@ -97,8 +98,11 @@ class Watcher:
                 if port := re.search(r"(?:tcp|udp) sport (\d+)", words):
                     self.ports[packet] = int(port[1])
                 visited = self.chains.setdefault(self.ports.get(packet, 0), [])
-                if chain not in visited:
-                    visited.append(chain)
+                # Of a chain none of whose rules applied the kernel tells no more than the way into it.
+                into = _JUMPED.search(words)
+                visited += [
+                    c for c in (chain, *(into.groups() if into else ())) if c not in visited
+                ]
 
     async def visited(self, port: int, trace: Trace) -> list[str]:
         """The chains that the first packet from a port met, once the kernel has told as many as were foretold."""

@@ -78,6 +78,9 @@ def daemon(**fields):
         pytest.param(
             kernel(release="4.19.0", version=(4, 19)), {"kernel": "serious"}, id="old-kernel"
         ),
+        pytest.param(
+            kernel(release="5.10.0", version=(5, 10)), {"kernel": "note"}, id="not-so-old-kernel"
+        ),
         pytest.param(kernel(pidfd=False), {"kernel": "serious"}, id="no-pidfd"),
         pytest.param(
             kernel(file_systems=frozenset({"tmpfs"})),

@@ -21,6 +21,8 @@ from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains, 
 
 BRIDGES = "bridges"
 INTERNAL = "internal"
+SUBNETS = "subnets"
+HOME = "home"
 OPEN = "open"
 UPLINKS = "uplinks"
 HAIRPIN = "hairpin"
@@ -60,6 +62,15 @@ def containers(family: Family) -> tuple[Container, ...]:
     return (
         Container("set", BRIDGES, "type ifname", "all bridges of ours"),
         Container("set", INTERNAL, "type ifname", "bridges without a way out"),
+        Container(
+            "set", SUBNETS, f"type {address}; flags interval", "subnets of all networks of ours"
+        ),
+        Container(
+            "set",
+            HOME,
+            f"type ifname . {address}; flags interval",
+            "the addresses that a bridge's members may have",
+        ),
         Container(
             "set", OPEN, "type ifname . ifname", "bridges whose members may talk to each other"
         ),
@@ -123,7 +134,6 @@ _PORTS = f"iifname @{BRIDGES}"
 _RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
 """A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
 _OPENING = "tcp flags syn,rst ct direction reply ct status dnat iifname {links} jump opening"
-_ASKS_US = f"ip daddr {EMBEDDED_RESOLVER} {_PORTS}"
 
 
 def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ...]:
@@ -142,7 +152,6 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
         f"{word} daddr . meta l4proto . th dport vmap @{PUBLISHED_AT}",
         f"{routable}fib daddr type local meta l4proto . th dport vmap @{PUBLISHED}",
     )
-    ask = (f"{_ASKS_US} meta l4proto {{ tcp, udp }} th dport 53 accept",) if ipv4 else ()
     to_resolver = (
         (f"ip daddr {EMBEDDED_RESOLVER} {_PORTS} dnat to ip saddr map @{RESOLVER_OF}",)
         if ipv4
@@ -169,7 +178,7 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             # to reach the loopback of the host or, over the bridge, of each other. And a neighbour on any wire must not
             # reach a port published on 127.0.0.1: it would be translated before the kernel looks for such addresses.
             (
-                *ask,
+                f"{_PORTS} jump from-container",
                 *(() if ipv4 else _TURN),
                 f'{word} daddr {family.loopback} iifname != "lo" drop',
             ),
@@ -190,6 +199,7 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             (
                 opening,
                 *((_OTHERS_RESOLVERS,) if ipv4 else (_OPENING.format(links=f'"{LOCAL_LINK}"'),)),
+                *_to_host(family),
             ),
         ),
         BaseChain(
@@ -216,6 +226,26 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
                 from_loopback,
                 f"{word} saddr @{UPLINKS} oifname != @{BRIDGES} masquerade",
             ),
+        ),
+    )
+
+
+def _to_host(family: Family) -> tuple[str, ...]:
+    """What our networks' members may ask of the host.
+
+    It is in all networks, and answers at all its addresses: another network's are not among them for a member of this
+    one, and for an internal network's member none but its resolver's are.
+    """
+    word = family.word
+    but_resolvers = f"ip daddr != {RESOLVER_SUBNET} " if family.version == 4 else ""
+    return (
+        f"{_PORTS} {word} daddr @{SUBNETS} iifname . {word} daddr != @{HOME} drop",
+        *(
+            f"iifname @{INTERNAL} ct state new {but_resolvers}meta l4proto {protocol} {refusal}"
+            for protocol, refusal in (
+                ("tcp", "reject with tcp reset"),
+                ("udp", family.unreachable),
+            )
         ),
     )
 
@@ -269,6 +299,22 @@ out of the balancer. Such a refusal (a reset that answers a SYN has the sequence
 connections lately, is kept from the client: conntrack has forgotten the connection with it, the client's SYN comes again
 after a second, and meets another backend. The second refusal passes, and so does one by a port where nobody listens."""
 
+FROM_CONTAINER = {
+    4: (
+        f"iifname . ip saddr != @{HOME} drop",
+        "fib saddr type local drop",
+        f"ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept",
+    ),
+    # Neighbours are asked for from the addresses of the link, or from none; nothing is balanced that comes from there.
+    6: (
+        "ip6 saddr { ::, fe80::/10 } return",
+        f"iifname . ip6 saddr != @{HOME} drop",
+        "fib saddr type local drop",
+    ),
+}
+"""Whatever a member of our bridges sends, by family. It may write any source (NET_RAW): it must pass neither for another
+network's member nor for a VIP. Every packet meets these, so their number counts."""
+
 TO_CONTAINER = (
     f"iifname @{INTERNAL} drop",
     "ct status dnat accept",
@@ -286,6 +332,7 @@ def fixed_chains(family: Family = IPV4) -> dict[str, tuple[str, ...]]:
         "retried": RETRIED,
     }
     return {
+        "from-container": FROM_CONTAINER[family.version],
         "to-container": TO_CONTAINER,
         "opening": tuple(rule.format(**words) for rule in OPENING),
     }

@@ -7,9 +7,11 @@ made with `enable_icc=false`, as `docker_gwbridge` is.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import ip_network
 
+from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
-from hivelet.network.rules.base import BRIDGES, INTERNAL, OPEN, RESOLVER_AT
+from hivelet.network.rules.base import BRIDGES, HOME, INTERNAL, OPEN, RESOLVER_AT, SUBNETS
 from hivelet.network.rules.ruleset import Fragment, Key
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -19,17 +21,28 @@ def is_open(network: BridgeNetwork) -> bool:
     return network.icc and network.kind != "ingress"
 
 
-def build_isolation(networks: Iterable[BridgeNetwork]) -> Fragment:
+def build_isolation(networks: Iterable[BridgeNetwork], family: Family = IPV4) -> Fragment:
     """The bridges of ours and what is allowed between their members."""
     elements: dict[Key, str] = {}
     for network in networks:
         link = f'"{bridge_name(network)}"'
         elements[BRIDGES, link] = ""
+        if subnet := family.subnet(network):
+            subnet = str(ip_network(subnet))
+            elements[SUBNETS, subnet] = ""
+            elements[HOME, f"{link} . {_home(network, subnet)}"] = ""
         if network.internal:
             elements[INTERNAL, link] = ""
         if is_open(network):
             elements[OPEN, f"{link} . {link}"] = ""
     return Fragment(elements=elements)
+
+
+def _home(network: BridgeNetwork, subnet: str) -> str:
+    # A bridge that the user named may be one of his own, with a wire to the world in it: anybody may be behind that.
+    if network.bridge and network.kind == "bridge":
+        return "::/0" if ":" in subnet else "0.0.0.0/0"
+    return subnet
 
 
 def build_resolver(address: str, bridges: Iterable[str]) -> Fragment:

@@ -225,6 +225,8 @@ class Evaluator:
             return values[selector]
         if selector == "fib daddr type":
             return "local" if self._is_local(packet.destination) else "unicast"
+        if selector == "fib saddr type":
+            return "local" if self._is_local(packet.source) else "unicast"
         raise NotUnderstood(selector)
 
     def _find(self, among: str | Elements, values: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -432,8 +432,9 @@ def _selector(words: Words) -> Selector:
     if first in LONE_SELECTORS:
         return first
     if first == "fib":
-        words.expect("daddr", "type")
-        return "fib daddr type"
+        side = words.take()
+        words.expect("type")
+        return f"fib {side} type"
     if first == "numgen":
         words.expect("inc", "mod")
         return Chosen(int(words.take()))

@@ -170,10 +170,23 @@ def test_isolation():
         ("bridges", '"hv-ingressid"'),
         ("bridges", '"hv-insideid"'),
         ("bridges", '"hv-webnetid"'),
+        ("home", '"docker_gwbridge" . 172.20.0.0/20'),
+        ("home", '"hv-ingressid" . 10.0.0.0/24'),
+        ("home", '"hv-insideid" . 10.0.3.0/24'),
+        ("home", '"hv-webnetid" . 10.0.1.0/24'),
         ("internal", '"hv-insideid"'),
         ("open", '"hv-insideid" . "hv-insideid"'),
         ("open", '"hv-webnetid" . "hv-webnetid"'),
+        ("subnets", "10.0.0.0/24"),
+        ("subnets", "10.0.1.0/24"),
+        ("subnets", "10.0.3.0/24"),
+        ("subnets", "172.20.0.0/20"),
     ]
+
+
+def test_anybody_may_be_behind_a_bridge_of_the_users_own():
+    lan = GATEWAY.replaced(id="lan", kind="bridge", bridge="br-lan", subnet="192.0.2.0/24")
+    assert ("home", '"br-lan" . 0.0.0.0/0') in build_isolation([lan]).elements
 
 
 def test_only_ways_out_are_masqueraded():

@@ -37,7 +37,7 @@ def verdict(rule: str, policy: str = "accept") -> str:
         "tcp option maxseg size set 1000",
         "queue to 1",
         "dnat to ip saddr",
-        "fib saddr type local drop",
+        "fib saddr . iif oif missing drop",
         "numgen random mod 2 0 drop",
     ],
 )

@@ -86,6 +86,7 @@ INTO = ("filter-forward", "to-container", "filter-postrouting", "nat-postrouting
 PUBLISHED = "port_webid_ingress_tcp_80"
 VIP_CHAIN = "vip_webid_webnetid"
 COMING = ("raw-prerouting", "nat-prerouting")
+LEAVING = ("raw-prerouting", "from-container", "nat-prerouting")
 
 # Who asks what, and where the first packet goes, by which link, as whom; through which chains.
 WAYS = [
@@ -128,55 +129,55 @@ WAYS = [
     pytest.param(
         packet(CALLER, VIP, WEB_LINK),
         ("10.0.1.3:80", WEB_LINK, CALLER),
-        (*COMING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task asks a VIP",
     ),
     pytest.param(
         packet("10.0.1.3", VIP, WEB_LINK),
         ("10.0.1.3:80", WEB_LINK, "10.0.1.1"),
-        (*COMING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task is given to itself through its VIP",
     ),
     pytest.param(
         packet("10.0.0.3", HOST, INGRESS_LINK, dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, "10.0.0.1"),
-        (*COMING, PUBLISHED, *INTO),
+        (*LEAVING, PUBLISHED, *INTO),
         id="a task is given to itself through a published port",
     ),
     pytest.param(
         packet("172.20.0.2", HOST, GATEWAY_LINK, dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, "172.20.0.2"),
-        (*COMING, PUBLISHED, *INTO),
+        (*LEAVING, PUBLISHED, *INTO),
         id="a task asks a published port of another service",
     ),
     pytest.param(
         packet("10.0.2.3", HOST, OTHER_LINK, dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, "10.0.2.3"),
-        (*COMING, PUBLISHED, *INTO),
+        (*LEAVING, PUBLISHED, *INTO),
         id="another network reaches it through the published port",
     ),
     pytest.param(
         packet("172.20.0.2", "203.0.113.9", GATEWAY_LINK, dport=443),
         ("", "uplink", HOST),
-        (*COMING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task asks the world",
     ),
     pytest.param(
         packet("10.0.0.3", "203.0.113.9", INGRESS_LINK, dport=443),
         ("", "uplink", HOST),
-        (*COMING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task with published ports asks the world",
     ),
     pytest.param(
         packet(CALLER, "10.0.1.3", WEB_LINK),
         ("", WEB_LINK, CALLER),
-        (*COMING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task asks a neighbour of its network",
     ),
     pytest.param(
         packet("10.0.3.4", "10.0.3.3", INSIDE_LINK),
         ("", INSIDE_LINK, "10.0.3.4"),
-        (*COMING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
         id="a task asks a neighbour of an internal network",
     ),
 ]
@@ -314,6 +315,13 @@ DROPPED = [
     pytest.param(packet("10.0.2.3", RESOLVER, OTHER_LINK, protocol="udp", dport=53), id="another network's resolver"),
     pytest.param(packet(CLIENT, RESOLVER, "uplink", protocol="udp", dport=53), id="a resolver from outside"),
     pytest.param(packet("10.0.1.3", CALLER, WEB_LINK, state="invalid"), id="what conntrack cannot place"),
+    pytest.param(packet("10.0.2.3", VIP, OTHER_LINK), id="another network's VIP"),
+    pytest.param(packet("10.0.2.3", "10.0.1.1", OTHER_LINK, dport=22), id="another network's gateway"),
+    pytest.param(packet("10.0.2.3", "10.0.1.1", OTHER_LINK, protocol="icmp"), id="another network's gateway, pinged"),
+    pytest.param(packet("10.0.1.10", "10.0.1.3", OTHER_LINK, state="established"), id="in another network's name"),
+    pytest.param(packet(CLIENT, "10.0.1.3", OTHER_LINK, state="established"), id="in a client's name"),
+    pytest.param(packet(VIP, CALLER, WEB_LINK), id="in the name of its network's VIP"),
+    pytest.param(packet("10.0.1.1", CALLER, WEB_LINK), id="in the name of its network's gateway"),
 ]  # fmt: skip
 
 
@@ -327,7 +335,6 @@ def test_isolation(asked):
 @pytest.mark.parametrize(
     "asked",
     [
-        pytest.param(packet("10.0.2.3", VIP, OTHER_LINK), id="from another network"),
         pytest.param(packet(CLIENT, VIP, "uplink"), id="from outside"),
     ],
 )
@@ -335,6 +342,15 @@ def test_a_vip_is_no_way_from_one_network_into_another(asked):
     """The address is the host's there, which has nothing to say at that port; no task sees the packet."""
     trace = tracer().trace(asked)
     assert (trace.outcome, trace.translated) == ("received", "")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize("address", ["10.0.3.1", HOST])
+def test_the_host_is_outside_of_an_internal_network(address, protocol):
+    trace = tracer().trace(packet("10.0.3.3", address, INSIDE_LINK, protocol=protocol, dport=22))
+    assert trace.outcome == "refused"
+    answer = packet("10.0.3.3", "10.0.3.1", INSIDE_LINK, protocol=protocol, state="established")
+    assert tracer().trace(answer).outcome == "received"
 
 
 def test_answers_pass_into_a_network_that_nobody_may_enter():
