@@ -27,7 +27,7 @@ CONNECTIONS = 8
 PUBLISHED = 8080
 DRAIN = "1s"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600 if LONG else 240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800 if LONG else 240)]
 
 
 @dataclass

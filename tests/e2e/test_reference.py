@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from harness import programs
@@ -154,3 +155,54 @@ def test_removing_a_replica_of_the_seeds_application_loses_only_what_it_had_in_h
         traffic.stop()
         late = [r for r in traffic.failures if r.at >= gone or r.ended <= begun]
         assert late == [], "requests failed that did not meet the removal"
+
+
+SILENT = """
+import socket, sys, amqp
+kept = amqp.Connection(host="rabbit:5672", userid="guest", password="guest", heartbeat=0)
+kept.connect()
+channel = kept.channel()
+queue, _, _ = channel.queue_declare("silence", exclusive=True)
+outside = socket.create_connection((sys.argv[1], 5672))
+print(kept.sock.getsockname()[1], outside.getsockname()[1])
+sys.stdin.readline()
+channel.basic_publish(amqp.Message("after the silence"), routing_key=queue)
+print(channel.basic_get(queue, no_ack=True).body)
+"""
+
+
+def test_a_silent_amqp_connection_delivers_after_any_timeout(myapp: Swarm) -> None:
+    """Without heartbeats, through the VIP, under a kernel that forgets a silent connection after a second.
+
+    Beside it stands a connection past the balancer: when the kernel has forgotten that one, the silence was long enough.
+    """
+    machine = myapp.machine
+    (rabbit,) = myapp.tasks("myapp_rabbit", running=True)
+    direct = myapp.address(rabbit, "myapp_webnet")
+    limit = "/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_established"
+    usual = machine.run(["cat", limit]).stdout.strip()
+    machine.run(["sh", "-c", f"echo 1 >{limit}"])
+    web = myapp.process(myapp.tasks("myapp_web", running=True)[0])
+    variables = Path(f"{machine.proc}/{web}/environ").read_text().rstrip("\0").split("\0")
+    inside = ["nsenter", f"--target={web}", "--mount", "--net", "--root", "--wd=/"]
+    words = [*inside, "env", "-i", *variables, "python", "-u", "-c", SILENT, direct]
+
+    def tracked(port: str) -> bool:
+        listing = machine.run(["conntrack", "-L", "-p", "tcp", "--sport", port, "--dport", "5672"])
+        return f"sport={port} " in listing.stdout
+
+    client = machine.popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    stdin, stdout = client.popen.stdin, client.popen.stdout
+    assert stdin is not None
+    assert stdout is not None
+    with stdout:
+        kept, outside = stdout.readline().split()
+        wait_until(
+            lambda: not tracked(outside), timeout=30, what="the kernel forgets what is silent"
+        )
+        assert tracked(kept)
+        stdin.write("\n")
+        stdin.flush()
+        assert stdout.readline() == "after the silence\n"
+    machine.run(["sh", "-c", f"echo {usual} >{limit}"])
+    assert client.reap(20) == 0
