@@ -93,7 +93,7 @@ def play_round(swarm: Swarm, api: docker.APIClient, number: int) -> None:
     answers = Client(swarm.machine, "127.0.0.1", "close", port=PUBLISHED).run(
         connections=2, requests=4
     )
-    assert (answers.good, answers.failed) == (4, 0)
+    assert (answers.good, answers.failed) == (4, 0), answers
     api.remove_service(service)
     wait_until(lambda: not api.containers(all=True), timeout=60, what="it is gone", interval=0.02)
     api.remove_config(config)
