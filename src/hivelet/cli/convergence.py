@@ -30,6 +30,7 @@ _ENDED = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
 _ORDER = {state: place for place, state in enumerate((*STATES, *_ENDED))}
 _MONITOR = 5_000_000_000
 _REJECTIONS = 3
+_GIVEN_UP = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +67,15 @@ class Progress:
 class Watch:
     """What is remembered between looks: since when the tasks have been running, a rollback that was seen, slots' places.
 
-    `rollback_wanted`: the user asked for the rollback, so it is no failure.
+    `rollback_wanted`: the user asked for the rollback, so it is no failure. `settled`: the service was not changed, so what it
+    runs has proven itself, and a rollback that it came through is history.
     """
 
     rollback_wanted: bool = False
+    settled: bool = False
     service_name: str = ""
     running_since: float | None = None
+    ended_since: float | None = None
     rolled_back: str = ""
     places: dict[Any, int] = field(default_factory=dict)
     bygone: frozenset[str] | None = None
@@ -92,7 +96,7 @@ def assess(
     if state in {"paused", "rollback_paused"}:
         kind = "update" if state == "paused" else "rollback"
         return Progress(outcome="failed", why=f"service {kind} paused: {message}")
-    if state.startswith("rollback") and not watch.rollback_wanted:
+    if state.startswith("rollback") and not (watch.rollback_wanted or watch.settled):
         watch.rolled_back = message or "the update was rolled back"
     tasks = list(tasks)
     if watch.bygone is None:
@@ -122,10 +126,40 @@ def assess(
     if not running and _hopeless(t for t in tasks if _id(t) not in watch.bygone):
         why = f"its tasks are rejected: {progress['last_error']}"
         return Progress(**{**progress, "outcome": "failed", "why": why})
-    if running < wanted or state in {"updating", "rollback_started"}:
-        watch.running_since = watch.running_since if running >= wanted else None
+    done = sum(_is_done(task, service) for task in slots.values())
+    if running + done < wanted or state in {"updating", "rollback_started"}:
+        watch.running_since = watch.running_since if running + done >= wanted else None
+        if _has_given_up(watch, service, slots.values(), now):
+            why = f"its restart policy starts no other task: {progress['last_error']}"
+            return Progress(**{**progress, "outcome": "failed", "why": why})
         return Progress(**progress)
     return _verify(watch, service, progress, state, now)
+
+
+def _policy(service: Json) -> tuple[str, int]:
+    """When tasks are replaced, and how often at most; 0 is no limit."""
+    policy = service["Spec"].get("TaskTemplate", {}).get("RestartPolicy") or {}
+    return str(policy.get("Condition") or "any"), int(policy.get("MaxAttempts") or 0)
+
+
+def _is_done(task: Json, service: Json) -> bool:
+    """Whether the task has ended well and is not to be replaced, as that of a migration."""
+    return task["Status"]["State"] == "complete" and _policy(service)[0] != "any"
+
+
+def _has_given_up(watch: Watch, service: Json, tasks: Iterable[Json], now: float) -> bool:
+    """Whether a slot's last task has failed and no other one has come for a while, as the policy allows no more."""
+    condition, attempts = _policy(service)
+    ended = any(
+        task["Status"]["State"] in {"failed", "rejected"} and _ended(task["DesiredState"])
+        for task in tasks
+    )
+    if not ended or (condition != "none" and not attempts):
+        watch.ended_since = None
+        return False
+    if watch.ended_since is None:
+        watch.ended_since = now
+    return now - watch.ended_since >= _GIVEN_UP
 
 
 def wanted_tasks(service: Json, slots: Collection[Any]) -> int:
@@ -186,7 +220,7 @@ def _verify(watch: Watch, service: Json, progress: Json, state: str, now: float)
         (service["Spec"].get("UpdateConfig") or {}).get("Monitor") or _MONITOR
     ) / 1_000_000_000
     remaining = monitor - (now - watch.running_since)
-    finished = state in {"completed", "rollback_completed"}
+    finished = watch.settled or state in {"completed", "rollback_completed"}
     if remaining > 0 and not finished:
         why = f"Waiting {int(remaining) + 1} seconds to verify that tasks are stable..."
         return Progress(**progress, verifying=remaining, why=why)

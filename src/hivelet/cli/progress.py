@@ -6,7 +6,7 @@ at the same time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import click
@@ -23,6 +23,8 @@ _PAUSE = 0.2
 _BARS = 20
 _ERROR_WIDTH = 75
 _LOG_LINES = 10
+_WAITING = "waiting for "
+"""How a task that is held by a dependency begins its reason."""
 
 
 class NotConverged(Unavailable):
@@ -46,14 +48,21 @@ def wait_for_services(
     *,
     timeout: float | None,
     rollback_wanted: bool = False,
+    settled: Collection[str] = (),
 ) -> None:
     """Wait until all of `services` (names by id) have converged.
+
+    Those of `settled` were not changed: they need not prove that they are stable.
 
     Raises:
         NotConverged: one failed, or `timeout` seconds have passed.
     """
-    watches = {identifier: Watch(rollback_wanted=rollback_wanted) for identifier in services}
+    watches = {
+        identifier: Watch(rollback_wanted=rollback_wanted, settled=identifier in settled)
+        for identifier in services
+    }
     failures: list[str] = []
+    failed: set[str] = set()
     deadline = None if timeout is None else session.monotonic() + timeout
     try:
         while watches:
@@ -72,6 +81,8 @@ def wait_for_services(
                     failures.append(
                         _failure(session, services[identifier], identifier, progress.why)
                     )
+                    failed.add(services[identifier])
+            _drop_dependents(session, services, watches, failed, failures)
             if deadline is not None and session.monotonic() >= deadline:
                 break
             if watches:
@@ -91,6 +102,27 @@ def wait_for_services(
         failures.append(_failure(session, services[identifier], identifier, why))
     if failures:
         raise NotConverged("\n".join(failures))
+
+
+def _drop_dependents(
+    session: Session,
+    services: Mapping[str, str],
+    watches: dict[str, Watch],
+    failed: set[str],
+    failures: list[str],
+) -> None:
+    """Wait no longer for services that are held until one starts that has failed."""
+    for identifier in list(watches) if failed else ():
+        held = [
+            task["Status"].get("Err", "")
+            for task in session.engine.tasks({"service": [identifier]})
+            if task["Status"]["State"] == "pending"
+        ]
+        words = {word.rstrip(";,") for text in held if _WAITING in text for word in text.split()}
+        if failed & words:
+            del watches[identifier]
+            failed.add(services[identifier])
+            failures.append(f"service {services[identifier]}: {held[0]}")
 
 
 def _look(session: Session, watch: Watch, identifier: str, nodes: set[str]) -> Progress:

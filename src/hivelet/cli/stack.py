@@ -21,7 +21,11 @@ from hivelet.errors import InvalidParameter
 from hivelet.objects.service import STACK_LABEL
 
 if TYPE_CHECKING:
+    from hivelet.cli.deploy.plan import Plan
     from hivelet.compose.load import LoadedStack, LoadOptions
+
+_CHANGES = 3
+"""`plan --exit-code` where there is something to do: neither a failure (1) nor a wrong command line (2)."""
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*\Z")
 
@@ -61,68 +65,107 @@ def stack() -> None:
     """Deploy and manage stacks: the services, networks, secrets and configs of a compose file."""
 
 
+def plan_options(command: Any) -> Any:
+    """What decides what a plan contains."""
+    prune = click.option(
+        "--prune",
+        is_flag=True,
+        help="Remove what the stack owns, the file no longer has and nothing uses (never volumes).",
+    )
+    resolve = click.option(
+        "--resolve-image",
+        type=click.Choice(["always", "changed", "never"]),
+        default="changed",
+        show_default=True,
+        help="When images are looked up in their registries: always, where the file changed them, or never.",
+    )
+    return loader_options(prune(resolve(command)))
+
+
+@stack.command("plan")
+@plan_options
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but the plan's last line.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people, or for programs.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 3 where there is something to do.")
+@click.argument("name", metavar="[STACK]", default="")
+@pass_session
+def plan_command(
+    session: Session, /, name: str, files: tuple[str, ...], form: str, **options: Any
+) -> int:
+    """Show what a deploy would do, and which tasks it would restart; nothing is changed.
+
+    \b
+    Example:
+      hivelet stack plan -c docker-compose.yml --prune myapp
+    """
+    from hivelet.cli.deploy.show import plan_json, plan_lines
+
+    _, plan = _make_plan(session, name, files, options)
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(plan_json(plan), indent=4, ensure_ascii=False))
+    else:
+        for warning in plan.warnings:
+            warn(warning)
+        lines = plan_lines(plan)
+        click.echo("\n".join(lines[-1:] if options["quiet"] else lines))
+    return _CHANGES if options["exit_code"] and plan.changes else 0
+
+
 @stack.command()
-@loader_options
+@plan_options
 @click.option(
     "-d/ ",
     "--detach/--no-detach",
     default=False,
     help="Return at once instead of waiting for convergence.",
 )
+@click.option("-q", "--quiet", is_flag=True, help="Show neither the plan nor progress.")
 @click.option(
-    "--prune",
-    is_flag=True,
-    help="Remove what the stack owns, the file no longer has and nothing uses.",
+    "-y", "--yes", is_flag=True, help="Do not ask, on a terminal, before tasks are restarted."
 )
-@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.option(
     "--timeout", default="5m", show_default=True, help="Longest time to wait for convergence."
 )
-@click.option(
-    "--resolve-image",
-    type=click.Choice(["always", "changed", "never"]),
-    default="changed",
-    show_default=True,
-    help="Whether an image that the file has not changed is looked up again.",
-)
 @click.option("--with-registry-auth", is_flag=True, help="Send registry credentials along.")
-@click.argument("name", metavar="STACK")
+@click.argument("name", metavar="[STACK]", default="")
 @pass_session
-def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: Any) -> None:
+def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: Any) -> int:
     """Deploy a stack, or bring it up to date with its file.
 
     \b
-    Waits until all services run as asked, and fails with the reason where they do not.
+    Shows its plan and does exactly that; waits until all services run as asked, and fails with the reason where they
+    do not. Without STACK, the file's own name is taken.
 
     Example:
       hivelet stack deploy -c docker-compose.yml myapp
     """
-    from hivelet.cli.progress import make_reporter, wait_for_services
+    from hivelet.cli.deploy.flow import DeployOptions
+    from hivelet.cli.deploy.flow import deploy as carry_out
     from hivelet.cli.registry import registry_auth
-    from hivelet.cli.stack_deploy import Deployment
-    from hivelet.compose.load import LoadOptions
 
-    seconds = _seconds(options["timeout"])
-    check_stack_name(name)
-    loaded = read_stack(
-        session,
-        files,
-        LoadOptions(stack=name, env_files=options["env_files"], profiles=options["profiles"]),
+    how = DeployOptions(
+        detach=options["detach"],
         quiet=options["quiet"],
+        yes=options["yes"],
+        timeout=_seconds(options["timeout"]),
     )
+    loaded, plan = _make_plan(session, name, files, options)
     images = (
         {service.image for service in loaded.file.services.values()}
         if options["with_registry_auth"]
         else set()
     )
-    deployed = Deployment(session, name, loaded).run(
-        prune=options["prune"],
-        resolve_image=options["resolve_image"],
-        registry_auth={image: registry_auth(session.environment, image) for image in images},
-    )
-    if not options["detach"]:
-        reporter = make_reporter(session, quiet=options["quiet"], several=True)
-        wait_for_services(session, deployed, reporter, timeout=seconds)
+    auth = {image: registry_auth(session.environment, image) for image in images}
+    return carry_out(session, plan, auth, how)
 
 
 stack.add_command(deploy, "up")
@@ -206,8 +249,13 @@ def ps(
 @click.argument("names", nargs=-1, required=True, metavar="STACK...")
 @pass_session
 def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str) -> int:
-    """Remove stacks: their services, secrets, configs and networks."""
-    from hivelet.cli.stack_deploy import remove_stack
+    """Remove stacks: their services, secrets, configs and networks. Volumes stay.
+
+    \b
+    Example:
+      hivelet stack rm myapp
+    """
+    from hivelet.cli.deploy.remove import remove_stack
 
     seconds = _seconds(timeout)
     for name in names:
@@ -245,6 +293,27 @@ def read_stack(
     for warning in loaded.warnings:
         warn(warning)
     return loaded
+
+
+def _make_plan(
+    session: Session, name: str, files: tuple[str, ...], options: dict[str, Any]
+) -> tuple[LoadedStack, Plan]:
+    """Read the files and the cluster; what must be known of the files is told on the standard error."""
+    from hivelet.cli.deploy.reading import PlanOptions, make_plan
+    from hivelet.compose.load import LoadOptions
+
+    if name:
+        check_stack_name(name)
+    how = LoadOptions(stack=name, env_files=options["env_files"], profiles=options["profiles"])
+    loaded = read_stack(session, files, how, quiet=options["quiet"])
+    stack_name = name or loaded.name
+    if not stack_name:
+        raise InvalidParameter(
+            "the stack has no name: give one after the options (hivelet stack deploy -c FILE STACK), "
+            "or write `name:` into the file"
+        )
+    wanted = PlanOptions(prune=options["prune"], resolve_image=options["resolve_image"])
+    return loaded, make_plan(session, stack_name, loaded, wanted)
 
 
 def _with_stack(filters: dict[str, list[str]], name: str) -> dict[str, list[str]]:

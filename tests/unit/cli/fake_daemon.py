@@ -46,6 +46,7 @@ class FakeDaemon:
                 "images",
             )
         }
+        self.contents: dict[str, str] = {}
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
         self.swarm = "active"
         self.task_state = "running"
@@ -352,6 +353,11 @@ class _Handler(BaseHTTPRequestHandler):
             }
             daemon.objects[kind][new] = created
             return 201, {"Id": new, "Warning": ""}
+        if any(_name(entry) == body["Name"] for entry in daemon.objects[kind].values()):
+            return 409, {"message": f"{kind[:-1]} {body['Name']} already exists"}
+        daemon.contents[new] = body.get("Data", "")
+        if kind == "secrets":
+            body = {key: value for key, value in body.items() if key != "Data"}
         daemon.objects[kind][new] = {
             "ID": new,
             "Version": {"Index": 3},
@@ -388,6 +394,12 @@ class _Handler(BaseHTTPRequestHandler):
                     del daemon.objects["tasks"][task_id]
             return (204 if kind == "networks" else 200), None
         if steps[2:] == ["update"]:
+            if kind in {"secrets", "configs"}:
+                kept = daemon.contents.get(_id(entry), "")
+                if body["Name"] != _name(entry) or body.get("Data", kept) != kept:
+                    return 400, {
+                        "message": "rpc error: code = InvalidArgument desc = only updates to Labels are allowed"
+                    }
             if int(query["version"]) != entry["Version"]["Index"]:
                 return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
             if kind == "services" and query.get("rollback") == "previous":
