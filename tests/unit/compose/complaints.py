@@ -50,9 +50,17 @@ PROBLEMS = {
         service("stop_grace_period: 5x"),
         'f.yml:4:5: services.web.stop_grace_period: "5x" is not a duration; write it like "10s", "1m30s" or "500ms"',
     ),
+    "duration-beyond-all": (
+        service("stop_grace_period: 99999999h"),
+        'f.yml:4:5: services.web.stop_grace_period: "99999999h" is too long; the longest duration is 2562047h47m16.854775807s',
+    ),
     "size": (
         service("deploy: {resources: {limits: {memory: 5x}}}"),
         'f.yml:4:35: services.web.deploy.resources.limits.memory: "5x" is not a size; write it like "512m", "1.5g" or a number of bytes',
+    ),
+    "size-beyond-all": (
+        service("deploy: {resources: {limits: {memory: 9000000000g}}}"),
+        'f.yml:4:35: services.web.deploy.resources.limits.memory: "9000000000g" is too large; the largest size is 9223372036854775807 bytes',
     ),
     "cpus": (
         service("deploy: {resources: {limits: {cpus: many}}}"),
