@@ -126,7 +126,7 @@ def test_a_redeploy_and_dockers_own_updates_leave_them_alone(
     deploy(hivelet_cli, tmp_path)
     before = {name: swarm.task_ids(f"host_{name}") for name in ("plain", "devices", "privileged")}
     again = deploy(hivelet_cli, tmp_path)
-    assert again.out.count("Unchanged service") == 4
+    assert "nothing to do" in again.out
     assert before == {name: swarm.task_ids(f"host_{name}") for name in before}
 
     docker("service", "scale", "--detach", "host_privileged=2")
@@ -182,6 +182,6 @@ def test_a_docker_engine_is_sent_what_it_has_and_the_rest_is_named(
         spec = docker.json("service", "inspect", "host_devices")[0]["Spec"]["TaskTemplate"]
         assert "Devices" not in spec["ContainerSpec"]
         assert spec["Resources"]["Limits"] == {"MemoryBytes": 64 << 20, "Pids": 50}
-        assert hivelet(*words, timeout=120).out.count("Unchanged service") == 4
+        assert "nothing to do" in hivelet(*words, timeout=120).out
     finally:
         engine.stop()

@@ -394,23 +394,30 @@ class _Handler(BaseHTTPRequestHandler):
                     del daemon.objects["tasks"][task_id]
             return (204 if kind == "networks" else 200), None
         if steps[2:] == ["update"]:
-            if kind in {"secrets", "configs"}:
-                kept = daemon.contents.get(_id(entry), "")
-                if body["Name"] != _name(entry) or body.get("Data", kept) != kept:
-                    return 400, {
-                        "message": "rpc error: code = InvalidArgument desc = only updates to Labels are allowed"
-                    }
-            if int(query["version"]) != entry["Version"]["Index"]:
-                return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
-            if kind == "services" and query.get("rollback") == "previous":
-                body = entry["PreviousSpec"]
-            entry["PreviousSpec"], entry["Spec"] = entry["Spec"], body
-            entry["Version"] = {"Index": entry["Version"]["Index"] + 1}
-            if kind == "services":
-                entry["Endpoint"] = _endpoint(body)
-                daemon.make_tasks(entry)
-            return 200, {"Warnings": None}
+            return self._update(daemon, kind, entry, query, body)
         return 200, entry
+
+    def _update(
+        self, daemon: FakeDaemon, kind: str, entry: Any, query: dict[str, str], body: Any
+    ) -> tuple[int, Any]:
+        if kind in {"secrets", "configs"} and not _same_file(daemon, entry, body):
+            message = "rpc error: code = InvalidArgument desc = only updates to Labels are allowed"
+            return 400, {"message": message}
+        if int(query["version"]) != entry["Version"]["Index"]:
+            return 500, {"message": "rpc error: code = Unknown desc = update out of sequence"}
+        if kind == "services" and query.get("rollback") == "previous":
+            body = entry["PreviousSpec"]
+        entry["PreviousSpec"], entry["Spec"] = entry["Spec"], body
+        entry["Version"] = {"Index": entry["Version"]["Index"] + 1}
+        if kind == "services":
+            entry["Endpoint"] = _endpoint(body)
+            daemon.make_tasks(entry)
+        return 200, {"Warnings": None}
+
+
+def _same_file(daemon: FakeDaemon, entry: dict[str, Any], body: Any) -> bool:
+    kept = daemon.contents.get(_id(entry), "")
+    return body["Name"] == _name(entry) and body.get("Data", kept) == kept
 
 
 def _id(entry: dict[str, Any]) -> str:

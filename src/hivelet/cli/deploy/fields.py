@@ -25,7 +25,6 @@ HIDDEN = "(hidden)"
 _CONTAINER: Place = ("TaskTemplate", "ContainerSpec")
 _NAMES: Mapping[Place, str] = {
     ("Labels",): "deploy.labels",
-    ("Mode", "Replicated", "Replicas"): "deploy.replicas",
     ("Mode", "ReplicatedJob", "TotalCompletions"): "deploy.replicas",
     ("Mode", "ReplicatedJob", "MaxConcurrent"): "deploy.max_concurrent",
     ("UpdateConfig",): "deploy.update_config",
@@ -66,6 +65,7 @@ _DURATIONS = frozenset(
     ]
 )
 _SIZES = frozenset({"MemoryBytes", "SwapBytes", "SizeBytes", "ShmSize"})
+_WORDS = {"NanoCPUs": "cpus", "MemoryBytes": "memory"}
 _TELLS_SECRETS = re.compile(
     r"PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIAL|(API|PRIVATE|ACCESS)_?KEY|(^|_)KEY($|_)|DSN|_URL$",
     re.IGNORECASE,
@@ -118,6 +118,8 @@ def _leaves(
     elif isinstance(value, list) and place in _ITEMS:
         for item in value:
             yield from _item_leaves(item, place, network_names)
+    elif place == ("Mode", "Replicated"):
+        yield "deploy.replicas", str(value.get("Replicas", 1))
     elif isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _leaves(inner, (*place, key), network_names)
@@ -216,5 +218,7 @@ def _shown(path: str, value: str | None) -> str | None:
 def _snake(key: str) -> str:
     if not key[:1].isupper() or not key.isalnum():
         return key
+    if key in _WORDS:
+        return _WORDS[key]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key)
     return words.lower()

@@ -1,0 +1,258 @@
+"""`hivelet stack plan` and `deploy` on hivelet's daemon and on a real Docker engine in swarm mode: the same words, the same end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.cli import Cli, make_cli
+from harness.daemons import Dockerd, Hiveletd
+from harness.images import import_busybox
+from harness.machine import Machine
+from harness.swarm import Swarm
+from harness.waiting import wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module", params=[Hiveletd, Dockerd], ids=["hivelet", "docker"])
+def engine(request: pytest.FixtureRequest) -> Iterator[Swarm]:
+    """A swarm of either kind; each test uses a stack of its own name."""
+    with Machine("deploy") as machine:
+        daemon = request.param(machine)
+        daemon.start()
+        docker = make_cli("docker-20", daemon.host, machine.dir)
+        import_busybox(docker, machine.dir)
+        docker("swarm", "init", "--advertise-addr", "127.0.0.1")
+        yield Swarm(machine, daemon, docker)
+        daemon.stop()
+
+
+@pytest.fixture
+def hivelet(engine: Swarm) -> Cli:
+    return make_cli("hivelet", engine.daemon.host, engine.machine.dir)
+
+
+QUICK = {"restart_policy": {"delay": "200ms"}, "update_config": {"monitor": "1s"}}
+
+
+class Stack:
+    """A stack file that a test changes, and the commands on it."""
+
+    def __init__(self, name: str, folder: Path, hivelet: Cli) -> None:
+        self.name, self.folder, self.hivelet = name, folder, hivelet
+        self.data: dict[str, Any] = {"services": {}}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        path = self.folder / "stack.yml"
+        path.write_text(json.dumps(self.data))
+        return ("-c", str(path), self.name)
+
+    def service(self, name: str, **keys: Any) -> dict[str, Any]:
+        base = {
+            "image": "bb",
+            "command": "sleep 10000",
+            "stop_grace_period": "1s",
+            "deploy": QUICK,
+        }
+        self.data["services"][name] = {**base, **keys}
+        return self.data["services"][name]
+
+    def deploy(self, *options: str, status: int = 0) -> Any:
+        return self.hivelet("stack", "deploy", *options, *self.words, status=status, timeout=120)
+
+    def plan(self, *options: str) -> dict[str, Any]:
+        done = self.hivelet("stack", "plan", "--format", "json", *options, *self.words)
+        return json.loads(done.out)
+
+    def changes(self, *options: str) -> list[tuple[str, str]]:
+        return [
+            (step["Action"], step["Name"])
+            for step in self.plan(*options)["Steps"]
+            if step["Action"] != "keep"
+        ]
+
+
+@pytest.fixture
+def stack(
+    hivelet: Cli, engine: Swarm, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Stack]:
+    name = request.node.originalname.removeprefix("test_").replace("_", "")[:18]
+    yield Stack(name, tmp_path, hivelet)
+    hivelet("stack", "rm", name, timeout=120)
+    assert not engine.cli("service", "ls", "-q", "--filter", f"name={name}").out
+    for kind in ("secret", "config", "network"):
+        assert name not in engine.cli(kind, "ls").out
+
+
+def file_of(engine: Swarm, service: str, path: str) -> str:
+    (task,) = engine.tasks(service, running=True)
+    return Path(f"{engine.machine.proc}/{engine.process(task)}/root{path}").read_text()
+
+
+def test_the_plan_is_what_happens(engine: Swarm, stack: Stack) -> None:
+    stack.service("a", deploy={**QUICK, "replicas": 2})
+    stack.service("b", depends_on=["a"])
+    before = stack.plan()
+    assert before["Changes"] == 3
+    said = stack.deploy()
+    assert f"+ service {stack.name}_a, starts 2 tasks" in said.out
+    assert f"{stack.name}_b: 1/1 converged" in said.out
+    assert stack.changes() == []
+    assert stack.hivelet("stack", "plan", "--exit-code", *stack.words).status == 0
+    a, b = (engine.task_ids(f"{stack.name}_{name}") for name in "ab")
+    quiet = stack.deploy()
+    assert "nothing to do" in quiet.out
+    assert (a, b) == tuple(engine.task_ids(f"{stack.name}_{name}") for name in "ab")
+
+    # Labels of the service and a larger number of replicas restart nothing; an environment does.
+    stack.data["services"]["a"]["deploy"] = {**QUICK, "replicas": 3, "labels": {"x": "y"}}
+    stack.data["services"]["b"]["environment"] = {"A": "1"}
+    plan = stack.plan()
+    steps = {step["Name"]: step for step in plan["Steps"]}
+    assert (plan["TasksToRestart"], steps[f"{stack.name}_a"]["Starts"]) == (1, 1)
+    assert "Restart" not in steps[f"{stack.name}_a"]
+    assert steps[f"{stack.name}_b"]["Restart"]["Why"] == ["environment.A"]
+    stack.hivelet("stack", "plan", "--exit-code", *stack.words, status=3)
+    stack.deploy()
+    assert a < engine.task_ids(f"{stack.name}_a")
+    assert not (b & engine.task_ids(f"{stack.name}_b"))
+    assert stack.changes() == []
+
+
+def test_a_changed_secret_restarts_its_service_alone(engine: Swarm, stack: Stack) -> None:
+    (stack.folder / "s").write_text("first")
+    stack.data |= {"secrets": {"s": {"file": "./s"}}, "configs": {"c": {"content": "one"}}}
+    stack.service("a", secrets=["s"], configs=[{"source": "c", "target": "/c"}])
+    stack.service("b")
+    stack.deploy()
+    b = engine.task_ids(f"{stack.name}_b")
+    assert engine.cli("secret", "ls", "--format", "{{.Name}}").lines == [f"{stack.name}_s"]
+    for round_, text in enumerate(("second", "third", "second")):
+        (stack.folder / "s").write_text(text)
+        stack.data["configs"]["c"]["content"] = text
+        stack.deploy()
+        assert file_of(engine, f"{stack.name}_a", "/run/secrets/s") == text
+        assert file_of(engine, f"{stack.name}_a", "/c") == text
+        assert stack.changes() == []
+        names = engine.cli("secret", "ls", "--format", "{{.Name}}").lines
+        # The one before is kept, for the service may be rolled back to it.
+        assert len(names) == 2, (round_, names)
+        assert all(name.startswith(f"{stack.name}_s") for name in names)
+    assert engine.task_ids(f"{stack.name}_b") == b
+
+
+def test_what_docker_deployed_is_taken_as_it_is(
+    engine: Swarm, stack: Stack, tmp_path: Path
+) -> None:
+    (stack.folder / "s").write_text("first")
+    stack.data |= {"version": "3.8", "secrets": {"s": {"file": "./s"}}}
+    stack.service("a", secrets=["s"], labels={"x": "y"}, ports=["8123:8000"])
+    words = stack.words
+    engine.cli("stack", "deploy", *words[:2], stack.name, timeout=120)
+    engine.until_running(f"{stack.name}_a", 1)
+    assert stack.changes("--resolve-image", "never") == []
+    (stack.folder / "s").write_text("second")
+    changes = stack.changes("--resolve-image", "never")
+    assert [action for action, _ in changes] == ["create", "update"]
+    assert changes[0][1].startswith(f"{stack.name}_s-")
+
+
+def test_prune(engine: Swarm, stack: Stack) -> None:
+    stack.data["configs"] = {"c": {"content": "x"}}
+    stack.data["networks"] = {"n": {}}
+    stack.service("a")
+    stack.service("b", networks=["n"], configs=["c"])
+    stack.deploy()
+    stack.data = {"services": {"a": stack.data["services"]["a"]}}
+    assert stack.changes() == []
+    stack.deploy("--prune")
+    assert engine.cli("service", "ls", "--format", "{{.Name}}").lines == [f"{stack.name}_a"]
+    assert f"{stack.name}_n" not in engine.cli("network", "ls").out
+    assert not engine.cli("config", "ls", "-q").out
+
+
+def test_a_task_that_fails_is_told_with_its_last_words(engine: Swarm, stack: Stack) -> None:
+    stack.service("a", command="sh -c 'echo no database; exit 3'")
+    stack.service("b")
+    failed = stack.deploy("--timeout", "8s", status=1)
+    assert f"service {stack.name}_a: it has not converged within 8 s" in failed.err
+    assert "task: non-zero exit (3)" in failed.err
+    assert "| no database" in failed.err
+
+
+@pytest.mark.parametrize("action", ["pause", "rollback"])
+def test_an_update_that_fails(engine: Swarm, stack: Stack, action: str) -> None:
+    update = {"monitor": "2s", "failure_action": action}
+    stack.service("a", deploy={**QUICK, "replicas": 2, "update_config": update})
+    stack.deploy()
+    stack.data["services"]["a"]["command"] = "sh -c 'echo broken; exit 4'"
+    failed = stack.deploy("--timeout", "90s", status=1)
+    said = {"pause": "service update paused", "rollback": "service rolled back"}[action]
+    assert said in failed.err
+    assert "| broken" in failed.err
+
+
+def test_a_one_off_task_ends_well(engine: Swarm, stack: Stack) -> None:
+    once = {**QUICK, "restart_policy": {"condition": "on-failure"}}
+    stack.service("migrate", command="true", deploy=once)
+    stack.service("a")
+    assert f"{stack.name}_migrate: 0/1 converged" in stack.deploy("--timeout", "60s").out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_consistent_state(
+    engine: Swarm, stack: Stack, number: signal.Signals
+) -> None:
+    stack.service("a", command="sh -c 'exit 1'")
+    stack.service("b")
+    child = subprocess.Popen(
+        [*stack.hivelet.argv, "stack", "deploy", *stack.words],
+        env=stack.hivelet.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+    try:
+        wait_until(
+            lambda: engine.cli("service", "ls", "-q", "--filter", f"name={stack.name}_").lines,
+            timeout=60,
+            what="a service is there",
+        )
+        os.kill(child.pid, number)
+        _, err = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 130
+    assert "steps of the plan are done" in err or "continues in the background" in err
+    assert "Traceback" not in err
+    stack.data["services"]["a"]["command"] = "sleep 1000"
+    stack.deploy()
+    assert stack.changes() == []
+
+
+def test_names_and_settings_of_the_file(engine: Swarm, stack: Stack) -> None:
+    """Without STACK the file's name is taken; without both that is said."""
+    stack.service("a")
+    nameless = stack.hivelet.fails("stack", "deploy", *stack.words[:2])
+    assert "the stack has no name" in nameless.err
+    stack.data["name"] = stack.name
+    stack.hivelet("stack", "deploy", "--quiet", *stack.words[:2], timeout=120)
+    listed = stack.hivelet("stack", "ls", "--format", "{{.Name}}").lines
+    assert stack.name in listed
+    for words in (("stack", "ls"), ("stack", "services", stack.name), ("stack", "ps", stack.name)):
+        theirs, ours = engine.cli(*words).out, stack.hivelet(*words).out
+        assert without_times(ours) == without_times(theirs)
+
+
+def without_times(table: str) -> list[list[str]]:
+    return [[word for word in line.split() if not word.isdigit()] for line in table.splitlines()]
