@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,8 @@ _TCP, _UDP = 6, 17
 _TCP_ESTABLISHED = 3
 _STATUS_ASSURED = 1 << 2
 _STATUS_DNAT = 1 << 5
+
+_own = threading.local()
 
 
 class ConntrackFailed(System):
@@ -122,21 +125,45 @@ def _filter(flags: int, *, side: int = _FILTER_REPLY) -> bytes:
 
 
 def _exchange(kind: int, flags: int, body: bytes) -> Iterator[bytes]:
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER) as door:
-        door.bind((0, 0))
-        door.send(nlmsg.message(kind, flags, body))
-        while True:
-            for answer, _, content in nlmsg.split_messages(door.recv(1 << 17)):
-                if answer == nlmsg.DONE:
+    """One question and all of its answers, which must be read to the end."""
+    door = _door()
+    door.send(nlmsg.message(kind, flags, body))
+    while True:
+        for answer, _, content in nlmsg.split_messages(door.recv(1 << 17)):
+            if answer == nlmsg.DONE:
+                return
+            if answer == nlmsg.ERROR:
+                refusal = nlmsg.error_number(content)
+                if refusal in (0, errno.ENOENT):
                     return
-                if answer == nlmsg.ERROR:
-                    refusal = nlmsg.error_number(content)
-                    if refusal in (0, errno.ENOENT):
-                        return
-                    raise ConntrackFailed(
-                        f"cannot ask the kernel for its connections: {os.strerror(refusal)}"
-                    )
-                yield content
+                raise ConntrackFailed(
+                    f"cannot ask the kernel for its connections: {os.strerror(refusal)}"
+                )
+            yield content
+
+
+def _door() -> socket.socket:
+    """This thread's socket. It stays open: to close one of netfilter's costs the kernel many times what is asked through it.
+
+    A thread that has moved to another network namespace gets another one.
+    """
+    place = os.stat("/proc/thread-self/ns/net").st_ino
+    held: _Held | None = getattr(_own, "held", None)
+    if held is None or held.place != place:
+        held = _own.held = _Held(place)
+    return held.door
+
+
+class _Held:
+    """A socket that is closed with the thread that holds it."""
+
+    def __init__(self, place: int) -> None:
+        self.place = place
+        self.door = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_NETFILTER)
+        self.door.bind((0, 0))
+
+    def __del__(self) -> None:
+        self.door.close()
 
 
 def _parse(body: bytes) -> Connection:
