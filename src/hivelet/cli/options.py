@@ -56,6 +56,18 @@ def detach_option(command: F) -> F:
     )(command)
 
 
+def why_format_option(command: F) -> F:
+    """`--format text|json` of the commands that explain."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="For people, or for programs.",
+    )(command)
+
+
 def parse_filters(values: Iterable[str]) -> dict[str, list[str]]:
     """`KEY=VALUE` pairs by key.
 

@@ -16,6 +16,7 @@ from hivelet.cli.options import (
     list_options,
     no_trunc_option,
     quiet_option,
+    why_format_option,
 )
 from hivelet.cli.progress import make_reporter, wait_for_services
 from hivelet.cli.registry import registry_auth
@@ -261,6 +262,22 @@ def remove(session: Session, refs: tuple[str, ...]) -> int:
             complain(error.message)
             failed = 1
     return failed
+
+
+@service.command()
+@why_format_option
+@click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
+@pass_session
+def why(session: Session, refs: tuple[str, ...], form: str) -> int:
+    """Say what stands between services and their replica counts, and what to type next.
+
+    \b
+    Example:
+      hivelet service why myapp_web
+    """
+    from hivelet.cli.why.reading import tell_why
+
+    return tell_why(session, refs, form=form, stacks=False)
 
 
 def _follow(

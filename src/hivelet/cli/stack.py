@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hivelet.cli.log_output import log_options
 from hivelet.cli.options import (
     filter_option,
     format_option,
     list_options,
     no_trunc_option,
     quiet_option,
+    why_format_option,
 )
 from hivelet.cli.render.listing import render_list
 from hivelet.cli.render.services import SERVICES, STACKS, service_rows, stack_rows
@@ -262,6 +264,43 @@ def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str)
         check_stack_name(name)
     removed = [remove_stack(session, name, detach=detach, timeout=seconds) for name in names]
     return 0 if all(removed) else 1
+
+
+@stack.command()
+@log_options
+@click.option("--no-log-prefix", is_flag=True, help="Do not say which task wrote a line.")
+@click.argument("name", metavar="STACK")
+@click.argument("services", nargs=-1, metavar="[SERVICE...]")
+@pass_session
+def logs(session: Session, /, name: str, services: tuple[str, ...], **options: Any) -> int:
+    """Show the logs of all services of a stack, or of some, in the order of time.
+
+    \b
+    Example:
+      hivelet stack logs --follow --tail 20 myapp
+    """
+    from hivelet.cli.logs.stack import show_stack_logs
+
+    check_stack_name(name)
+    return show_stack_logs(session, name, services, options)
+
+
+@stack.command()
+@why_format_option
+@click.argument("refs", nargs=-1, required=True, metavar="SERVICE|STACK...")
+@pass_session
+def why(session: Session, refs: tuple[str, ...], form: str) -> int:
+    """Say what stands between services and their replica counts, and what to type next.
+
+    \b
+    The name of a stack means all of its services.
+
+    Example:
+      hivelet stack why myapp_web
+    """
+    from hivelet.cli.why.reading import tell_why
+
+    return tell_why(session, refs, form=form, stacks=True)
 
 
 for _alias in ("down", "remove"):
