@@ -263,5 +263,120 @@ def test_names_and_settings_of_the_file(engine: Swarm, stack: Stack) -> None:
         assert without_times(ours) == without_times(theirs)
 
 
+# ---- looking at a stack
+
+
+def test_logs_of_all_services_in_the_order_of_time(engine: Swarm, stack: Stack) -> None:
+    for name, shift in (("a", "0"), ("b", "0.3")):
+        say = f"sleep {shift}; for i in 1 2 3; do echo {name}$$i; sleep 0.6; done; sleep 1000"
+        stack.service(name, command=["sh", "-c", say])
+    stack.service("quiet")
+    stack.service("terminal", command="sh -c 'echo on a terminal; sleep 1000'", tty=True)
+    stack.deploy("--detach")
+    # A task whose image is missing has no container: its log must hold up nobody.
+    stack.hivelet(
+        *("service", "create", "--detach", "--no-resolve-image", "--name", f"{stack.name}_never"),
+        *("--label", f"com.docker.stack.namespace={stack.name}", "nowhere.test/never:1"),
+    )
+    words = ("stack", "logs", "--timestamps", stack.name)
+
+    def all_said() -> bool:
+        said = stack.hivelet(*words, timeout=30).out
+        return all(word in said for word in ("a3", "b3", "on a terminal"))
+
+    wait_until(all_said, timeout=60, what="both have said all")
+    lines = [line.split(" | ") for line in stack.hivelet(*words, timeout=30).lines]
+    moments = [rest.split()[0] for _, rest in lines]
+    assert moments == sorted(moments)
+    texts = [rest.split(" ", 1)[1] for _, rest in lines if "terminal" not in rest]
+    assert sorted(texts) == ["a1", "a2", "a3", "b1", "b2", "b3"]
+    assert {prefix.strip() for prefix, _ in lines} == {"a.1", "b.1", "terminal.1"}
+    last = stack.hivelet("stack", "logs", "--tail", "1", "--no-log-prefix", stack.name, "a", "b")
+    assert sorted(last.lines) == ["a3", "b3"]
+    assert stack.hivelet("stack", "logs", "--since", "1ns", stack.name, "a").out == ""
+    assert "no service" in stack.hivelet.fails("stack", "logs", stack.name, "nope").err
+
+
+def test_logs_are_followed_until_the_stack_is_gone(
+    engine: Swarm, stack: Stack, tmp_path: Path
+) -> None:
+    beat = "i=0; while true; do i=$$((i+1)); echo beat $$i; sleep 0.2; done"
+    stack.service("a", command=["sh", "-c", beat])
+    stack.deploy("--detach")
+    path = tmp_path / "followed"
+    with path.open("w") as out:
+        child = subprocess.Popen(
+            [*stack.hivelet.argv, "stack", "logs", "-f", stack.name],
+            env={**stack.hivelet.env, "PYTHONUNBUFFERED": "1"},
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_until(lambda: "beat 3" in path.read_text(), timeout=60, what="beats are followed")
+        stack.service("late", command="sh -c 'echo here I am; sleep 1000'")
+        stack.deploy("--detach")
+        wait_until(
+            lambda: "here I am" in path.read_text(), timeout=60, what="a new service joins in"
+        )
+        stack.hivelet("stack", "rm", stack.name, timeout=120)
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+    beats = [line for line in path.read_text().splitlines() if "beat" in line]
+    assert beats == list(dict.fromkeys(beats)), "a line was shown twice"
+
+
+def test_why(engine: Swarm, stack: Stack) -> None:
+    stack.service("well")
+    stack.service("dies", command="sh -c 'echo no database; exit 3'")
+    stack.service("homeless", deploy={"placement": {"constraints": ["node.labels.x==y"]}})
+    stack.service("huge", deploy={"resources": {"reservations": {"memory": "900g"}}})
+    stack.service("none", deploy={"replicas": 0})
+    stack.deploy("--detach")
+
+    def explained() -> dict[str, Any]:
+        found = json.loads(stack.hivelet("stack", "why", "--format", "json", stack.name).out)
+        return {each["Service"].removeprefix(f"{stack.name}_"): each for each in found}
+
+    def kinds(name: str) -> set[str]:
+        return {cause["Kind"] for cause in explained()[name]["Causes"]}
+
+    wait_until(
+        lambda: (
+            explained()["well"]["Well"]
+            and kinds("dies") & {"failed", "crash-loop"}
+            and kinds("homeless") == kinds("huge") == {"no-node"}
+        ),
+        timeout=60,
+        what="every service is explained",
+        evidence=lambda: stack.hivelet("stack", "why", stack.name).out,
+    )
+    assert kinds("none") == {"scaled-to-0"}
+    said = stack.hivelet("service", "why", f"{stack.name}_dies").out
+    assert "task: non-zero exit (3)" in said
+    assert "| no database" in said
+    assert f"-> hivelet service logs --tail 50 {stack.name}_dies" in said
+    said = stack.hivelet("stack", "why", f"{stack.name}_homeless", f"{stack.name}_huge").out
+    assert "scheduling constraints not satisfied" in said
+    assert "insufficient resources" in said
+
+
+def test_top(engine: Swarm, stack: Stack) -> None:
+    stack.service("busy", command="sh -c 'while true; do true; done'")
+    stack.service("idle", deploy={**QUICK, "replicas": 2})
+    stack.deploy("--timeout", "60s")
+    rows = json.loads(stack.hivelet("stack", "top", "--format", "json", stack.name).out)
+    busy, idle = rows
+    assert busy["CPUPercent"] > idle["CPUPercent"]
+    assert [len(row["Tasks"]) for row in rows] == [1, 2]
+    assert all(task["MemoryBytes"] > 0 for row in rows for task in row["Tasks"])
+    # Who is connected is told by hivelet's balancer; a Docker engine does not know.
+    assert (idle["Connections"] is None) == isinstance(engine.daemon, Dockerd)
+    plain = stack.hivelet("stack", "top", "--once", "--sort", "cpu", stack.name).lines
+    assert plain[0].split() == ["NAME", "TASKS", "CPU", "%", "MEMORY", "CONNECTIONS", "STATE"]
+    assert plain[1].split()[:2] == [f"{stack.name}_busy", "1/1"]
+
+
 def without_times(table: str) -> list[list[str]]:
     return [[word for word in line.split() if not word.isdigit()] for line in table.splitlines()]

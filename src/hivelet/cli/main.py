@@ -1,6 +1,7 @@
 """The `hivelet` command itself: finds and imports the command that was asked for, and says what went wrong.
 
-Exit codes: 0 all went well; 1 the daemon refused or something failed; 2 the command line is wrong; 130 interrupted.
+Exit codes: 0 all went well; 1 the daemon refused or something failed; 2 the command line is wrong; 3 a plan has something to
+do, where that was asked for; 130 interrupted.
 An error is one line on the standard error that begins with `Error:`; nothing else of hivelet knows exit codes.
 """
 

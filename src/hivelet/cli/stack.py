@@ -176,6 +176,12 @@ stack.add_command(deploy, "up")
 @stack.command()
 @loader_options
 @click.option("--skip-interpolation", is_flag=True, help="Leave variables as they are.")
+@click.option(
+    "--lock-image-digests",
+    "lock",
+    is_flag=True,
+    help="Print nothing but the images with their digests, as a file to give with a second -c.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Do not say which files were read or left out.")
 @pass_session
 def config(
@@ -183,15 +189,27 @@ def config(
     /,
     files: tuple[str, ...],
     skip_interpolation: bool,
+    lock: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Print the file as it is understood: merged, with variables filled in, in long form."""
+    """Print the file as it is understood: merged, with variables filled in, in long form.
+
+    \b
+    Example:
+      hivelet stack config --lock-image-digests -c docker-compose.yml > locked.yml
+    """
     from hivelet.compose.load import LoadOptions
     from hivelet.compose.render import render_config
 
     how = LoadOptions(skip_interpolation=skip_interpolation, with_contents=False, **options)
-    click.echo(render_config(read_stack(session, files, how, quiet=quiet).long_form), nl=False)
+    loaded = read_stack(session, files, how, quiet=quiet)
+    form = loaded.long_form
+    if lock:
+        from hivelet.cli.deploy.lock import locked_images
+
+        form = locked_images(session.engine, loaded.file)
+    click.echo(render_config(form), nl=False)
 
 
 @stack.command("ls")
@@ -283,6 +301,49 @@ def logs(session: Session, /, name: str, services: tuple[str, ...], **options: A
 
     check_stack_name(name)
     return show_stack_logs(session, name, services, options)
+
+
+@stack.command()
+@click.option("--once", is_flag=True, help="Print it once as plain text, and end.")
+@click.option("-s", "--services-only", is_flag=True, help="Leave out the tasks.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "cpu", "memory"]),
+    default="name",
+    show_default=True,
+    help="What stands first.",
+)
+@click.option("-n", "--interval", default="1s", show_default=True, help="Time between two looks.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="json prints once, for programs.",
+)
+@click.argument("names", nargs=-1, metavar="[STACK...]")
+@pass_session
+def top(session: Session, /, names: tuple[str, ...], interval: str, **options: Any) -> int:
+    """Watch what services and tasks use: CPU, memory, connections. Without STACK, all services.
+
+    \b
+    Numbers are those of the containers of the node that is asked; connections are told by hivelet's daemon alone.
+
+    Example:
+      hivelet stack top --sort cpu myapp
+    """
+    from hivelet.cli.top.screen import TopOptions, show_top
+
+    how = TopOptions(
+        stacks=names,
+        once=options["once"],
+        tasks=not options["services_only"],
+        sort=options["sort"],
+        interval=_seconds(interval),
+        form=options["form"],
+    )
+    return show_top(session, how)
 
 
 @stack.command()

@@ -175,6 +175,10 @@ class Engine:
         """The container called `ref`."""
         return self._object(f"/containers/{ref}/json")
 
+    def container_stats(self, ref: str) -> Json:
+        """A single reading of a container's counters."""
+        return self._object(f"/containers/{ref}/stats", **{"stream": "0", "one-shot": True})
+
     def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
         """Remove a container."""
         self.transport.request("DELETE", f"/containers/{ref}", query={"force": force, "v": volumes})
