@@ -154,8 +154,8 @@ def test_what_docker_deployed_is_taken_as_it_is(
 ) -> None:
     (stack.folder / "s").write_text("first")
     stack.data |= {"version": "3.8", "secrets": {"s": {"file": "./s"}}}
-    ports = {"image": "web:latest", "command": None, "ports": ["8123:8000"]}
-    stack.service("a", secrets=["s"], labels={"x": "y"}, **ports)
+    ports = {"image": "web:latest", "ports": ["8123:8000"]}
+    del stack.service("a", secrets=["s"], labels={"x": "y"}, **ports)["command"]
     words = stack.words
     engine.cli("stack", "deploy", *words[:2], stack.name, timeout=120)
     engine.until_running(f"{stack.name}_a", 1)
@@ -190,8 +190,8 @@ def test_prune(engine: Swarm, stack: Stack) -> None:
 def test_a_task_that_fails_is_told_with_its_last_words(engine: Swarm, stack: Stack) -> None:
     stack.service("a", command="sh -c 'echo no database; exit 3'")
     stack.service("b")
-    failed = stack.deploy("--timeout", "8s", status=1)
-    assert f"service {stack.name}_a: it has not converged within 8 s" in failed.err
+    failed = stack.deploy("--timeout", "25s", status=1)
+    assert f"service {stack.name}_a: it has not converged within 25 s" in failed.err
     assert "task: non-zero exit (3)" in failed.err
     assert "| no database" in failed.err
 

@@ -142,7 +142,7 @@ def _failure(session: Session, name: str, identifier: str, why: str) -> str:
     lines = [f"service {name}: {why}"]
     task = latest_failure(session.engine.tasks({"service": [identifier]}))
     if task is None:
-        return lines[0]
+        return f"{lines[0]}\n  `hivelet service why {name}` says what stands in its way"
     status = task["Status"]
     reason = status.get("Err") or status.get("Message") or ""
     lines.append(f"  task {task['ID'][:12]} ({status.get('State')}): {reason}")

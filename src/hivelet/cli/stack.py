@@ -208,7 +208,7 @@ def config(
     if lock:
         from hivelet.cli.deploy.lock import locked_images
 
-        form = locked_images(session.engine, loaded.file)
+        form = locked_images(session, loaded.file)
     click.echo(render_config(form), nl=False)
 
 

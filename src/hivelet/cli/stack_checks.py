@@ -5,7 +5,7 @@ The daemon would find both as well, but only when networks and other services ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from hivelet.cli.messages import plain_message
@@ -47,8 +47,8 @@ def check_ports(specs: Iterable[Json], services: Iterable[Json]) -> None:
             taken.append((port, spec["Name"]))
 
 
-def check_images(engine: Engine, specs: Iterable[Json]) -> None:
-    """Refuse an image that is neither on this node nor in its registry; each is asked for once.
+def check_images(engine: Engine, specs: Iterable[Json], auth: Callable[[str], str]) -> None:
+    """Refuse an image that is neither on this node nor in its registry; each is asked for once, with what `auth` has for it.
 
     Raises:
         InvalidParameter: naming the image, the service and the reason.
@@ -58,7 +58,7 @@ def check_images(engine: Engine, specs: Iterable[Json]) -> None:
         container = spec["TaskTemplate"].get("ContainerSpec") or {}
         users.setdefault(str(container.get("Image", "")), str(spec["Name"]))
     for image, service in users.items():
-        reason = _why_not(engine, image)
+        reason = _why_not(engine, image, auth)
         if reason:
             raise InvalidParameter(
                 f"image {image} of service {service} is neither on this node nor to be had from its registry "
@@ -66,12 +66,12 @@ def check_images(engine: Engine, specs: Iterable[Json]) -> None:
             )
 
 
-def _why_not(engine: Engine, image: str) -> str:
+def _why_not(engine: Engine, image: str, auth: Callable[[str], str]) -> str:
     try:
         engine.image(image)
     except NotFound:
         try:
-            engine.registry_image(image)
+            engine.registry_image(image, registry_auth=auth(image))
         except HiveletError as error:
             return plain_message(error.message)
     except HiveletError as error:

@@ -191,9 +191,12 @@ class Engine:
         """The image called `ref`."""
         return self._object(f"/images/{ref}/json")
 
-    def registry_image(self, ref: str) -> Json:
+    def registry_image(self, ref: str, *, registry_auth: str = "") -> Json:
         """What the registry says of the image called `ref`."""
-        return self._object(f"/distribution/{ref}/json")
+        answer = self.transport.request(
+            "GET", f"/distribution/{ref}/json", headers=_auth(registry_auth)
+        )
+        return dict(answer)
 
     def remove_image(self, ref: str, *, force: bool, prune: bool = True) -> list[Json]:
         """Remove an image's name, or the image; the answer says what went."""

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import copy
+import io
+import json
 from pathlib import Path
 
 import pytest
 from fake_daemon import FakeDaemon
+
+from hivelet.cli.session import Session
 
 FILE = """
 services:
@@ -340,3 +345,139 @@ def test_deploy_to_hivelet_sends_settings_of_the_host(
     assert (result.code, result.err) == (0, "")
     (spec,) = daemon.bodies("POST", "/services/create")
     assert spec["TaskTemplate"]["ContainerSpec"]["Privileged"] is True
+
+
+# ---- plans on the command line
+
+
+def test_a_plan_changes_nothing_and_its_exit_code_tells(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    words = ("stack", "plan", "-c", stack_file, "app")
+    assert hivelet(*words).code == 0
+    assert hivelet(*words, "--exit-code").code == 3
+    assert hivelet(*words, "--quiet").out == (
+        "5 to create, 0 to change, 0 to remove; no task restarts.\n"
+    )
+    steps = json.loads(hivelet(*words, "--format", "json").out)["Steps"]
+    assert [(step["Action"], step["Name"]) for step in steps][-1] == ("create", "app_web")
+    assert not daemon.bodies("POST", "/(services|networks|secrets)/create")
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert hivelet(*words, "--exit-code").code == 0
+
+
+def test_the_question_whether_contents_are_the_same_changes_nothing(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    before = copy.deepcopy(daemon.objects["secrets"])
+    Path(stack_file).with_name("token.txt").write_text("other")
+    plan = hivelet("stack", "plan", "-c", stack_file, "app").out
+    assert "(the content of app_token has changed)" in plan
+    assert daemon.objects["secrets"] == before
+
+
+def test_the_name_of_the_stack_may_be_the_files(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    nameless = hivelet("stack", "deploy", "-c", stack_file)
+    assert (nameless.code, nameless.err) == (
+        1,
+        "Error: the stack has no name: give one after the options (hivelet stack deploy -c FILE STACK), "
+        "or write `name:` into the file\n",
+    )
+    Path(stack_file).write_text(f"name: own\n{FILE}")
+    hivelet("stack", "deploy", "-d", "-c", stack_file)
+    names = {service["Spec"]["Name"] for service in daemon.objects["services"].values()}
+    assert names == {"own_db", "own_web"}
+    hivelet("stack", "rm", "own")
+    given = {"COMPOSE_PROJECT_NAME": "given"}
+    plan = hivelet("stack", "plan", "-c", stack_file, environment=given)
+    assert plan.out.startswith("Plan for stack given:\n")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("y\n", 0), (None, 0)])
+def test_on_a_terminal_is_asked_before_tasks_restart(
+    daemon: FakeDaemon,
+    hivelet,
+    stack_file: str,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str | None,
+    code: int,
+) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    Path(stack_file).write_text(FILE.replace("image: web", "image: web:2"))
+    monkeypatch.setattr(Session, "interactive", True)
+    keyboard = io.StringIO(answer or "")
+    monkeypatch.setattr(keyboard, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", keyboard)
+    agreed = () if answer else ("--yes",)
+    result = hivelet("stack", "deploy", "-d", *agreed, "-c", stack_file, "app")
+    assert result.code == code
+    assert ("Go on and restart 2 tasks? [y/N]" in result.out) == (answer is not None)
+    assert bool(daemon.bodies("POST", "/services/.*/update")) == (code == 0)
+
+
+def test_a_step_that_is_refused_says_how_far_the_plan_is(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    daemon.answers["POST", "/services/create"] = (400, {"message": "no such thing"})
+    result = hivelet("stack", "deploy", "-c", stack_file, "app")
+    assert result.err.splitlines()[-2:] == [
+        "3 of 5 steps of the plan are done, each of them whole; deploying again goes on from there, "
+        "`hivelet stack ps app` shows its tasks.",
+        "Error: no such thing",
+    ]
+    del daemon.answers["POST", "/services/create"]
+    again = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert "2 to create, 0 to change, 0 to remove" in again.out
+
+
+def test_a_service_that_somebody_else_changed_meanwhile(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    web = next(s for s in daemon.objects["services"].values() if s["Spec"]["Name"] == "app_web")
+    message = {"message": "rpc error: code = Unknown desc = update out of sequence"}
+    daemon.answers["POST", f"/services/{web['ID']}/update"] = (500, message)
+    Path(stack_file).write_text(FILE.replace("replicas: 2", "replicas: 3"))
+    result = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    assert result.err.splitlines()[-1] == (
+        "Error: service app_web was changed by somebody else since the plan was made; deploy again"
+    )
+
+
+def test_images_with_their_digests(daemon: FakeDaemon, hivelet, stack_file: str) -> None:
+    unknown = hivelet("stack", "config", "-q", "--lock-image-digests", "-c", stack_file)
+    assert "the digest of image db:1 is not known: page not found" in unknown.err
+    digests = {"db:1": "sha256:aa", "web:latest": "sha256:bb"}
+    told = {"Descriptor": {"digest": digests["db:1"]}}
+    daemon.answers["GET", "/distribution/db:1/json"] = (200, told)
+    local = {"RepoDigests": [f"web@{digests['web:latest']}"]}
+    daemon.answers["GET", "/images/web:latest/json"] = (200, local)
+    locked = hivelet("stack", "config", "-q", "--lock-image-digests", "-c", stack_file)
+    assert locked.out.splitlines() == [
+        'version: "3.13"',
+        "services:",
+        "  db:",
+        "    image: db:1@sha256:aa",
+        "  web:",
+        "    image: web:latest@sha256:bb",
+    ]
+
+
+def test_an_image_is_pinned_to_what_its_registry_tells(
+    daemon: FakeDaemon, hivelet, stack_file: str
+) -> None:
+    digest = {"Descriptor": {"digest": "sha256:aa"}}
+    daemon.answers["GET", "/distribution/db:1/json"] = (200, digest)
+    hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
+    image = daemon.bodies("POST", "/services/create")[0]["TaskTemplate"]["ContainerSpec"]["Image"]
+    assert image == "db:1@sha256:aa"
+    moved = {"Descriptor": {"digest": "sha256:bb"}}
+    daemon.answers["GET", "/distribution/db:1/json"] = (200, moved)
+    words = ("stack", "plan", "-c", stack_file, "app")
+    assert "nothing to do" in hivelet(*words).out
+    assert (
+        "image: db:1@sha256:aa -> db:1@sha256:bb" in hivelet(*words, "--resolve-image=always").out
+    )

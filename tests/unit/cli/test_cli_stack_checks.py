@@ -78,7 +78,8 @@ class Images:
             raise NotFound(f"No such image: {ref}")
         return {}
 
-    def registry_image(self, ref: str) -> dict[str, Any]:
+    def registry_image(self, ref: str, *, registry_auth: str) -> dict[str, Any]:
+        assert registry_auth == f"for {ref}"
         if ref not in self.there:
             raise Unavailable("no registry answers")
         return {}
@@ -86,13 +87,13 @@ class Images:
 
 def test_an_image_that_cannot_be_had_is_refused_with_its_service() -> None:
     engine: Any = Images({"web:1"}, {"far:1"})
-    check_images(engine, [spec("a"), spec("b"), spec("c", image="far:1")])
+    check_images(engine, [spec("a"), spec("b"), spec("c", image="far:1")], "for {}".format)
     assert engine.asked == ["web:1", "far:1"], "each is asked for once"
     with pytest.raises(
         InvalidParameter,
         match=r"image nope:9 of service d is neither on this node .*no registry answers",
     ):
-        check_images(engine, [spec("d", image="nope:9")])
+        check_images(engine, [spec("d", image="nope:9")], "for {}".format)
 
 
 def test_messages_lose_what_only_programs_want() -> None:

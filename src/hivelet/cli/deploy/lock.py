@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from hivelet.cli.messages import plain_message
+from hivelet.cli.registry import registry_auth
+from hivelet.cli.session import Session
 from hivelet.client.engine import Engine
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.model import StackFile
@@ -13,7 +15,7 @@ from hivelet.errors import HiveletError, InvalidParameter, NotFound
 Json: TypeAlias = dict[str, Any]
 
 
-def locked_images(engine: Engine, file: StackFile) -> Json:
+def locked_images(session: Session, file: StackFile) -> Json:
     """The long form of a file that has nothing but the image of each service, with its digest.
 
     Raises:
@@ -22,7 +24,7 @@ def locked_images(engine: Engine, file: StackFile) -> Json:
     known: dict[str, str] = {}
     for service in file.services.values():
         if service.image and service.image not in known:
-            known[service.image] = _locked(engine, service.image)
+            known[service.image] = _locked(session, service.image)
     return {
         "services": {
             name: {"image": known[service.image]}
@@ -32,12 +34,14 @@ def locked_images(engine: Engine, file: StackFile) -> Json:
     }
 
 
-def _locked(engine: Engine, image: str) -> str:
+def _locked(session: Session, image: str) -> str:
     if "@" in image:
         return image
-    tagged = with_default_tag(image)
+    tagged, engine = with_default_tag(image), session.engine
     try:
-        digest = (engine.registry_image(tagged).get("Descriptor") or {}).get("digest")
+        auth = registry_auth(session.environment, tagged)
+        told = engine.registry_image(tagged, registry_auth=auth)
+        digest = (told.get("Descriptor") or {}).get("digest")
     except HiveletError as error:
         digest, why = _local_digest(engine, tagged), plain_message(error.message)
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from hivelet.cli.deploy.decide import Present, plan_stack
@@ -15,6 +16,7 @@ from hivelet.cli.deploy.plan import Plan
 from hivelet.cli.deploy.versions import FileKind, versions_of
 from hivelet.cli.deploy.wanted import Wanted, wanted_stack
 from hivelet.cli.messages import plain_message
+from hivelet.cli.registry import registry_auth
 from hivelet.cli.session import Session
 from hivelet.cli.stack_checks import check_images, check_ports
 from hivelet.client.engine import Engine
@@ -63,7 +65,7 @@ def make_plan(session: Session, stack: str, loaded: LoadedStack, options: PlanOp
     wanted = wanted_stack(
         stack,
         loaded,
-        pinned=_resolve(engine, images, warnings, hivelet=hivelet),
+        pinned=_resolve(session, images, warnings, hivelet=hivelet),
         keep_image=options.resolve_image != "always",
     )
     plan = plan_stack(wanted, present, prune=options.prune)
@@ -72,7 +74,7 @@ def make_plan(session: Session, stack: str, loaded: LoadedStack, options: PlanOp
     check_ports(bodies, [entry for entry in services if entry["Spec"]["Name"] not in gone])
     if hivelet and options.resolve_image != "never":
         # On a Docker Swarm of several machines, an image may be where the task will run and not here.
-        check_images(engine, bodies)
+        check_images(engine, bodies, partial(registry_auth, session.environment))
     return Plan(stack=stack, steps=plan.steps, warnings=(*warnings, *plan.warnings))
 
 
@@ -158,15 +160,16 @@ def _images_to_resolve(wanted: Wanted, present: Present, when: str) -> list[str]
 
 
 def _resolve(
-    engine: Engine, images: Iterable[str], warnings: list[str], *, hivelet: bool
+    session: Session, images: Iterable[str], warnings: list[str], *, hivelet: bool
 ) -> Mapping[str, str]:
     """Images with the digests that their registries have now; one that this node of hivelet's has is taken as it is."""
-    pinned: dict[str, str] = {}
+    engine, pinned = session.engine, {}
     for image in images:
         if hivelet and engine.exists(f"/images/{image}/json"):
             continue
         try:
-            digest = (engine.registry_image(image).get("Descriptor") or {}).get("digest")
+            auth = registry_auth(session.environment, image)
+            told = engine.registry_image(image, registry_auth=auth)
         except HiveletError as error:
             if not hivelet:  # hivelet's own check tells of it
                 warnings.append(
@@ -174,6 +177,7 @@ def _resolve(
                     "each node takes what it has or can pull under that name"
                 )
             continue
+        digest = (told.get("Descriptor") or {}).get("digest")
         if digest:
             pinned[image] = f"{image}@{digest}"
     return pinned
