@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hivelet.cli.logs.lines import LogLine, Printer, parse_line, parse_lines, task_label
+from hivelet.cli.logs.lines import LogLine, Printer, after, parse_line, parse_lines, task_label
 from hivelet.cli.logs.streams import Following, merged
 from hivelet.errors import Unavailable
 
@@ -118,3 +118,15 @@ def test_what_is_followed_is_put_in_order_within_a_window() -> None:
     assert found == ["old", "new"]
     assert following.open == set()
     assert list(following.rest()) == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "next_one"),
+    [
+        ("2026-01-01T00:00:01.000000000Z", "1767225601.000000001"),
+        ("2026-01-01T00:00:01.999999999Z", "1767225602.000000000"),
+        ("2026-01-01T00:00:01Z", "1767225601.000000001"),
+    ],
+)
+def test_a_log_goes_on_after_its_last_line(moment: str, next_one: str) -> None:
+    assert after(moment) == next_one

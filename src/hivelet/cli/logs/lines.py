@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import unquote_plus
 
@@ -49,6 +50,14 @@ def parse_lines(frames: Iterable[tuple[int, bytes]], task_id: str = "") -> Itera
             yield parse_line(kind, line.decode("utf-8", "replace").rstrip("\r"), task_id)
     for kind, line in rest.items():
         yield parse_line(kind, line.decode("utf-8", "replace").rstrip("\r"), task_id)
+
+
+def after(moment: str) -> str:
+    """The moment after one of a line, as the API takes it: seconds since 1970 with nine digits."""
+    whole, _, fraction = moment.rstrip("Z").partition(".")
+    seconds = int(datetime.fromisoformat(f"{whole}+00:00").timestamp())
+    nanoseconds = int(fraction.ljust(9, "0")[:9] or 0) + 1
+    return f"{seconds + nanoseconds // 1_000_000_000}.{nanoseconds % 1_000_000_000:09}"
 
 
 def task_label(task: Json, service: str, stack: str, nodes: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ import click
 
 from hivelet.cli.deploy.remove import stack_filter
 from hivelet.cli.log_output import log_query
-from hivelet.cli.logs.lines import LogLine, Printer, task_label
+from hivelet.cli.logs.lines import LogLine, Printer, after, task_label
 from hivelet.cli.logs.streams import Following, Read, merged, open_log
 from hivelet.cli.session import Session, warn
 from hivelet.errors import NotFound
@@ -35,6 +35,7 @@ class StackLogs:
     chosen: frozenset[str] = frozenset()
     printer: Printer = field(default_factory=Printer)
     _labels: dict[str, str] = field(default_factory=dict)
+    _services_of: dict[str, str] = field(default_factory=dict)
 
     def show(self) -> int:
         """Print them; the exit code is 1 where something could not be read."""
@@ -67,6 +68,7 @@ class StackLogs:
             service = services.get(task.get("ServiceID", ""))
             if service is not None:
                 name = service["Spec"]["Name"]
+                self._services_of[task["ID"]] = service["ID"]
                 self._labels[task["ID"]] = task_label(task, name, self.stack, nodes)
         width = max((len(label) for label in self._labels.values()), default=0)
         self.printer.width = max(self.printer.width, width)
@@ -88,19 +90,20 @@ class StackLogs:
 
     def _follow(self, services: dict[str, Json], query: Json) -> None:
         following = Following(self.session.monotonic)
-        last = ""
-        since = query
+        asked = dict.fromkeys(services, query)
         while services:
             for identifier, service in services.items():
                 if identifier not in following.open:
                     terminal = _has_terminal(service["Spec"]["TaskTemplate"])
-                    read = open_log(self.session, "services", identifier, since, terminal=terminal)
+                    # A service that comes later is shown from its beginning.
+                    own = asked.setdefault(identifier, {**query, "tail": "all", "since": None})
+                    read = open_log(self.session, "services", identifier, own, terminal=terminal)
                     following.add(identifier, read)
             for line in following.lines(_LOOK_AGAIN):
                 self._print(line)
-                last = max(last, line.moment)
-            # A service that comes later is shown from its beginning, one whose log broke off from where it was.
-            since = {**query, "tail": "all", "since": last} if last else query
+                service_id = self._services_of.get(line.task_id, "")
+                # Where a log breaks off, it goes on after its last line.
+                asked[service_id] = {**query, "tail": "all", "since": after(line.moment)}
             services = self._services()
         for line in following.rest():
             self._print(line)
