@@ -276,12 +276,21 @@ def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str)
       hivelet stack rm myapp
     """
     from hivelet.cli.deploy.remove import remove_stack
+    from hivelet.cli.interruption import Interruption
 
     seconds = _seconds(timeout)
     for name in names:
         check_stack_name(name)
-    removed = [remove_stack(session, name, detach=detach, timeout=seconds) for name in names]
-    return 0 if all(removed) else 1
+    with Interruption().watching():
+        try:
+            done = [remove_stack(session, name, detach=detach, timeout=seconds) for name in names]
+        except KeyboardInterrupt:
+            again = f"hivelet stack rm {' '.join(names)}"
+            click.echo(
+                f"Tasks go on stopping by themselves; `{again}` removes what is left.", err=True
+            )
+            raise
+    return 0 if all(done) else 1
 
 
 @stack.command()

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from hivelet.cli.convergence import Progress, Watch, assess, latest_failure
 
 NODES = {"n"}
@@ -160,3 +162,40 @@ def test_lines_keep_the_place_of_their_first_appearance() -> None:
     look(watch, service(), [task(2, "new")])
     slots = look(watch, service(), [task(1, "pending"), task(2, "ready")]).slots
     assert [(slot.label, slot.state) for slot in slots] == [("1/2", "ready"), ("2/2", "pending")]
+
+
+def with_policy(**policy: object) -> dict[str, Any]:
+    given = service(1)
+    given["Spec"]["TaskTemplate"] = {"RestartPolicy": policy}
+    return given
+
+
+def test_a_task_that_is_done_once_counts_as_it_has_ended_well() -> None:
+    watch, given = Watch(), with_policy(Condition="on-failure")
+    ended = [task(1, "complete", "shutdown")]
+    assert look(watch, given, ended, 0.0).outcome == "waiting"
+    assert look(watch, given, ended, 5.0).outcome == "converged"
+    assert look(Watch(), with_policy(Condition="any"), ended, 50.0).outcome == "waiting"
+
+
+@pytest.mark.parametrize("policy", [{"Condition": "none"}, {"MaxAttempts": 2}])
+def test_a_policy_that_starts_no_other_task_ends_the_wait(policy: dict[str, Any]) -> None:
+    watch, given = Watch(), with_policy(**policy)
+    dead = [task(1, "failed", "shutdown", Err="exit 1")]
+    assert look(watch, given, dead, 0.0).outcome == "waiting"
+    assert look(watch, given, [*dead, task(1, "starting")], 2.0).outcome == "waiting"
+    assert look(watch, given, dead, 3.0).outcome == "waiting"
+    failed = look(watch, given, dead, 6.0)
+    assert failed.why == "its restart policy starts no other task: exit 1"
+
+
+def test_a_policy_without_a_limit_is_waited_for() -> None:
+    watch, dead = Watch(), [task(1, "failed", "shutdown", Err="exit 1")]
+    look(watch, with_policy(), dead, 0.0)
+    assert look(watch, with_policy(), dead, 60.0).outcome == "waiting"
+
+
+def test_a_service_that_was_not_touched_need_not_prove_itself() -> None:
+    given = service(1, UpdateStatus={"State": "rollback_completed"})
+    assert look(Watch(settled=True), given, [task(1)]).outcome == "converged"
+    assert look(Watch(settled=True), given, [task(1, "starting")]).outcome == "waiting"

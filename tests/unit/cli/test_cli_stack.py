@@ -481,3 +481,24 @@ def test_an_image_is_pinned_to_what_its_registry_tells(
     assert (
         "image: db:1@sha256:aa -> db:1@sha256:bb" in hivelet(*words, "--resolve-image=always").out
     )
+
+
+def test_who_waits_for_a_failed_service_is_given_up_with_it(
+    daemon: FakeDaemon, hivelet, clock, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.yml"
+    path.write_text(
+        "services:\n  a: {image: x, deploy: {restart_policy: {condition: none}}}\n"
+        "  b: {image: x, depends_on: [a]}\n"
+    )
+    hivelet("stack", "deploy", "-d", "-c", str(path), "app")
+    a, b = daemon.objects["services"].values()
+    daemon.objects["tasks"].clear()
+    daemon.task_state, daemon.task_error = "failed", "exit 1"
+    daemon.add_task(a, 1, DesiredState="shutdown")
+    daemon.task_state, daemon.task_error = "pending", "waiting for app_a, which has no running task"
+    daemon.add_task(b, 1)
+    result = hivelet("stack", "deploy", "--timeout", "60s", "-c", str(path), "app")
+    assert "service app_a: its restart policy starts no other task: exit 1" in result.err
+    assert "service app_b: waiting for app_a, which has no running task" in result.err
+    assert clock.now < 110
