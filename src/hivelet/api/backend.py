@@ -42,6 +42,7 @@ from hivelet.objects.engine import (
     ProcessTable,
 )
 from hivelet.objects.event import Event
+from hivelet.objects.exec import Exec, ExecConfig, ExecStart
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -296,6 +297,57 @@ class ContainersBackend(Protocol):
         ...
 
 
+class AttachedStreams(Protocol):
+    """The streams of a process that a client is attached to. Nothing is kept: who does not read holds the process up."""
+
+    tty: bool
+    takes_input: bool
+
+    def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        """What it writes: the stream's number and bytes, until it ends."""
+        ...
+
+    async def write(self, data: bytes) -> bool:
+        """Give it input; False where it takes no more."""
+        ...
+
+    def close_input(self) -> None:
+        """There is no more input."""
+        ...
+
+    def detached(self) -> None:
+        """The user has left by the detach keys."""
+        ...
+
+    def close(self) -> None:
+        """The end of it, however it came."""
+        ...
+
+
+class ExecsBackend(Protocol):
+    """Further processes in this node's containers."""
+
+    async def create_exec(self, ref: str, config: ExecConfig) -> str:
+        """Note a further process for a running container; the answer is its id."""
+        ...
+
+    async def get_exec(self, exec_id: str) -> Exec:
+        """What has become of it, by its exact id."""
+        ...
+
+    async def check_exec(self, exec_id: str) -> None:
+        """Refuse one that can't be started: it was before, or its container does not run."""
+        ...
+
+    async def start_exec(self, exec_id: str, start: ExecStart) -> AttachedStreams | None:
+        """Start it; its streams, unless nobody attaches."""
+        ...
+
+    async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
+        """Set the size of its terminal."""
+        ...
+
+
 class ImagesBackend(Protocol):
     """The images of this node, and what registries say."""
 
@@ -413,7 +465,7 @@ class VolumesBackend(Protocol):
 
 
 class EngineBackend(
-    ContainersBackend, ImagesBackend, NodeNetworksBackend, VolumesBackend, Protocol
+    ContainersBackend, ExecsBackend, ImagesBackend, NodeNetworksBackend, VolumesBackend, Protocol
 ):
     """All that the API asks of this node; `hivelet.engine` is behind it."""
 

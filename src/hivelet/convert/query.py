@@ -33,6 +33,21 @@ def integer(query: Mapping[str, str], name: str) -> int | None:
         raise InvalidParameter(f"{name}={text}: a whole number is needed") from None
 
 
+def terminal_size(query: Mapping[str, str]) -> tuple[int, int]:
+    """The parameters `h` and `w`: height and width of a terminal.
+
+    Raises:
+        InvalidParameter: one is no number that it can have, in Docker's words.
+    """
+    sizes = []
+    for name in ("h", "w"):
+        text = query.get(name, "")
+        if not text.isdecimal():
+            raise InvalidParameter(f'strconv.Atoi: parsing "{text}": invalid syntax')
+        sizes.append(min(int(text), 0xFFFF))
+    return sizes[0], sizes[1]
+
+
 def object_version(query: Mapping[str, str], noun: str) -> int:
     """The store version that an update names.
 

@@ -28,8 +28,14 @@ class ContainerActions:
     """The container side of the engine."""
 
     def __init__(
-        self, lifecycle: Lifecycle, registry: Registry, storage: Storage, clock: Clock
+        self,
+        lifecycle: Lifecycle,
+        registry: Registry,
+        storage: Storage,
+        clock: Clock,
+        execs_of: Callable[[ContainerId], list[str]],
     ) -> None:
+        self._execs_of = execs_of
         self._lifecycle = lifecycle
         self._records = registry
         self._files = storage
@@ -152,7 +158,7 @@ class ContainerActions:
         return record
 
     async def _shown(self, record: Record, *, size: bool) -> Container:
-        container = record.container
+        container = record.container.replaced(exec_ids=self._execs_of(record.id))
         if not size:
             return container
         written = await asyncio.to_thread(directory_size, self._files.upper(record))

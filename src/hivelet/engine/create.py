@@ -21,10 +21,12 @@ from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import SECOND, ContainerId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
+from hivelet.objects.exec import ExecConfig
 from hivelet.objects.name_rules import check_hostname
 from hivelet.objects.signals import parse_signal
 from hivelet.runtime.commands import BundlePaths
 from hivelet.runtime.images.records import ImageRecord
+from hivelet.runtime.oci_spec import ProcessUser
 
 SHORT_ID = 12
 """How many digits of a container's id are its host name, where it was given none (Docker)."""
@@ -42,6 +44,18 @@ class CreateContainer:
     task_id: TaskId | None = None
     files: tuple[FileReference, ...] = ()
     wants_gateway: bool = False
+
+
+def exec_environment(
+    config: ContainerConfig, wish: ExecConfig, user: ProcessUser | None
+) -> list[str]:
+    """What a further process has in its environment beside what the first one has."""
+    added = ["TERM=xterm"] if wish.tty else []
+    own = {entry.partition("=")[0] for entry in config.env}
+    if user is not None and "HOME" not in own:
+        added.append(f"HOME={user.home}")
+    said = {entry.partition("=")[0] for entry in wish.env}
+    return [entry for entry in added if entry.partition("=")[0] not in said] + wish.env
 
 
 def check_limits(host: HostConfig, cpus: int) -> None:

@@ -17,6 +17,7 @@ from hivelet.engine.database import Database
 from hivelet.engine.dependencies import Dependencies, FileReference
 from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
+from hivelet.engine.execs import ExecActions, Execs
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.listeners import Listeners, parse_listeners
@@ -60,7 +61,7 @@ class EngineConfig:
     generic_resources: Sequence[GenericResource] = ()
 
 
-class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
+class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, VolumeActions):
     """This node's engine. `start` before use; `stop` leaves all containers running."""
 
     def __init__(self, config: EngineConfig, plane: NetworkPlane, clock: Clock) -> None:
@@ -102,8 +103,12 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
                 ),
             )
         )
+        self._all_execs = Execs(self.lifecycle, self.registry)
         self.node_id: Callable[[], str] = str
-        ContainerActions.__init__(self, self.lifecycle, self.registry, self._storage, clock)
+        ContainerActions.__init__(
+            self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
+        )
+        ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(self, self._images, self.registry, self._events)
         NetworkActions.__init__(self, self._networks, self.registry, plane)
         VolumeActions.__init__(self, self._volumes, self.registry)
@@ -117,6 +122,7 @@ class Engine(ContainerActions, ImageActions, NetworkActions, VolumeActions):
 
     async def stop(self) -> None:
         """Stop watching and close the stores; containers run on. Without any, our cgroups go as well."""
+        await self._all_execs.close()
         await self.lifecycle.close()
         if not self.registry.all():
             self._cgroups.remove(self._config.cgroup_parent)

@@ -10,13 +10,20 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
 import structlog
 
-from hivelet.engine.create import ContainerPaths, CreateContainer, build_record, check_limits
+from hivelet.engine.create import (
+    ContainerPaths,
+    CreateContainer,
+    build_record,
+    check_limits,
+    exec_environment,
+)
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.provision import LifecycleParts, Provision
@@ -29,12 +36,15 @@ from hivelet.kit.supervise import Supervisor
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState, HostConfig
+from hivelet.objects.exec import ExecConfig
 from hivelet.objects.log_driver import log_policy
 from hivelet.objects.signals import parse_signal
 from hivelet.runtime.cgroups import cgroup_path
-from hivelet.runtime.commands import CreateOptions
+from hivelet.runtime.commands import CreateOptions, ExecOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
+from hivelet.runtime.exec_process import ExecProcess
 from hivelet.runtime.failures import CreateFailed
+from hivelet.runtime.oci_spec import ExecInput
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +66,9 @@ class Lifecycle:
         self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
         self._removals: dict[ContainerId, asyncio.Event] = {}
         self._supervisor = Supervisor("engine")
-        self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self._publish)
+        self.on_end: list[Callable[[ContainerId], None]] = []
+        """Who is told that a container has ended."""
+        self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self.publish)
 
     # ---- adoption and end of the daemon
 
@@ -174,7 +186,7 @@ class Lifecycle:
                 # As it is known by now: with the names of the volumes that were made for it.
                 await self._take_down(self._registry.get(container_id) or record)
                 raise
-        self._publish(record, "create")
+        self.publish(record, "create")
         return record
 
     async def start(self, container_id: ContainerId) -> bool:
@@ -197,7 +209,7 @@ class Lifecycle:
             record = record.with_state(self._begun(record, pid))
             self._registry.write(record)
             self._watch(record)
-            self._publish(record, "start")
+            self.publish(record, "start")
             return True
 
     async def stop(
@@ -231,7 +243,7 @@ class Lifecycle:
         if not end.done():
             await self._signal_if_alive(record, SIGKILL)
             await asyncio.shield(end)
-        self._publish(record, "stop")
+        self.publish(record, "stop")
         return True
 
     async def kill(self, container_id: ContainerId, signal: str) -> None:
@@ -246,7 +258,7 @@ class Lifecycle:
                 f"Cannot kill container: {container_id[:12]}: Container {container_id} is not running"
             )
         self._parts.runtime.kill(record.id, parse_signal(signal))
-        self._publish(record, "kill", signal=signal)
+        self.publish(record, "kill", signal=signal)
 
     async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
         """Remove the container and all that is its own.
@@ -287,6 +299,44 @@ class Lifecycle:
         """Return once nothing of the container is left."""
         if self._registry.get(container_id) is not None:
             await self._removals.setdefault(container_id, asyncio.Event()).wait()
+
+    # ---- further processes
+
+    def check_user(self, record: Record, user: str) -> None:
+        """Refuse a user that the container's own files don't know.
+
+        Raises:
+            InvalidParameter: in Docker's words.
+        """
+        self._parts.storage.find_user(record, user)
+
+    async def start_exec(
+        self,
+        container_id: ContainerId,
+        config: ExecConfig,
+        name: str,
+        options: ExecOptions,
+        size: Sequence[int] = (),
+    ) -> tuple[ExecProcess, asyncio.Task[None]]:
+        """Run a further process in a running container.
+
+        Raises:
+            Conflict: it does not run.
+            CreateFailed: the process could not be started.
+        """
+        record = self._current(container_id)
+        user = self._parts.storage.find_user(record, config.user) if config.user else None
+        everything = tuple(sorted(self._parts.facts.capabilities)) if config.privileged else None
+        wish = ExecInput(
+            args=tuple(config.cmd),
+            env=tuple(exec_environment(record.container.config, config, user)),
+            user=user,
+            cwd=config.working_dir,
+            terminal=config.tty,
+            size=(size[0], size[1]) if any(size) else None,
+            capabilities=everything,
+        )
+        return await self._parts.runtime.start_exec(container_id, wish, name, options)
 
     # ---- inside
 
@@ -383,9 +433,11 @@ class Lifecycle:
         if not end.done():
             end.set_result(state)
         self.health.tell(container_id, state)
+        for tell in self.on_end:
+            tell(container_id)
         if status.oom_killed:
-            self._publish(record, "oom")
-        self._publish(record, "die", exitCode=str(status.code))
+            self.publish(record, "oom")
+        self.publish(record, "die", exitCode=str(status.code))
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
@@ -408,9 +460,10 @@ class Lifecycle:
             end.set_result(record.container.state)
         self.health.tell(record.id, record.container.state)
         self._removals.pop(record.id, asyncio.Event()).set()
-        self._publish(record, "destroy")
+        self.publish(record, "destroy")
 
-    def _publish(self, record: Record, action: str, **more: str) -> None:
+    def publish(self, record: Record, action: str, **more: str) -> None:
+        """Tell the world of an event of a container."""
         container = record.container
         attributes = (
             {"image": container.image, "name": container.name} | container.config.labels | more

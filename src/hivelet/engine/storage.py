@@ -91,10 +91,15 @@ class Storage:
         Raises:
             InvalidParameter: they know no such user or group.
         """
-        container = record.container
-        found = find_user(
-            self.rootfs(record), container.config.user, container.host_config.group_add
-        )
+        return self.find_user(record, record.container.config.user)
+
+    def find_user(self, record: Record, user: str) -> ProcessUser:
+        """Who `user` is in the container, with the groups that it adds.
+
+        Raises:
+            InvalidParameter: its files know no such user or group.
+        """
+        found = find_user(self.rootfs(record), user, record.container.host_config.group_add)
         return ProcessUser(
             uid=found.uid, gid=found.gid, additional_gids=found.additional_gids, home=found.home
         )

@@ -13,6 +13,12 @@ from hivelet.objects.common import ContainerId
 SYNC_FD = 3
 """The descriptor on which conmon reports the outcome of a create."""
 
+START_FD = 4
+"""The descriptor on which the conmon of an exec is told to go on."""
+
+ATTACH_FD = 5
+"""The descriptor on which the conmon of an exec says that it can be attached to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OciRuntime:
@@ -134,6 +140,77 @@ def conmon_create(
     if options.stdin:
         argv += ["--stdin", "--leave-stdin-open"]
     return argv
+
+
+@dataclass(frozen=True, slots=True)
+class ExecPaths:
+    """The files of one further process of a container."""
+
+    directory: Path
+
+    @property
+    def process(self) -> Path:
+        """The OCI process object."""
+        return self.directory / "process.json"
+
+    @property
+    def pid_file(self) -> Path:
+        """Written by the OCI runtime."""
+        return self.directory / "pid"
+
+    @property
+    def conmon_log(self) -> Path:
+        """What conmon itself had to say."""
+        return self.directory / "conmon.log"
+
+    @property
+    def attach_socket(self) -> Path:
+        """Conmon's socket for the process's standard streams."""
+        return self.directory / "attach"
+
+    @property
+    def control_fifo(self) -> Path:
+        """Conmon's control pipe: window size."""
+        return self.directory / "ctl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecOptions:
+    """How a process is attached: a terminal, an open standard input, and whether anybody attaches at all."""
+
+    terminal: bool = False
+    stdin: bool = False
+    attach: bool = True
+
+
+def conmon_exec(
+    conmon: str,
+    runtime: OciRuntime,
+    container: ContainerId,
+    paths: ExecPaths,
+    options: ExecOptions,
+) -> list[str]:
+    """Conmon, told to run a further process in a container, and to stay with it."""
+    argv = [conmon, "--api-version", "1", "--sync", "--full-attach", "--log-level", "error"]
+    argv += ["--exec", "--exec-process-spec", str(paths.process)]
+    argv += ["--cid", container, "--cuuid", container, "--name", container[:12]]
+    argv += ["--runtime", runtime.program, "--runtime-arg", f"--root={runtime.root}"]
+    argv += ["--bundle", str(paths.directory), "--persist-dir", str(paths.directory)]
+    argv += ["--container-pidfile", str(paths.pid_file), "--log-path", "none"]
+    if options.attach:
+        argv.append("--exec-attach")
+    if options.terminal:
+        # Its input is its output: closed when a user leaves, it would hang the process up.
+        argv += ["--terminal", "--leave-stdin-open"]
+    if options.stdin:
+        argv.append("--stdin")
+    return argv
+
+
+def conmon_exec_environment(search_path: str) -> dict[str, str]:
+    """The environment of an exec's conmon."""
+    own = {"_OCI_STARTPIPE": str(START_FD), "_OCI_ATTACHPIPE": str(ATTACH_FD)}
+    return {**conmon_environment(search_path), **own}
 
 
 def conmon_environment(search_path: str) -> dict[str, str]:

@@ -29,8 +29,10 @@ from hivelet.kit.clock import Clock
 from hivelet.kit.files import write_atomic
 from hivelet.objects.common import ContainerId
 from hivelet.runtime import commands
+from hivelet.runtime.attach import Attachment, open_attachment, resize_terminal
 from hivelet.runtime.cgroupfs import CgroupTree
-from hivelet.runtime.commands import BundlePaths, CreateOptions, OciRuntime
+from hivelet.runtime.commands import BundlePaths, CreateOptions, ExecOptions, OciRuntime
+from hivelet.runtime.exec_process import ExecProcess, start_exec
 from hivelet.runtime.failures import CreateFailed, explain_create_failure
 from hivelet.runtime.host import SEARCH_PATH
 from hivelet.runtime.oci import ENVIRONMENT, RuntimeCallFailed, call_runtime
@@ -243,6 +245,37 @@ class ConmonRuntime:
                 words = ended.output.decode(errors="replace").strip()
                 raise RuntimeCallFailed(f"OCI runtime exec failed: exec failed: {words}")
         return ExecResult(code=ended.status, output=ended.output)
+
+    async def start_exec(
+        self, container: ContainerId, given: ExecInput, name: str, options: ExecOptions
+    ) -> tuple[ExecProcess, asyncio.Task[None]]:
+        """Run another process in the container, with its streams attached; `name` is that of its directory.
+
+        Raises:
+            Conflict: the container is not running.
+            CreateFailed: the process could not be started.
+        """
+        found = self._get(container)
+        found.alive()
+        process = build_exec_process(_read_spec(found.own.paths.config)["process"], given)
+        directory = found.own.paths.bundle / f"exec-{name}"
+        return await start_exec(self._conmon, found.own, directory, process, options)
+
+    def attach(self, container: ContainerId) -> Attachment:
+        """Its first process's streams.
+
+        Raises:
+            Conflict: it has ended.
+        """
+        return open_attachment(self._get(container).own.paths.attach_socket)
+
+    def resize(self, container: ContainerId, height: int, width: int) -> None:
+        """Set the size of its terminal.
+
+        Raises:
+            Conflict: it has ended.
+        """
+        resize_terminal(self._get(container).own.paths.control_fifo, height, width)
 
     async def delete(self, container: ContainerId, *, force: bool = False) -> None:
         """Remove all that the container leaves: runtime state, control groups, and its files in the bundle.

@@ -39,6 +39,13 @@ def explain_create_failure(said: str, args: Sequence[str]) -> CreateFailed:
     )
 
 
+def explain_exec_failure(said: str, args: Sequence[str]) -> CreateFailed:
+    """The same for a further process of a running container; Docker gives 126 for all that is not "not found"."""
+    cause = _cause(said, args[0] if args else "")
+    code = NOT_FOUND if _code(cause) == NOT_FOUND else NOT_EXECUTABLE
+    return CreateFailed(f"OCI runtime exec failed: exec failed: {cause}", code)
+
+
 def _cause(said: str, program: str) -> str:
     text = said.strip()
     if messages := _RUNC_MESSAGE.findall(text):

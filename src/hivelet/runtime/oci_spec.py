@@ -188,6 +188,10 @@ class ExecInput:
     user: ProcessUser | None = None
     cwd: str = ""
     terminal: bool = False
+    size: tuple[int, int] | None = None
+    """Height and width of its terminal at the start."""
+    capabilities: tuple[str, ...] | None = None
+    """All that it has; a privileged one has more than the first process."""
 
 
 def build_exec_process(first: Mapping[str, Any], given: ExecInput) -> dict[str, Any]:
@@ -205,6 +209,11 @@ def build_exec_process(first: Mapping[str, Any], given: ExecInput) -> dict[str, 
     }
     if given.user is not None:
         process["user"] = _user(given.user)
+    if given.size is not None:
+        process["consoleSize"] = {"height": given.size[0], "width": given.size[1]}
+    if given.capabilities is not None:
+        kinds = ("bounding", "effective", "permitted")
+        process["capabilities"] = {kind: list(given.capabilities) for kind in kinds}
     return process
 
 

@@ -27,6 +27,7 @@ from hivelet.objects.engine import (
     ProcessTable,
 )
 from hivelet.objects.event import Event
+from hivelet.objects.exec import Exec, ExecConfig, ExecStart
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -37,9 +38,45 @@ from hivelet.objects.image import (
     RegistryAuth,
     RegistryImage,
 )
-from hivelet.objects.log import LogOptions, LogRecord
+from hivelet.objects.log import STDOUT, LogOptions, LogRecord
 from hivelet.objects.network import NetworkSpec
 from hivelet.objects.volume import Volume, VolumeRequest
+
+
+class FakeStreams:
+    """A process's streams that say each input again in capitals. `ending` says how a client has left."""
+
+    def __init__(self, *, tty: bool, takes_input: bool) -> None:
+        self.tty = tty
+        self.takes_input = takes_input
+        self.ending = ""
+        self.closed = False
+        self._said: asyncio.Queue[bytes] = asyncio.Queue()
+        if not takes_input:
+            self._said.put_nowait(b"hello\n")
+            self._said.put_nowait(b"")
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        """What was put in, in capitals."""
+        while data := await self._said.get():
+            yield STDOUT, data
+
+    async def write(self, data: bytes) -> bool:
+        """Take it."""
+        self._said.put_nowait(data.upper())
+        return True
+
+    def close_input(self) -> None:
+        """The end of output, too."""
+        self._said.put_nowait(b"")
+
+    def detached(self) -> None:
+        """Remembered."""
+        self.ending = "detached"
+
+    def close(self) -> None:
+        """Remembered."""
+        self.closed = True
 
 
 class FakeEngine:
@@ -57,6 +94,8 @@ class FakeEngine:
         self.registry: dict[str, RegistryImage] = {}
         self.credentials: dict[str, str] = {}
         self.history: list[Event] = []
+        self.execs: dict[str, Exec] = {}
+        self.streams: FakeStreams | None = None
         self.received: list[bytes] = []
         self.calls: list[tuple[object, ...]] = []
         self.exits: dict[str, ExitResult] = {}
@@ -138,6 +177,39 @@ class FakeEngine:
         """Forget them."""
         gone = [self.containers.pop(ref).id for ref in refs]
         return gone, 0
+
+    # -- execs
+
+    async def create_exec(self, ref: str, config: ExecConfig) -> str:
+        """Note it."""
+        container = await self.get_container(ref)
+        found = Exec(id=new_hex_id(), container_id=container.id, config=config)
+        self.execs[found.id] = found
+        return found.id
+
+    async def get_exec(self, exec_id: str) -> Exec:
+        """One exec."""
+        if exec_id not in self.execs:
+            raise NotFound(f"No such exec instance: {exec_id}")
+        return self.execs[exec_id]
+
+    async def check_exec(self, exec_id: str) -> None:
+        """Refuse one that was started."""
+        if (await self.get_exec(exec_id)).started:
+            raise Conflict(f"Error: Exec command {exec_id} has already run")
+
+    async def start_exec(self, exec_id: str, start: ExecStart) -> FakeStreams | None:
+        """One that answers its input in capitals, and ends with it."""
+        found = await self.get_exec(exec_id)
+        self.execs[exec_id] = found.replaced(started=True, exit_code=0)
+        if start.detach:
+            return None
+        self.streams = FakeStreams(tty=found.config.tty, takes_input=found.config.attach_stdin)
+        return self.streams
+
+    async def resize_exec(self, exec_id: str, height: int, width: int) -> None:
+        """Only remembered."""
+        self.calls.append(("resize", exec_id, height, width))
 
     # -- images
 

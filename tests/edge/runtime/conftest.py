@@ -136,6 +136,7 @@ def make_rootfs(directory):
         "ls",
         "env",
         "stat",
+        "stty",
     ):
         (directory / "bin" / name).symlink_to("busybox")
 
