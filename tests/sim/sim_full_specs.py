@@ -151,7 +151,7 @@ _BY_HAND = {
     (VolumeDriverConfig, "options"): lambda: choice({}, {"type": "tmpfs", "device": "tmpfs"}),
     (VolumeOptions, "subpath"): lambda: choice("", "a/b"),
     (BindOptions, "read_only_force_recursive"): lambda: st.just(False),
-    (TmpfsOptions, "options"): lambda: choice([], [["exec"]], [["uid", "5"]]),
+    (TmpfsOptions, "options"): lambda: choice([], [["exec"]]),
     (ContainerSpec, "groups"): lambda: st.lists(choice("1", "staff"), max_size=2),
     (ContainerSpec, "mounts"): mounts,
     (ContainerSpec, "isolation"): lambda: choice("", "default"),
