@@ -126,18 +126,22 @@ def test_rounds_leave_nothing_behind(swarm: Swarm, hiveletd: Daemon) -> None:
         for number in range(WARMING):
             play_round(swarm, api, number)
         traces, first = swarm.machine.traces(), weigh(swarm)
-        begun = time.monotonic()
+        begun, middle = time.monotonic(), first
         for number in range(ROUNDS):
+            if number == ROUNDS // 2:
+                middle = weigh(swarm)
             play_round(swarm, api, WARMING + number)
             if number % 100 == 99:
-                print(f"after {number + 1} rounds: {weigh(swarm)}")
+                print(f"after {number + 1} rounds: {weigh(swarm)}", flush=True)
         took = time.monotonic() - begun
         until_as_before(swarm.machine, traces)
     last = weigh(swarm)
-    story = f"{ROUNDS} rounds in {took:.0f} s\nbefore: {first}\nafter:  {last}"
+    story = f"{ROUNDS} rounds in {took:.0f} s\nbefore: {first}\nhalf:   {middle}\nafter:  {last}"
     print(story)
     assert last.descriptors <= first.descriptors + 2, story
     assert last.threads <= first.threads + 2, story
-    # What is allowed is the allocator's and the journal's noise: a leak of a few kibibytes a round shows in a thousand.
-    assert last.memory - first.memory < 4 * MIB, story
+    # Histories that are bounded (events, finished tasks) fill in the first few hundred rounds; then it must be flat. What is
+    # allowed is the allocator's and the journal's noise.
+    assert last.memory - middle.memory < 3 * MIB, story
+    assert last.memory - first.memory < 16 * MIB, story
     assert last.disk - first.disk < 2 * MIB, story
