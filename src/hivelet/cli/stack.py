@@ -107,7 +107,7 @@ def plan_command(
     Example:
       hivelet stack plan -c docker-compose.yml --prune myapp
     """
-    from hivelet.cli.deploy.show import plan_json, plan_lines
+    from hivelet.cli.deploy.show import painted, plan_json, plan_lines
 
     _, plan = _make_plan(session, name, files, options)
     if form == "json":
@@ -118,7 +118,8 @@ def plan_command(
         for warning in plan.warnings:
             warn(warning)
         lines = plan_lines(plan)
-        click.echo("\n".join(lines[-1:] if options["quiet"] else lines))
+        for line in lines[-1:] if options["quiet"] else lines:
+            click.echo(painted(line))
     return _CHANGES if options["exit_code"] and plan.changes else 0
 
 

@@ -13,7 +13,7 @@ import click
 
 from hivelet.cli.deploy.apply import NETWORK_PATIENCE, Application
 from hivelet.cli.deploy.plan import Plan, restarted
-from hivelet.cli.deploy.show import plan_lines
+from hivelet.cli.deploy.show import painted, plan_lines
 from hivelet.cli.interruption import Interruption
 from hivelet.cli.progress import make_reporter, wait_for_services
 from hivelet.cli.session import Session, complain, say, warn
@@ -42,7 +42,7 @@ def deploy(
         warn(warning)
     if not options.quiet:
         for line in plan_lines(plan):
-            say(line)
+            say(painted(line))
     if not _agreed(session, plan, options):
         complain("nothing has been changed")
         return 1

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from hivelet.cli.deploy.plan import FieldChange, Plan, Restart, Step, restarted
+from hivelet.cli.session import paint
 
 Json: TypeAlias = dict[str, Any]
 
+_COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 MARKS = {"create": "+", "update": "~", "remove": "-"}
 _WIDTH = 100
 
@@ -27,6 +29,12 @@ def plan_lines(plan: Plan) -> list[str]:
     if kept:
         lines.append(f"  Unchanged: {', '.join(kept)}")
     return [*lines, summary(plan)]
+
+
+def painted(line: str) -> str:
+    """A line of the plan as a terminal shows it: what is created, changed or removed in its colour."""
+    colour = _COLOURS.get(line[2:3]) if line[:2] == "  " else None
+    return paint(line, colour) if colour else line
 
 
 def summary(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""The live screen of `hivelet stack top`, and its single plain print. Ctrl-C ends it."""
+"""The live screen of `hivelet stack top`, and its single plain print. Ctrl-C ends it, and so does SIGTERM; either leaves the terminal as it was."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hivelet.cli.deploy.reading import is_hivelet
+from hivelet.cli.interruption import Interruption
 from hivelet.cli.session import Session
 from hivelet.cli.top.reading import is_unreachable, take_look
 from hivelet.cli.top.table import HEADERS, all_cells, rows_json, table_lines
@@ -54,7 +55,8 @@ def show_top(session: Session, options: TopOptions) -> int:
         else:
             click.echo("\n".join(table_lines(rows, with_tasks=options.tasks)))
         return 0
-    _run_screen(session, options, interval, hivelet=hivelet)
+    with Interruption().watching():
+        _run_screen(session, options, interval, hivelet=hivelet)
     return 0
 
 
