@@ -82,6 +82,7 @@ def counted(cluster):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_month_of_crash_loops_leaves_the_store_as_it_was(tmp_path):
     journal = FileJournal(tmp_path / "cluster.db")
     days = []
