@@ -22,6 +22,7 @@ import click
 
 from hivelet.api.router import Route
 from hivelet.api.routes import ALL_ROUTES
+from hivelet.cli.examples import EXAMPLES
 from hivelet.cli.main import hivelet
 from hivelet.compose.grammar import (
     LIST_OR_MAP,
@@ -180,69 +181,6 @@ def config_differences_part() -> str:
 
 # ---- command line
 
-EXAMPLES: dict[str, str] = {
-    "swarm init": "hivelet swarm init --advertise-addr 192.0.2.10",
-    "swarm join": "hivelet swarm join --token SWMTKN-1-… 192.0.2.10:2377",
-    "swarm join-token": "hivelet swarm join-token -q worker",
-    "swarm leave": "hivelet swarm leave --force",
-    "node ls": "hivelet node ls",
-    "node inspect": "hivelet node inspect --pretty self",
-    "node ps": "hivelet node ps self",
-    "node update": "hivelet node update --label-add disk=ssd self",
-    "node promote": "hivelet node promote worker1",
-    "node demote": "hivelet node demote worker1",
-    "node rm": "hivelet node rm worker1",
-    "stack plan": "hivelet stack plan --prune -c docker-compose.yml myapp",
-    "stack logs": "hivelet stack logs --follow --tail 20 myapp",
-    "stack why": "hivelet stack why myapp_web",
-    "stack top": "hivelet stack top --sort cpu myapp",
-    "stack deploy": "hivelet stack deploy -c docker-compose.yml -c production.yml --prune myapp",
-    "stack config": "hivelet stack config -c docker-compose.yml",
-    "stack ls": "hivelet stack ls",
-    "stack services": "hivelet stack services myapp",
-    "stack ps": "hivelet stack ps --no-trunc myapp",
-    "stack rm": "hivelet stack rm myapp",
-    "service create": "hivelet service create --name web --replicas 3 -p 8000:80 nginx:1.27",
-    "service update": "hivelet service update --image myweb:2 --update-order start-first myapp_web",
-    "service rollback": "hivelet service rollback myapp_web",
-    "service scale": "hivelet service scale myapp_web=5 myapp_worker=2",
-    "service ls": "hivelet service ls --format '{{.Name}} {{.Replicas}}'",
-    "service ps": "hivelet service ps --no-trunc -f desired-state=running myapp_web",
-    "service inspect": "hivelet service inspect --pretty myapp_web",
-    "service logs": "hivelet service logs -f --tail 100 myapp_web",
-    "service why": "hivelet service why myapp_web",
-    "service rm": "hivelet service rm myapp_web",
-    "network create": "hivelet network create -d overlay --subnet 10.20.0.0/24 backend",
-    "network ls": "hivelet network ls -f driver=overlay",
-    "network inspect": "hivelet network inspect -v backend",
-    "network rm": "hivelet network rm backend",
-    "secret create": "hivelet secret create db_password ./password.txt",
-    "secret ls": "hivelet secret ls",
-    "secret inspect": "hivelet secret inspect db_password",
-    "secret rm": "hivelet secret rm db_password",
-    "config create": "hivelet config create nginx_conf ./nginx.conf",
-    "config ls": "hivelet config ls",
-    "config inspect": "hivelet config inspect nginx_conf",
-    "config rm": "hivelet config rm nginx_conf",
-    "image ls": "hivelet image ls --digests",
-    "image import": 'hivelet image import -c \'CMD ["httpd", "-f"]\' rootfs.tar tiny:latest',
-    "image load": "hivelet image load -i myweb.tar",
-    "image pull": "hivelet image pull registry.example.com/myweb:2",
-    "image tag": "hivelet image tag myweb:2 myweb:latest",
-    "image inspect": "hivelet image inspect myweb:latest",
-    "image rm": "hivelet image rm myweb:1",
-    "ps": "hivelet ps -a",
-    "logs": "hivelet logs --since 10m 4f1c2a",
-    "rm": "hivelet rm -f 4f1c2a",
-    "info": "hivelet info",
-    "version": "hivelet version --format '{{.Server.Version}}'",
-    "events": "hivelet events --since 10m -f type=container",
-    "doctor": "hivelet doctor",
-    "daemon": "hivelet daemon --log-level debug",
-    "completion": "hivelet completion bash",
-}
-"""One command line for each command, by its words."""
-
 _METAVARS = {"integer": "N", "integer range": "N", "float": "NUMBER", "path": "FILE"}
 
 
@@ -272,13 +210,13 @@ def _leaves(words: str, command: click.Command) -> Iterator[tuple[str, click.Com
 
 
 def cli_part() -> str:
-    """One chapter for each command: what it does, its line, an example, its options."""
+    """One chapter for each command: what it does, its line, examples, its options."""
     chapters = []
     for words, command, aliases in commands():
         lines = [f"### hivelet {words}", "", (command.help or "").strip().partition("\n")[0]]
         if aliases:
             lines[-1] += f" Also called {', '.join(f'`hivelet {alias}`' for alias in aliases)}."
-        lines += ["", "```console", f"# {EXAMPLES[words]}", "```", ""]
+        lines += ["", "```console", *(f"# {line}" for line in EXAMPLES[words]), "```", ""]
         if arguments := _arguments(command):
             lines += [f"Arguments: {arguments}.", ""]
         lines += _options(command)

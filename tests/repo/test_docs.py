@@ -59,6 +59,17 @@ def test_notes_are_about_what_there_is() -> None:
     assert noted_missing == []
 
 
+def test_every_help_has_examples_that_parse() -> None:
+    """What `--help` shows is what a person copies."""
+    for words, command, _ in generator().commands():
+        context = click.Context(command, info_name=f"hivelet {words}")
+        shown = command.get_help(context)
+        for line in generator().EXAMPLES[words]:
+            parse_command(line)
+            if words != "daemon":  # which passes --help on to hiveletd
+                assert f"  {line}" in shown, words
+
+
 # ---- command lines
 
 _FENCE = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)

@@ -12,6 +12,7 @@ from hivelet.objects.service import (
     ReplicatedJobMode,
     Service,
     ServiceMode,
+    UpdateConfig,
 )
 from hivelet.objects.task import RestartPolicy, TaskState
 from hivelet.objects.transitions import Actor
@@ -53,6 +54,10 @@ def begun(cluster, name):
     """When a task of the service first ran."""
     moments = [task.started_at for task in cluster.tasks(name) if task.started_at]
     return min(moments, default=None)
+
+
+def completed(cluster, name):
+    return [task for task in cluster.tasks(name) if task.status.state is TaskState.COMPLETE]
 
 
 def errors(cluster, name):
@@ -141,6 +146,62 @@ def test_a_replica_beside_others_is_never_held():
         await cluster.change("web", forced)
         await cluster.settle(40)
         assert len(cluster.running("web")) == 2
+
+    simulated(story)
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_an_update_waits_for_a_job_that_runs_anew_and_the_old_tasks_go_on(order):
+    """A release: first its migration, then its tasks. A crash of the old release meanwhile is mended at once."""
+
+    async def story(cluster):
+        migrate = replicated("migrate", 1, image="done:1")
+        migrate = migrate.replaced(mode=ServiceMode(replicated_job=ReplicatedJobMode()))
+        web = replicated("web", 3).replaced(update_config=UpdateConfig(order=order, parallelism=1))
+        await cluster.create(migrate)
+        await cluster.create(awaiting(web, "migrate:completed"))
+        await cluster.until(lambda: len(cluster.running("web")) == 3)
+        old = {task.id for task in cluster.running("web")}
+        # A job that runs anew by itself holds nobody: a replica that crashes is replaced beside the others.
+        await cluster.change("migrate", forced)
+        host_of(cluster).kill(cluster.running("web")[0].id)
+        await cluster.settle(1)
+        assert len(cluster.running("web")) == 3
+        old |= {task.id for task in cluster.running("web")}
+        await cluster.until(lambda: len(completed(cluster, "migrate")) == 2, within=10)
+
+        await cluster.change("migrate", forced)
+        await cluster.change("web", forced)
+        await cluster.settle(1)
+        assert {task.id for task in cluster.running("web")} <= old
+        assert len(cluster.running("web")) == (3 if order == "start-first" else 2)
+        assert "waiting for migrate to be completed (0 of 1)" in errors(cluster, "web")
+        await cluster.until(
+            lambda: len([t for t in cluster.running("web") if t.id not in old]) == 3, within=60
+        )
+        new = [task for task in cluster.running("web") if task.id not in old]
+        done = max(task.status.timestamp for task in completed(cluster, "migrate"))
+        assert done <= min(task.started_at for task in new)
+
+    simulated(story)
+
+
+def test_a_job_that_fails_holds_the_new_release_back():
+    async def story(cluster):
+        migrate = replicated("migrate", 1, image="done:1")
+        migrate = migrate.replaced(mode=ServiceMode(replicated_job=ReplicatedJobMode()))
+        web = replicated("web", 2).replaced(
+            update_config=UpdateConfig(order="start-first", parallelism=1)
+        )
+        await cluster.create(migrate)
+        await cluster.create(awaiting(web, "migrate:completed"))
+        await cluster.until(lambda: len(cluster.running("web")) == 2)
+        old = {task.id for task in cluster.running("web")}
+        host_of(cluster).scripts["done:1"] = Script(exits_after=1.0, exit_code=1)
+        await cluster.change("migrate", forced)
+        await cluster.change("web", forced)
+        await cluster.settle(60)
+        assert {task.id for task in cluster.running("web")} == old
 
     simulated(story)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from hivelet.cli.exec_command import ExecOptions, exec_options, run_in_container
 from hivelet.cli.log_output import log_options, log_query, write_frames, write_raw
 from hivelet.cli.options import list_options, no_trunc_option
 from hivelet.cli.render.listing import render_list
@@ -54,6 +55,18 @@ def logs(session: Session, /, ref: str, **options: Any) -> None:
         write_raw(stream)
     else:
         write_frames(stream)
+
+
+@click.command("exec", context_settings={"allow_interspersed_args": False})
+@exec_options
+@click.argument("ref", metavar="CONTAINER")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@pass_session
+def exec_in_container(
+    session: Session, /, ref: str, command: tuple[str, ...], **options: Any
+) -> int:
+    """Run a command in a container of this node; its exit code is passed on."""
+    return run_in_container(session, ref, command, ExecOptions(**options))
 
 
 @click.command()

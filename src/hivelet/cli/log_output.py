@@ -11,13 +11,17 @@ from urllib.parse import unquote_plus
 import click
 
 from hivelet.cli.render.human import parse_time, truncate_id
-from hivelet.cli.session import Session
+from hivelet.cli.session import Session, warn
 from hivelet.client.streams import iter_frames
+from hivelet.client.transport import Stalled
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.kit.durations import parse_duration
 
 Json: TypeAlias = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
+
+_PATIENCE = 10.0
+"""Seconds for which a log that should come to its end may say nothing."""
 
 _ORIGIN = "com.docker.swarm."
 
@@ -88,7 +92,25 @@ def show_service_logs(session: Session, ref: str, options: Mapping[str, Any]) ->
     if terminal and not options["raw"]:
         raise InvalidParameter("the log of a service with a terminal can only be shown with --raw")
     query = log_query(session, options, details=options["details"] or not options["raw"])
-    stream = session.engine.logs(kind, entry["ID"], query)
+    # A log that is followed may be silent for days. Any other comes to its end, unless a machine does not answer.
+    patience = None if options["follow"] else _PATIENCE
+    stream = session.engine.logs(kind, entry["ID"], query, patience=patience)
+    try:
+        _show(session, stream, entry, options, terminal=terminal)
+    except Stalled:
+        warn(
+            f"the log of {ref} ends here, for nothing more came for {_PATIENCE:g} s{_absent(session, kind, entry)}"
+        )
+
+
+def _show(
+    session: Session,
+    stream: Iterator[bytes],
+    entry: Json,
+    options: Mapping[str, Any],
+    *,
+    terminal: bool,
+) -> None:
     if terminal:
         write_raw(stream)
     elif options["raw"]:
@@ -100,6 +122,22 @@ def show_service_logs(session: Session, ref: str, options: Mapping[str, Any]) ->
             or 1
         )
         _write_named(stream, _Names(session, options, padding=len(str(replicas))), options)
+
+
+def _absent(session: Session, kind: str, entry: Json) -> str:
+    """Which machines of the tasks are not there, as far as the swarm knows."""
+    tasks = session.engine.tasks({"service": [entry["ID"]]}) if kind == "services" else [entry]
+    used = {task.get("NodeID") for task in tasks}
+    away = sorted(
+        str((node.get("Description") or {}).get("Hostname") or node["ID"])
+        for node in session.engine.nodes()
+        if node["ID"] in used and (node.get("Status") or {}).get("State") != "ready"
+    )
+    return (
+        f"; not to be reached: {', '.join(away)}"
+        if away
+        else "; `hivelet node ls` shows the machines"
+    )
 
 
 def _find(session: Session, ref: str) -> tuple[str, Json]:

@@ -1,26 +1,30 @@
 """The `hivelet` command itself: finds and imports the command that was asked for, and says what went wrong.
 
 Exit codes: 0 all went well; 1 the daemon refused or something failed; 2 the command line is wrong; 3 a plan has something to
-do, where that was asked for; 130 interrupted.
+do, where that was asked for; 130 interrupted; 141 nobody reads the output any more. `exec` ends with the exit code of the
+command that it ran.
 An error is one line on the standard error that begins with `Error:`; nothing else of hivelet knows exit codes.
 """
 
 from __future__ import annotations
 
 import importlib
-import signal
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from hivelet import __version__
+from hivelet.cli.examples import add_examples
 from hivelet.cli.messages import plain_message
 from hivelet.cli.session import Session, paint
 from hivelet.errors import HiveletError
 
 _FAILED = 1
 _INTERRUPTED = 130
+_BROKEN_PIPE = 141
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "swarm": ("hivelet.cli.swarm:swarm", "Start, leave and inspect a swarm."),
@@ -33,7 +37,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("hivelet.cli.image:image", "Import, load, pull and manage images."),
     "ps": ("hivelet.cli.container:ps", "List containers of this node."),
     "logs": ("hivelet.cli.container:logs", "Show the log of a container."),
+    "exec": ("hivelet.cli.container:exec_in_container", "Run a command in a container."),
     "rm": ("hivelet.cli.container:rm", "Remove containers of this node."),
+    "system": ("hivelet.cli.system:system", "Look at the daemon itself."),
     "info": ("hivelet.cli.system:info", "Show what the daemon says of itself."),
     "version": ("hivelet.cli.system:version", "Show the versions of client and daemon."),
     "events": ("hivelet.cli.system:events", "Watch what happens."),
@@ -56,6 +62,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        add_examples(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,12 +93,31 @@ class LazyGroup(click.Group):
     "-H",
     "--host",
     metavar="ADDRESS",
-    help="The daemon's address: unix:///path or tcp://host:port. "
-    "Without it HIVELET_HOST, DOCKER_HOST, then unix:///run/hivelet.sock.",
+    help="The daemon's address: unix:///path, ssh://user@host or tcp://host:port. "
+    "Without it the context, HIVELET_HOST, DOCKER_HOST, then unix:///run/hivelet.sock.",
 )
+@click.option(
+    "-c",
+    "--context",
+    metavar="NAME",
+    help="One of Docker's contexts. Without it DOCKER_CONTEXT, then the one in use.",
+)
+@click.option("--tls", is_flag=True, help="Use TLS, and trust any server.")
+@click.option(
+    "--tlsverify/--no-tlsverify",
+    default=None,
+    help="Use TLS, and trust a server of the authority alone. Without it DOCKER_TLS_VERIFY.",
+)
+@click.option(
+    "--tlscacert",
+    metavar="FILE",
+    help="The authority's certificate. Without it ca.pem in DOCKER_CERT_PATH, or in ~/.docker.",
+)
+@click.option("--tlscert", metavar="FILE", help="Our certificate, cert.pem beside it.")
+@click.option("--tlskey", metavar="FILE", help="Our key, key.pem beside it.")
 @click.version_option(__version__, "-v", "--version", message="hivelet version %(version)s")
 @click.pass_context
-def hivelet(ctx: click.Context, host: str | None) -> None:
+def hivelet(ctx: click.Context, /, host: str | None, **daemon: Any) -> None:
     """Docker Swarm's services on any Linux host, without Docker Engine.
 
     The commands speak the Docker Engine API: they drive hivelet's own daemon as well as a real Docker Swarm.
@@ -99,6 +125,7 @@ def hivelet(ctx: click.Context, host: str | None) -> None:
     session = ctx.ensure_object(Session)
     if host is not None:
         session.host = host
+    session.daemon = daemon
 
 
 def run(arguments: Sequence[str] | None = None, session: Session | None = None) -> int:
@@ -129,6 +156,9 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
     except HiveletError as error:
         _show(plain_message(error.message))
         return _FAILED
+    except SystemExit:
+        # click's way out where a write finds nobody who reads.
+        return _BROKEN_PIPE
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
         return _INTERRUPTED
@@ -136,9 +166,15 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
 
 
 def main() -> None:
-    """The console script."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    sys.exit(run())
+    """The console script. Whoever reads our output may stop reading; a daemon that hangs up is an error like any other."""
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    sys.exit(code)
 
 
 def _show(message: str) -> None:

@@ -46,12 +46,7 @@ def network() -> None:
 @click.argument("name")
 @pass_session
 def create(session: Session, /, name: str, **options: Any) -> None:
-    """Create a network.
-
-    \b
-    Example:
-      hivelet network create -d overlay backend
-    """
+    """Create a network."""
     request = {
         "Name": name,
         "Driver": options["driver"],

@@ -96,13 +96,7 @@ def update(
     label_add: tuple[str, ...],
     label_rm: tuple[str, ...],
 ) -> None:
-    """Change labels, role or availability of a node.
-
-    \b
-    Examples:
-      hivelet node update --label-add disk=ssd self
-      hivelet node update --availability drain self
-    """
+    """Change labels, role or availability of a node."""
     found = session.engine.node(ref)
     spec = dict(found["Spec"])
     labels = dict(spec.get("Labels") or {})

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hivelet.client.contexts import docker_directory, read_config
 from hivelet.errors import InvalidParameter
 
 _HUB = "https://index.docker.io/v1/"
@@ -17,20 +18,34 @@ _HUB = "https://index.docker.io/v1/"
 def registry_auth(environment: Mapping[str, str], image: str) -> str:
     """The header for the registry that `image` comes from; "" where no credentials are stored.
 
+    As docker: the registry's own helper (`credHelpers`), else the store for all (`credsStore`), else the file itself.
+
     Raises:
-        InvalidParameter: the file is there and cannot be read.
+        HiveletError: the file is there and cannot be read, or a helper cannot say what it has.
     """
-    directory = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
-    path = Path(directory) / "config.json"
-    try:
-        auths = json.loads(path.read_text()).get("auths") or {}
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError, AttributeError) as error:
-        raise InvalidParameter(f"{path} cannot be read: {error}") from error
+    config = read_config(environment)
+    path = docker_directory(environment) / "config.json"
     server = registry_of(image)
-    entry = auths.get(server) or auths.get(f"https://{server}") or {}
+    helper = str((config.get("credHelpers") or {}).get(server) or config.get("credsStore") or "")
+    if helper:
+        from hivelet.cli.credential_helper import ask_helper
+
+        found = ask_helper(helper, server, environment)
+        return encode_fields(found) if found is not None else ""
+    auths = config.get("auths") or {}
+    if not isinstance(auths, dict):
+        raise InvalidParameter(f'{path} cannot be read: "auths" is no object')
+    entry = next((auths[key] for key in auths if _same_server(key, server)), None) or {}
     return encode_auth(entry, server, path)
+
+
+def _same_server(key: str, server: str) -> bool:
+    """Whether a key of the file means the registry; old files have whole addresses."""
+    return key == server or _host(key) == _host(server)
+
+
+def _host(server: str) -> str:
+    return server.partition("://")[2].partition("/")[0] or server.partition("/")[0]
 
 
 def registry_of(image: str) -> str:
@@ -47,6 +62,8 @@ def encode_auth(entry: Mapping[str, Any], server: str, path: Path) -> str:
     Raises:
         InvalidParameter: they are not stored as `docker login` stores them.
     """
+    if entry.get("identitytoken"):
+        return encode_fields({"identitytoken": entry["identitytoken"], "serveraddress": server})
     if not entry.get("auth"):
         return ""
     try:
@@ -55,5 +72,10 @@ def encode_auth(entry: Mapping[str, Any], server: str, path: Path) -> str:
         raise InvalidParameter(
             f"the credentials for {server} in {path} cannot be read: {error}"
         ) from error
-    fields = {"username": user, "password": password, "serveraddress": server}
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode()
+    password = password.rstrip("\0")
+    return encode_fields({"username": user, "password": password, "serveraddress": server})
+
+
+def encode_fields(fields: Mapping[str, str]) -> str:
+    """The header's value."""
+    return base64.urlsafe_b64encode(json.dumps(dict(fields)).encode()).decode()

@@ -8,6 +8,7 @@ import click
 
 from hivelet.cli import service_options
 from hivelet.cli.directory import node_names, service_names
+from hivelet.cli.exec_command import exec_options
 from hivelet.cli.log_output import log_options, show_service_logs
 from hivelet.cli.options import (
     detach_option,
@@ -42,12 +43,7 @@ def service() -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @pass_session
 def create(session: Session, /, image: str, command: tuple[str, ...], **options: Any) -> None:
-    """Create a service: IMAGE [COMMAND] [ARG...].
-
-    \b
-    Example:
-      hivelet service create --name web --replicas 3 -p 8000:80 nginx
-    """
+    """Create a service: IMAGE [COMMAND] [ARG...]."""
     from hivelet.cli.service_requests import prepare_create
 
     spec = prepare_create(session, image, command, options)
@@ -64,12 +60,7 @@ def create(session: Session, /, image: str, command: tuple[str, ...], **options:
 @click.argument("ref", metavar="SERVICE")
 @pass_session
 def update(session: Session, /, ref: str, **options: Any) -> None:
-    """Change a service; its tasks are replaced as its update configuration says.
-
-    \b
-    Example:
-      hivelet service update myapp_web --image myweb:latest --force
-    """
+    """Change a service; its tasks are replaced as its update configuration says."""
     from hivelet.cli.service_requests import prepare_update
 
     current = session.engine.service(ref)
@@ -107,12 +98,7 @@ def rollback(session: Session, /, ref: str, **options: Any) -> None:
 @click.argument("targets", nargs=-1, required=True, metavar="SERVICE=REPLICAS...")
 @pass_session
 def scale(session: Session, targets: tuple[str, ...], detach: bool, timeout: str | None) -> int:
-    """Set how many replicas services have.
-
-    \b
-    Example:
-      hivelet service scale myapp_web=5
-    """
+    """Set how many replicas services have."""
     from hivelet.cli.service_requests import parse_scale, scaled_spec
 
     wanted = [parse_scale(target) for target in targets]
@@ -269,15 +255,56 @@ def remove(session: Session, refs: tuple[str, ...]) -> int:
 @click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
 @pass_session
 def why(session: Session, refs: tuple[str, ...], form: str) -> int:
-    """Say what stands between services and their replica counts, and what to type next.
-
-    \b
-    Example:
-      hivelet service why myapp_web
-    """
+    """Say what stands between services and their replica counts, and what to type next."""
     from hivelet.cli.why.reading import tell_why
 
     return tell_why(session, refs, form=form, stacks=False)
+
+
+@service.command("exec", context_settings={"allow_interspersed_args": False})
+@exec_options
+@click.argument("ref", metavar="SERVICE[.SLOT]|TASK")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@pass_session
+def exec_in_service(session: Session, /, ref: str, command: tuple[str, ...], **options: Any) -> int:
+    """Run a command in a task of a service; its exit code is passed on."""
+    from hivelet.cli.exec_command import ExecOptions, run_in_container
+    from hivelet.cli.running import container_of
+
+    return run_in_container(session, container_of(session, ref), command, ExecOptions(**options))
+
+
+@service.command()
+@detach_option
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.option("--timeout", default=None, help="Longest time to wait, such as 5m.")
+@click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
+@pass_session
+def restart(
+    session: Session, refs: tuple[str, ...], detach: bool, quiet: bool, timeout: str | None
+) -> int:
+    """Replace the tasks of services by new ones, one after the other as their update configuration says."""
+    from hivelet.cli.service_spec import changed_spec
+
+    restarted: dict[str, str] = {}
+    failed = False
+    for ref in refs:
+        try:
+            current = session.engine.service(ref)
+            spec = changed_spec(current["Spec"], {"force": True})
+            warnings = session.engine.update_service(current, spec)
+        except HiveletError as error:
+            complain(f"{ref}: {error.message}")
+            failed = True
+            continue
+        for warning in warnings:
+            warn(warning)
+        say(ref)
+        restarted[current["ID"]] = current["Spec"]["Name"]
+    if restarted and not detach:
+        reporter = make_reporter(session, quiet=quiet, several=len(restarted) > 1)
+        wait_for_services(session, restarted, reporter, timeout=parse_seconds(timeout))
+    return 1 if failed else 0
 
 
 def _follow(

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from hivelet.client.address import Asked
     from hivelet.client.engine import Engine
 
 
@@ -22,6 +23,8 @@ class Session:
     """The surroundings of one invocation. Tests replace any part of it."""
 
     host: str | None = None
+    daemon: Mapping[str, Any] = field(default_factory=dict)
+    """What the command line says of the daemon besides its host: `hivelet.client.address.Asked`."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
@@ -33,7 +36,14 @@ class Session:
         from hivelet.client.engine import Engine
         from hivelet.client.transport import Transport
 
-        return Engine(Transport(resolve_address(self.host, self.environment)))
+        return Engine(Transport(resolve_address(self.asked, self.environment)))
+
+    @property
+    def asked(self) -> Asked:
+        """Which daemon the command line asks for."""
+        from hivelet.client.address import Asked
+
+        return Asked(host=self.host, **self.daemon)
 
     def close(self) -> None:
         """Close the connection to the daemon, where there is one."""

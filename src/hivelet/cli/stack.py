@@ -101,12 +101,7 @@ def plan_options(command: Any) -> Any:
 def plan_command(
     session: Session, /, name: str, files: tuple[str, ...], form: str, **options: Any
 ) -> int:
-    """Show what a deploy would do, and which tasks it would restart; nothing is changed.
-
-    \b
-    Example:
-      hivelet stack plan -c docker-compose.yml --prune myapp
-    """
+    """Show what a deploy would do, and which tasks it would restart; nothing is changed."""
     from hivelet.cli.deploy.show import painted, plan_json, plan_lines
 
     _, plan = _make_plan(session, name, files, options)
@@ -194,12 +189,7 @@ def config(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Print the file as it is understood: merged, with variables filled in, in long form.
-
-    \b
-    Example:
-      hivelet stack config --lock-image-digests -c docker-compose.yml > locked.yml
-    """
+    """Print the file as it is understood: merged, with variables filled in, in long form."""
     from hivelet.compose.load import LoadOptions
     from hivelet.compose.render import render_config
 
@@ -270,12 +260,7 @@ def ps(
 @click.argument("names", nargs=-1, required=True, metavar="STACK...")
 @pass_session
 def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str) -> int:
-    """Remove stacks: their services, secrets, configs and networks. Volumes stay.
-
-    \b
-    Example:
-      hivelet stack rm myapp
-    """
+    """Remove stacks: their services, secrets, configs and networks. Volumes stay."""
     from hivelet.cli.deploy.remove import remove_stack
     from hivelet.cli.interruption import Interruption
 
@@ -301,12 +286,7 @@ def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str)
 @click.argument("services", nargs=-1, metavar="[SERVICE...]")
 @pass_session
 def logs(session: Session, /, name: str, services: tuple[str, ...], **options: Any) -> int:
-    """Show the logs of all services of a stack, or of some, in the order of time.
-
-    \b
-    Example:
-      hivelet stack logs --follow --tail 20 myapp
-    """
+    """Show the logs of all services of a stack, or of some, in the order of time."""
     from hivelet.cli.logs.stack import show_stack_logs
 
     check_stack_name(name)

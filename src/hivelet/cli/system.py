@@ -196,3 +196,21 @@ def _swarm_lines(swarm: Json) -> list[str]:
     lines.append(f"  Node Address: {swarm.get('NodeAddr', '')}")
     managers = [manager.get("Addr", "") for manager in swarm.get("RemoteManagers") or []]
     return [*lines, "  Manager Addresses:", *(f"   {address}" for address in sorted(managers))]
+
+
+@click.group()
+def system() -> None:
+    """Look at the daemon itself."""
+
+
+system.add_command(info)
+system.add_command(events)
+
+
+@system.command("dial-stdio")
+@pass_session
+def dial_stdio(session: Session) -> None:
+    """Join the standard streams to the daemon's socket: what -H ssh://HOST runs on the other machine."""
+    from hivelet.cli.dial_stdio import dial_stdio as join
+
+    join(session)

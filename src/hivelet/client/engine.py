@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, TypeAlias
 
+from hivelet.client.hijack import Hijacked
 from hivelet.client.streams import iter_json
 from hivelet.client.transport import Transport
 from hivelet.errors import NotFound
@@ -119,9 +120,11 @@ class Engine:
         """The task called `ref`."""
         return self._object(f"/tasks/{ref}")
 
-    def logs(self, kind: str, ref: str, query: Json) -> Iterator[bytes]:
+    def logs(
+        self, kind: str, ref: str, query: Json, *, patience: float | None = None
+    ) -> Iterator[bytes]:
         """The log of one of `services`, `tasks` or `containers`, multiplexed unless it has a terminal."""
-        return self.transport.stream("GET", f"/{kind}/{ref}/logs", query=query)
+        return self.transport.stream("GET", f"/{kind}/{ref}/logs", query=query, patience=patience)
 
     def networks(self, filters: Filters | None = None) -> list[Json]:
         """All networks."""
@@ -182,6 +185,28 @@ class Engine:
     def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
         """Remove a container."""
         self.transport.request("DELETE", f"/containers/{ref}", query={"force": force, "v": volumes})
+
+    def create_exec(self, ref: str, request: Json) -> str:
+        """Prepare a command in a container that runs; the answer is its id."""
+        return str(self.transport.request("POST", f"/containers/{ref}/exec", body=request)["Id"])
+
+    def start_exec(self, exec_id: str, request: Json) -> Hijacked:
+        """Start a prepared command, and talk with it."""
+        return self.transport.hijack("POST", f"/exec/{exec_id}/start", body=request)
+
+    def start_detached_exec(self, exec_id: str, request: Json) -> None:
+        """Start a prepared command, and leave it to itself."""
+        body = {**request, "Detach": True}
+        self.transport.request("POST", f"/exec/{exec_id}/start", body=body)
+
+    def resize_exec(self, exec_id: str, *, height: int, width: int) -> None:
+        """Tell a command's terminal how large it is."""
+        query = {"h": height, "w": width}
+        self.transport.request("POST", f"/exec/{exec_id}/resize", query=query)
+
+    def exec(self, exec_id: str) -> Json:
+        """What has become of a command."""
+        return self._object(f"/exec/{exec_id}/json")
 
     def images(self, filters: Filters | None = None, *, intermediate: bool = False) -> list[Json]:
         """The node's images."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, NoReturn
 from urllib.parse import quote, urlencode
 
 from hivelet.client.address import Address
+from hivelet.client.dial import Dialer
+from hivelet.client.hijack import Hijacked
 from hivelet.errors import (
     Conflict,
     Forbidden,
@@ -26,7 +27,6 @@ from hivelet.errors import (
     Unavailable,
 )
 
-_CONNECT_TIMEOUT = 10.0
 _CHUNK = 65536
 _NEWEST_API = (1, 47)
 _CATEGORIES: Mapping[int, type[HiveletError]] = {
@@ -45,14 +45,8 @@ class DaemonUnreachable(Unavailable):
     """Nobody answers at the address."""
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost")
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.connect(self._path)
+class Stalled(Unavailable):
+    """A stream that should have come to its end did not go on."""
 
 
 class Transport:
@@ -60,6 +54,7 @@ class Transport:
 
     def __init__(self, address: Address) -> None:
         self.address = address
+        self._dialer = Dialer(address)
         self._idle: http.client.HTTPConnection | None = None
         self._prefix: str | None = None
 
@@ -97,13 +92,22 @@ class Transport:
         query: Mapping[str, Any] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> Iterator[bytes]:
-        """Send a request and yield what comes, as it comes. The connection ends with the iterator."""
+        """Send a request and yield what comes, as it comes. The connection ends with the iterator.
+
+        Raises:
+            Stalled: nothing came for `patience` seconds.
+        """
+        if patience is not None:
+            self._connect_afresh(patience)
         response = self._send(method, path, query or {}, body, headers or {})
         connection, self._idle = self._idle, None
         try:
             while chunk := response.read1(_CHUNK):
                 yield chunk
+        except TimeoutError as error:
+            raise Stalled(self._silence()) from error
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
                 f"the daemon at {self.address.url} closed the connection: {error}"
@@ -113,8 +117,39 @@ class Transport:
             if connection is not None:
                 connection.close()
 
+    def hijack(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Hijacked:
+        """Send a request after which both sides talk freely, as for `exec`. The connection is a new one.
+
+        Raises:
+            HiveletError: the daemon cannot be reached, or answered with an error.
+        """
+        target = self._version_prefix() + quote(path, safe="/:@") + _query_text(query or {})
+        headers = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Type": "application/json"}
+        try:
+            connection = self._dialer.connect()
+            sock = connection.sock
+            connection.request(
+                method, target, body=json.dumps(body or {}).encode(), headers=headers
+            )
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        if response.status >= 400:
+            try:
+                _raise_for(response)
+            finally:
+                connection.close()
+        assert sock is not None
+        return Hijacked(sock, response)
+
     def close(self) -> None:
-        """Close the connection that is kept."""
+        """Close the connection that is kept, and whatever connections ran through."""
+        self._drop()
+        self._dialer.close()
+
+    def _drop(self) -> None:
         if self._idle is not None:
             self._idle.close()
             self._idle = None
@@ -161,16 +196,20 @@ class Transport:
         try:
             return self._attempt(method, target, payload, headers)
         except (http.client.HTTPException, ConnectionError) as error:
-            self.close()
+            self._drop()
             if not reused or not (payload is None or isinstance(payload, bytes)):
                 raise self._unreachable(error) from error
+        except TimeoutError as error:
+            self._drop()
+            # Only a connection that was made for a patient stream has a limit once it is there.
+            raise (Stalled(self._silence()) if reused else self._unreachable(error)) from error
         except OSError as error:
-            self.close()
+            self._drop()
             raise self._unreachable(error) from error
         try:
             return self._attempt(method, target, payload, headers)
         except (OSError, http.client.HTTPException) as error:
-            self.close()
+            self._drop()
             raise self._unreachable(error) from error
 
     def _attempt(
@@ -181,32 +220,39 @@ class Transport:
         headers: Mapping[str, str],
     ) -> http.client.HTTPResponse:
         if self._idle is None:
-            self._idle = self._connect()
+            self._idle = self._dialer.connect()
         self._idle.request(method, target, body=payload, headers=dict(headers))
         return self._idle.getresponse()
 
-    def _connect(self) -> http.client.HTTPConnection:
-        address = self.address
-        if address.path:
-            connection: http.client.HTTPConnection = _UnixConnection(address.path)
-        elif address.tls is not None:
-            connection = http.client.HTTPSConnection(
-                address.host, address.port, timeout=_CONNECT_TIMEOUT, context=_tls_context(address)
-            )
-        else:
-            connection = http.client.HTTPConnection(
-                address.host, address.port, timeout=_CONNECT_TIMEOUT
-            )
-        connection.connect()
-        if connection.sock is not None:
-            connection.sock.settimeout(None)
-        return connection
+    def _connect_afresh(self, patience: float) -> None:
+        """A new connection, on which nobody waits longer than `patience` seconds for the next word."""
+        self._version_prefix()
+        self._drop()
+        try:
+            self._idle = self._dialer.connect()
+        except OSError as error:
+            raise self._unreachable(error) from error
+        if self._idle.sock is not None:
+            self._idle.sock.settimeout(patience)
+
+    def _silence(self) -> str:
+        return f"the daemon at {self.address.url} did not go on with its answer"
 
     def _unreachable(self, error: Exception) -> HiveletError:
         url = self.address.url
         if isinstance(error, PermissionError):
             return DaemonUnreachable(
                 f"permission denied at {url}; run the command as root, or join the group that owns the socket"
+            )
+        if self.address.ssh is not None:
+            return DaemonUnreachable(
+                f"no daemon answers through {url}: {str(error) or repr(error)}; what ssh said stands above. "
+                f"`ssh {self.address.ssh.host} hivelet info` should work without a question"
+            )
+        if "certificate" in str(error).lower() or "SSL" in str(error):
+            return DaemonUnreachable(
+                f"the daemon at {url} and hivelet do not trust each other: {error}; "
+                "--tlscacert, --tlscert and --tlskey, or DOCKER_CERT_PATH, say who is trusted"
             )
         reason = (
             "there is no such socket"
@@ -256,22 +302,3 @@ def _raise_for(response: http.client.HTTPResponse) -> NoReturn:
         raise NotASwarmManager
     category = _CATEGORIES.get(response.status, System)
     raise category(message or f"the daemon answered with status {response.status}")
-
-
-def _tls_context(address: Address) -> Any:
-    import ssl  # 30 ms that unix sockets need not pay
-
-    files = address.tls
-    assert files is not None
-    try:
-        context = ssl.create_default_context(cafile=files.ca if files.verify else None)
-        if not files.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        context.load_cert_chain(files.certificate, files.key)
-    except OSError as error:
-        raise InvalidParameter(
-            f"the TLS files in {files.directory} cannot be used: {error}; "
-            "DOCKER_CERT_PATH names the directory with ca.pem, cert.pem and key.pem"
-        ) from error
-    return context

@@ -35,11 +35,21 @@ class DaemonConfig:
     """What to do about another firewall that drops our packets: "adjust" it, or only "report" it."""
     label: tuple[str, ...] = ()
     """Labels of this node's engine, NAME=VALUE: `engine.labels.NAME` in placement constraints."""
+    tlscacert: str = ""
+    """The certificate of the authority that signs clients' certificates; TCP is served with it and the two below alone."""
+    tlscert: str = ""
+    """The certificate that we show."""
+    tlskey: str = ""
+    """Its key."""
+    tlsverify: bool = True
+    """Whether clients must show a certificate; they must."""
     node_generic_resource: tuple[str, ...] = ()
     """What this node has beyond CPU and memory, KIND=NUMBER or KIND=NAME (once for each name)."""
 
 
 _SEVERAL = ("host", "label", "node_generic_resource")
+
+_TRUTHS = ("tlsverify",)
 
 _CHOICES = {
     "log_level": ("debug", "info", "warning", "error"),
@@ -83,6 +93,10 @@ def _check(path: Path, key: str, value: Any) -> None:
         near = difflib.get_close_matches(key, known, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(known)}"
         raise InvalidParameter(f'{path}: unknown key "{key}"; {hint}')
+    if key in _TRUTHS:
+        if not isinstance(value, bool):
+            raise InvalidParameter(f'{path}: "{key}" must be true or false')
+        return
     several = key.replace("-", "_") in _SEVERAL
     wanted = (str, list) if several else (str,)
     if not isinstance(value, wanted) or (

@@ -17,6 +17,7 @@ from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load
 from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
 from hivelet.daemon.notify import notify
+from hivelet.daemon.tls import make_tls
 from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.collector import collect_seldom
 from hivelet.packages import load_packages, missing_packages
@@ -27,6 +28,19 @@ log = structlog.get_logger(__name__)
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "-H", "--host", multiple=True, help=f"Where to listen, repeatable (default {DEFAULT_HOST})."
+)
+@click.option(
+    "--tlscacert",
+    metavar="FILE",
+    help="The authority that clients' certificates are signed by; needed for TCP.",
+)
+@click.option("--tlscert", metavar="FILE", help="The certificate to show; needed for TCP.")
+@click.option("--tlskey", metavar="FILE", help="Its key; needed for TCP.")
+@click.option(
+    "--tlsverify",
+    is_flag=True,
+    default=None,
+    help="Serve only clients with a certificate. Always so: TCP is not served otherwise.",
 )
 @click.option("--root", help="Where state is kept (default /var/lib/hivelet).")
 @click.option("--run", help="Where run-time files are (default /run/hivelet).")
@@ -63,6 +77,7 @@ def main(file: Path, **options: Any) -> None:
     try:
         config = load_config(file, options)
         configure_logging(config.log_level, config.log_format)
+        make_tls(config)
         check_prerequisites()
         lock = hold_lock(config.root)
         network = hold_network()

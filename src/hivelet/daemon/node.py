@@ -16,6 +16,7 @@ from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.api.app import build_app, serve
 from hivelet.daemon.config import DaemonConfig
 from hivelet.daemon.swarm import SwarmMember
+from hivelet.daemon.tls import make_tls
 from hivelet.engine.engine import Engine, EngineConfig
 from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
@@ -97,5 +98,5 @@ class LocalNode:
         await swarm.start()
 
         app = build_app(swarm.api, engine, clock=self._clock)
-        server = await serve(app, config.host)
+        server = await serve(app, config.host, tls=make_tls(config))
         self._stack.push_async_callback(server.close)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import copy
 import json
 import re
+import socket
 import socketserver
 import struct
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -48,6 +50,8 @@ class FakeDaemon:
         }
         self.contents: dict[str, str] = {}
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.talks: dict[str, Callable[[socket.socket], None]] = {}
+        """What takes over the connection of a request to a path, once its answer's head is sent."""
         self.swarm = "active"
         self.task_state = "running"
         self.task_error = ""
@@ -235,6 +239,11 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if path != "/_ping":
             daemon.requests.append((method, path, query, copy.deepcopy(body)))
+        if path in daemon.talks and self.headers.get("Upgrade") == "tcp":
+            self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\n")
+            daemon.talks[path](self.connection)
+            self.close_connection = True
+            return
         override = daemon.answers.get((method, path))
         status, answer = override or self._route(daemon, method, path, query, body)
         self._answer(status, answer, method)

@@ -88,7 +88,7 @@ def test_permission_denied(daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch) 
     def refuse(self: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("hivelet.client.transport._UnixConnection.connect", refuse)
+    monkeypatch.setattr("hivelet.client.dial.UnixConnection.connect", refuse)
     with pytest.raises(
         DaemonUnreachable, match=r"permission denied at unix://.*; run the command as root"
     ):

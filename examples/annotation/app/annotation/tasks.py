@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import Task, shared_task
 
+from annotation import archive
 from annotation.labels import annotate
 
 
@@ -20,7 +21,10 @@ def label(self: Task, text: str, seconds: float = 0.0) -> dict[str, Any]:
     """
     if seconds > 0:
         time.sleep(seconds)
-    return asdict(annotate(text)) | {
-        "worker": socket.gethostname(),
+    annotation, worker = annotate(text), socket.gethostname()
+    if archive.has_database():
+        archive.keep(self.request.id, text, annotation, worker)
+    return asdict(annotation) | {
+        "worker": worker,
         "redelivered": bool(self.request.delivery_info.get("redelivered")),
     }

@@ -15,7 +15,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotation import jobs
+from annotation import archive, jobs
 from annotation.parameters import BadParameter, parse_seconds, parse_text
 
 REPLICA = socket.gethostname()
@@ -24,6 +24,7 @@ STARTED = datetime.now(UTC).isoformat(timespec="milliseconds")
 PATIENCE = 10.0
 LONGEST_WAIT = 10.0
 LONGEST_TASK = 60.0
+NEWEST = 20
 
 View = Callable[[HttpRequest], HttpResponseBase]
 
@@ -100,8 +101,19 @@ def label(request: HttpRequest) -> HttpResponseBase:
 
 
 @endpoint
+def labels(request: HttpRequest) -> HttpResponseBase:
+    """What the database has of the workers' labels; 404 in a project without one, 503 where it does not answer."""
+    if not archive.has_database():
+        return failure(404, "this project has no database; its production variant has one")
+    try:
+        return as_json({"replica": REPLICA} | archive.newest(NEWEST))
+    except archive.DatabaseUnreachable as error:
+        return failure(503, str(error))
+
+
+@endpoint
 def healthz(request: HttpRequest) -> HttpResponseBase:
-    """200 while this process serves; with `?deep=1` only if RabbitMQ can be reached too."""
+    """200 while this process serves; with `?deep=1` only if all that it needs can be reached too."""
     facts: dict[str, Any] = {"status": "ok", "replica": REPLICA}
     if request.GET.get("deep") == "1":
         try:
@@ -109,4 +121,10 @@ def healthz(request: HttpRequest) -> HttpResponseBase:
         except jobs.BrokerUnreachable as error:
             return failure(503, str(error), broker="unreachable")
         facts["broker"] = "ok"
+        if archive.has_database():
+            try:
+                archive.check_database()
+            except archive.DatabaseUnreachable as error:
+                return failure(503, str(error), database="unreachable")
+            facts["database"] = "ok"
     return as_json(facts)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init
+from celery.signals import celeryd_init, heartbeat_sent, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bd_annotation_proj.settings.staging")
 
@@ -23,3 +24,16 @@ def heartbeat_in_workers(conf: Any, **_: Any) -> None:
     broker would close every idle connection.
     """
     conf.broker_heartbeat = 10
+
+
+# What a worker touches every two seconds while it runs its loop and can speak to RabbitMQ: a health check that looks
+# at the file's age costs nothing, where `celery inspect ping` starts a Python for each look.
+SIGN_OF_LIFE = os.environ.get("CELERY_SIGN_OF_LIFE")
+
+
+@worker_ready.connect
+@heartbeat_sent.connect
+def touch_sign_of_life(**_: Any) -> None:
+    """A worker whose process lives while its loop hangs stops doing this."""
+    if SIGN_OF_LIFE:
+        Path(SIGN_OF_LIFE).touch()

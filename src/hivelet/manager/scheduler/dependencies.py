@@ -2,7 +2,8 @@
 
 Only a service of which nothing runs waits: at its deployment, at a cold start of the host, when it is scaled up from nothing.
 A replica that crashes or is updated beside others is never held, or a short trouble of one service would become one of all
-that depend on it. *Started* and *healthy* mean that one task of the dependency runs (which it does only once it is healthy,
+that depend on it. The one exception is a job that runs anew, the migration of a release: until its iteration is completed, the
+tasks of an updated spec wait, and those of the old one go on. *Started* and *healthy* mean that one task of the dependency runs (which it does only once it is healthy,
 where it has a health check); *completed*, that a job is done or a task ended with exit code 0.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 from hivelet.objects.common import ServiceId
 from hivelet.objects.dependency import Condition, Dependency, dependencies_of, find_cycle
+from hivelet.objects.dirty import is_task_dirty
 from hivelet.objects.service import DEPENDS_ON_LABEL, Service
 from hivelet.objects.task import Task, TaskState
 
@@ -29,8 +31,11 @@ TasksOf = Callable[[ServiceId], Sequence[Task]]
 def unmet_dependency(service: Service, named: Named, tasks_of: TasksOf) -> str:
     """Why the service's tasks must wait; "" where they need not. The other arguments look things up."""
     awaited = dependencies_of(service.spec)
-    if not awaited or any(map(_has_begun, tasks_of(service.id))):
+    begun = [task for task in tasks_of(service.id) if _has_begun(task)] if awaited else []
+    if any(not is_task_dirty(service, task) for task in begun):
         return ""
+    if begun:
+        awaited = [each for each in awaited if _is_on_job(each, named)]
     reasons = [reason for each in awaited if (reason := _unmet(each, named, tasks_of))]
     if not reasons:
         return ""
@@ -40,6 +45,12 @@ def unmet_dependency(service: Service, named: Named, tasks_of: TasksOf) -> str:
             f"take one of these out of the label {DEPENDS_ON_LABEL}"
         )
     return f"waiting for {'; '.join(reasons)}"
+
+
+def _is_on_job(dependency: Dependency, named: Named) -> bool:
+    service = _find(dependency, named)
+    jobs = service is not None and service.spec.mode.is_job
+    return jobs and dependency.condition is Condition.COMPLETED
 
 
 def _circle(service: Service, named: Named) -> list[str]:

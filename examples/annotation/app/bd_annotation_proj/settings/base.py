@@ -1,6 +1,6 @@
 """What holds everywhere: the app, its middleware, and how Celery reaches RabbitMQ.
 
-There is no database: the app keeps nothing, so `runserver` has no migrations to ask about.
+There is no database here: the app keeps nothing, so `runserver` has no migrations to ask about. `production` has one.
 """
 
 import os
@@ -20,6 +20,7 @@ ROOT_URLCONF = "bd_annotation_proj.urls"
 WSGI_APPLICATION = "bd_annotation_proj.wsgi.application"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
 DATABASES: dict[str, dict[str, str]] = {}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = "UTC"
 
