@@ -89,9 +89,10 @@ def test_a_client_that_vanishes_leaves_nothing_in_the_daemon(
         return len(os.listdir(f"/proc/{hiveletd.pid}/fd"))
 
     def vanish() -> None:
-        clients = [Terminal(docker, "exec", "-it", container, "sh") for _ in range(3)]
+        clients = [Terminal(docker, "exec", "-i", container, "cat") for _ in range(3)]
         for client in clients:
-            client.until("# ")
+            client.type("on\n")
+            client.until("on\r\non\r\n")
             client.kill()
 
     docker("exec", container, "true")
@@ -99,8 +100,11 @@ def test_a_client_that_vanishes_leaves_nothing_in_the_daemon(
     before = open_files()
     for _ in range(3):
         vanish()
-    # A shell that runs on has a pidfd and a pipe that tells of its end; nothing else is open.
     wait_until(lambda: open_files() <= before, timeout=20, what="all that was opened is closed")
+    # Their input has ended, and they with it.
+    wait_until(
+        lambda: " cat" not in docker("top", container).out, timeout=10, what="no cat is left"
+    )
 
 
 def test_fifty_at_once(swarm: Swarm, container: str) -> None:
@@ -134,6 +138,8 @@ def test_a_slow_reader_holds_the_process_up_and_not_the_daemons_memory(
         assert received > 100_000_000
         assert resident(pid) - before < 16 << 20
         assert api.exec_inspect(made["Id"])["ExitCode"] == 0
+        connection._response.close()
+        connection.close()
 
 
 def resident(pid: int) -> int:

@@ -118,6 +118,7 @@ async def _start(
         if isinstance(error, Conflict):
             raise CreateFailed("OCI runtime exec failed: conmon ended at once", 126) from error
         raise
+    pipes.settle()
     found = ExecProcess(pid, paths, attachment)
     return found, asyncio.ensure_future(_until_end(found, paths, pidfd, pipes))
 
@@ -196,10 +197,17 @@ class _Pipes:
         message: dict[str, Any] = json.loads(head)
         return message
 
+    def settle(self) -> None:
+        """It runs: from now on only its end is told."""
+        os.close(self.start)
+        os.close(self.attach)
+        self.start = self.attach = -1
+
     def close(self) -> None:
         for descriptor in (self.sync, self.start, self.attach):
-            with suppress(OSError):
+            if descriptor >= 0:
                 os.close(descriptor)
+        self.sync = self.start = self.attach = -1
 
 
 def _text(path: Path) -> str:
