@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+
 from hivelet.engine.containers import ContainerActions
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
@@ -30,6 +32,7 @@ from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
 from hivelet.engine.volume_actions import VolumeActions, volume_size
 from hivelet.engine.volumes import Volumes
+from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import ConfigId, ContainerId, NetworkId, SecretId
@@ -46,6 +49,8 @@ from hivelet.runtime.host import read_host_facts
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.oci import release_leftover_controllers
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +215,11 @@ class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, Volume
         """Make the bridges of this node's own networks again, after the network plane was torn down."""
         for network in self._networks.list():
             if network.driver == "bridge" and network.pool.subnet:
-                await self._plane.ensure_network(network.bridge)
+                try:
+                    await self._plane.ensure_network(network.bridge)
+                except HiveletError as error:
+                    # One network's fault stays its own: the others' containers have theirs.
+                    log.error("a network is left out", network=network.name, error=error.message)
 
     # ---- for the API
 

@@ -15,6 +15,7 @@ from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
 from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
+from hivelet.network.link_options import read_bridge_name, read_mtu
 from hivelet.network.pools import asked_pools, find_fault, ula_pools
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
@@ -52,7 +53,11 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
 
     @property
     def bridge(self) -> BridgeNetwork:
-        """The network as the data plane builds it."""
+        """The network as the data plane builds it.
+
+        Raises:
+            InvalidParameter: an option cannot be: `create` refuses it, but an earlier hivelet may not have.
+        """
         return BridgeNetwork(
             id=self.id,
             name=self.name,
@@ -61,12 +66,12 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
             gateway=self.pool.gateway,
             subnet6=self.pool6.subnet,
             gateway6=self.pool6.gateway,
-            bridge=self.options.get(_BRIDGE + "name", ""),
+            bridge=read_bridge_name(self.options),
             internal=self.internal,
             icc=self.options.get(_BRIDGE + "enable_icc", "true").lower() != "false",
             masquerade=self.options.get(_BRIDGE + "enable_ip_masquerade", "true").lower()
             != "false",
-            mtu=int(self.options.get("com.docker.network.driver.mtu", "1500")),
+            mtu=read_mtu(self.options, ipv6=bool(self.pool6.subnet)),
         )
 
 
@@ -122,7 +127,7 @@ class LocalNetworks:
 
         Raises:
             NotFound: no such driver.
-            InvalidParameter: addresses that cannot be.
+            InvalidParameter: addresses or options that cannot be.
             Conflict: the name is taken, or the subnet overlaps with one in use.
         """
         driver = spec.driver_configuration.name or "bridge"
@@ -148,6 +153,7 @@ class LocalNetworks:
             attachable=spec.attachable,
             automatic=automatic,
         )
+        _ = network.bridge  # what cannot be built is refused before it is remembered
         self._put(network)
         self._events.publish(
             "network", "create", network.id, {"name": network.name, "type": driver}

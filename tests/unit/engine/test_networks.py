@@ -86,3 +86,20 @@ async def test_without_ipv6_all_but_ipv6_is_there(networks, host):
     assert (await networks.ensure_gateway_bridge()).pool6 == IpamConfig()
     with pytest.raises(InvalidParameter, match="network back wants IPv6: IPv6 is disabled"):
         await networks.create(spec("back", ipv6=True))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("com.docker.network.driver.mtu", "abc"),
+        ("com.docker.network.driver.mtu", "67"),
+        ("com.docker.network.bridge.name", "lo"),
+        ("com.docker.network.bridge.name", "sixteen-letters-"),
+        ("com.docker.network.bridge.name", "a/b"),
+    ],
+)
+async def test_options_that_cannot_be_are_refused_and_nothing_is_kept(networks, option, value):
+    wish = spec("odd").replaced(driver_configuration=Driver(name="bridge", options={option: value}))
+    with pytest.raises(InvalidParameter, match=option):
+        await networks.create(wish)
+    assert networks.find("odd") is None

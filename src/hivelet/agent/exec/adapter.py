@@ -37,7 +37,7 @@ from hivelet.engine.health_policy import (
     health_status,
 )
 from hivelet.engine.registry import LegRecord, Record
-from hivelet.errors import NotFound
+from hivelet.errors import InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.network.ipam import is_ipv6
 from hivelet.network.plane import NetworkPlane
@@ -70,7 +70,11 @@ class ContainerHost(Protocol):
     parts: NodeParts
 
     def network(self, network_id: NetworkId) -> BridgeNetwork | None:
-        """A network of the cluster as this node builds it, if the node may have it."""
+        """A network of the cluster as this node builds it, if the node may have it.
+
+        Raises:
+            InvalidParameter: it cannot be built.
+        """
         ...
 
     async def drop_networks(self) -> None:
@@ -289,7 +293,10 @@ class ContainerController:
     def _legs(self) -> tuple[LegRecord, ...]:
         legs = []
         for attachment in self._task.networks:
-            network = self._executor.network(attachment.network_id)
+            try:
+                network = self._executor.network(attachment.network_id)
+            except InvalidParameter as error:
+                raise PermanentError(error.message) from error
             if network is None:
                 raise PermanentError(f"network {attachment.network_id} not found")
             if network.subnet6 and network.kind == "overlay" and self._plane.without_ipv6:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from weakref import WeakValueDictionary
 
+import structlog
+
 from hivelet.agent.exec.adapter import ContainerController, NodeParts
+from hivelet.errors import HiveletError, InvalidParameter
+from hivelet.network.link_options import read_mtu
 from hivelet.network.pools import given_pools
 from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
 from hivelet.objects.endpoint import BridgeNetwork, ServiceEntry
@@ -13,6 +17,8 @@ from hivelet.objects.network import Network
 from hivelet.objects.node import Node, NodeDescription
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.task import Task
+
+log = structlog.get_logger(__name__)
 
 
 class NodeExecutor:
@@ -22,6 +28,7 @@ class NodeExecutor:
         self.parts = parts
         self._node = Node(id=NodeId(""))
         self._networks: dict[NetworkId, BridgeNetwork] = {}
+        self._faults: dict[NetworkId, str] = {}
         self._controllers: WeakValueDictionary[TaskId, ContainerController] = WeakValueDictionary()
         parts.engine.before_stop = self._let_leave
 
@@ -36,9 +43,15 @@ class NodeExecutor:
     async def configure_networks(
         self, networks: Mapping[NetworkId, Network], services: Mapping[ServiceId, ServiceEntry]
     ) -> None:
-        """Bring the network plane to these networks and services."""
-        self._networks.clear()
-        self._networks.update({key: bridge_of(network) for key, network in networks.items()})
+        """Bring the network plane to these networks and services.
+
+        A network that cannot be built here is its own tasks' fault, which are told so, and nobody else's.
+        """
+        before = self._faults
+        self._networks, self._faults = build_networks(networks)
+        for network_id, fault in self._faults.items():
+            if before.get(network_id) != fault:
+                log.error("a network cannot be built", fault=fault)
         await self.drop_networks()
         self.parts.plane.set_services(services)
 
@@ -61,7 +74,13 @@ class NodeExecutor:
         self.parts.engine.set_dependencies(secrets, configs)
 
     def network(self, network_id: NetworkId) -> BridgeNetwork | None:
-        """A network of the cluster as this node builds it, if the node may have it."""
+        """A network of the cluster as this node builds it, if the node may have it.
+
+        Raises:
+            InvalidParameter: it cannot be built.
+        """
+        if fault := self._faults.get(network_id):
+            raise InvalidParameter(fault)
         return self._networks.get(network_id)
 
     def controller(self, task: Task) -> ContainerController:
@@ -92,6 +111,20 @@ class NodeExecutor:
         await self.parts.plane.resume()
 
 
+def build_networks(
+    networks: Mapping[NetworkId, Network],
+) -> tuple[dict[NetworkId, BridgeNetwork], dict[NetworkId, str]]:
+    """The networks of the cluster that this node can build, and what is wrong with the others."""
+    built: dict[NetworkId, BridgeNetwork] = {}
+    faults: dict[NetworkId, str] = {}
+    for key, network in networks.items():
+        try:
+            built[key] = bridge_of(network)
+        except (HiveletError, ValueError) as error:
+            faults[key] = f"network {network.spec.name}: {error}"
+    return built, faults
+
+
 def bridge_of(network: Network) -> BridgeNetwork:
     """A network of the cluster as this node builds it. Its addresses are the allocator's."""
     ipv4, ipv6 = given_pools(network.ipam.configs if network.ipam else [])
@@ -106,5 +139,5 @@ def bridge_of(network: Network) -> BridgeNetwork:
         gateway6=ipv6.gateway,
         internal=network.spec.internal,
         icc=options.get("com.docker.network.bridge.enable_icc", "true").lower() != "false",
-        mtu=int(options.get("com.docker.network.driver.mtu", "1500")),
+        mtu=read_mtu(options, ipv6=bool(ipv6.subnet)),
     )

@@ -10,6 +10,7 @@ from hivelet.manager.controlapi.door import Door, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, invalid
 from hivelet.manager.controlapi.validate import validate_name
 from hivelet.network.ipam import check_subnet
+from hivelet.network.link_options import read_mtu
 from hivelet.network.pools import find_fault, wants_ipv6
 from hivelet.objects.common import NetworkId
 from hivelet.objects.network import IpamOptions, Network, NetworkSpec
@@ -114,6 +115,7 @@ def _validate(spec: NetworkSpec) -> None:
     validate_name(spec.name)
     if spec.driver_configuration.name not in {"", "overlay"}:
         raise invalid(f"invalid driver specified: {spec.driver_configuration.name}")
+    read_mtu(spec.driver_configuration.options, ipv6=wants_ipv6(spec))
     if spec.ipam is None:
         return
     if spec.ipam.driver.name not in {"", "default"}:

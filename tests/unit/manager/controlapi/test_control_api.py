@@ -14,6 +14,7 @@ from hivelet.errors import (
 )
 from hivelet.manager.controlapi import ControlApi
 from hivelet.objects.cluster import ClusterSpec, OrchestrationConfig
+from hivelet.objects.common import Driver
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.network import IpamConfig, IpamOptions
 from hivelet.objects.secret import ConfigSpec, SecretSpec
@@ -198,6 +199,14 @@ async def test_network_refusals(api):
     outside = IpamOptions(configs=[IpamConfig(subnet="10.8.0.0/24", gateway="10.7.0.1")])
     with pytest.raises(InvalidParameter, match="does not contain gateway"):
         await api.create_network(overlay("m").replaced(ipam=outside))
+    mtu = Driver(options={"com.docker.network.driver.mtu": "abc"})
+    with pytest.raises(InvalidParameter, match=r'driver\.mtu "abc": give a number from 68'):
+        await api.create_network(overlay("m").replaced(driver_configuration=mtu))
+    small = Driver(options={"com.docker.network.driver.mtu": "1279"})
+    with pytest.raises(InvalidParameter, match="from 1280"):
+        await api.create_network(
+            overlay("m").replaced(driver_configuration=small, ipv6_enabled=True)
+        )
 
 
 async def test_ports_are_published_once(api):

@@ -1,0 +1,59 @@
+"""What a network's driver options ask of its bridge: its MTU and its name. Pure.
+
+They are read here alone, when a network is created and when a node builds it, so that what was accepted can be built.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from hivelet.errors import InvalidParameter
+from hivelet.network.names import LINK_NAME_LIMIT
+
+MTU = "com.docker.network.driver.mtu"
+"""The option that says how long a packet of the network may be."""
+
+BRIDGE_NAME = "com.docker.network.bridge.name"
+"""The option that names a network's link."""
+
+DEFAULT_MTU = 1500
+
+_SHORTEST, _SHORTEST_IPV6, _LONGEST = 68, 1280, 65535
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_LINK_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{LINK_NAME_LIMIT}}}")
+_RESERVED = (".", "..", "lo", "all", "default")
+"""No name of a link, the loopback's, and two that mean every link in `/proc/sys/net`."""
+
+
+def read_mtu(options: Mapping[str, str], *, ipv6: bool) -> int:
+    """The MTU that a network asks for, Ethernet's where it asks for none.
+
+    Raises:
+        InvalidParameter: it is no number, or no packet of the network's families would fit.
+    """
+    text = options.get(MTU, "")
+    if text == "":
+        return DEFAULT_MTU
+    shortest = _SHORTEST_IPV6 if ipv6 else _SHORTEST
+    if not _DIGITS.fullmatch(text) or not shortest <= int(text) <= _LONGEST:
+        raise InvalidParameter(
+            f'invalid option {MTU} "{text}": give a number from {shortest} to {_LONGEST}'
+            f"{', IPv6 needs that much' if ipv6 else ''}"
+        )
+    return int(text)
+
+
+def read_bridge_name(options: Mapping[str, str]) -> str:
+    """The link name that a network asks for; "" where it asks for none.
+
+    Raises:
+        InvalidParameter: the kernel, or a rule, could not have it.
+    """
+    name = options.get(BRIDGE_NAME, "")
+    if name and (name in _RESERVED or not _LINK_NAME.fullmatch(name)):
+        raise InvalidParameter(
+            f'invalid option {BRIDGE_NAME} "{name}": a link has 1 to {LINK_NAME_LIMIT} of the characters '
+            f"A-Z a-z 0-9 _ . - and is none of {', '.join(_RESERVED)}"
+        )
+    return name
