@@ -22,7 +22,14 @@ from hivelet.network.joiner import change_vips, list_vips
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.rules.repair import mend_table, stand_in
-from hivelet.network.rules.ruleset import Change, RuleBook, merge_scripts
+from hivelet.network.rules.ruleset import (
+    EMPTY,
+    Change,
+    Fragment,
+    RuleBook,
+    find_unwritable,
+    merge_scripts,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -178,7 +185,7 @@ class RuleWriter:
     def _update(self, family: Family, owners: Collection[str]) -> list[str]:
         """Take what these owners now contribute to a family's rules into its book; returns the transactions that do it."""
         change = self._books[family].update(
-            {owner: self._state.build(owner, family) for owner in owners}
+            {owner: build_alone(self._state, owner, family) for owner in owners}
         )
         _warn_of_contests(change)
         return change.scripts(family.table)
@@ -214,6 +221,19 @@ class RuleWriter:
         for done in waiting:
             if not done.done():
                 done.set_exception(error)
+
+
+def build_alone(state: DesiredState, owner: str, family: Family) -> Fragment:
+    """An owner's part of the rules, empty where it cannot be: one service's mistake must not keep the others from theirs."""
+    try:
+        fragment = state.build(owner, family)
+    except (HiveletError, ValueError, LookupError) as error:
+        log.error("an owner's rules cannot be built; it is left out", owner=owner, error=str(error))
+        return EMPTY
+    if flaw := find_unwritable(fragment):
+        log.error("an owner's rules cannot be written; it is left out", owner=owner, flaw=flaw)
+        return EMPTY
+    return fragment
 
 
 def _warn_of_contests(change: Change) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 
 from hivelet.errors import InvalidParameter
 from hivelet.kit.durations import parse_duration
@@ -260,10 +261,28 @@ def validate_endpoint(spec: EndpointSpec | None) -> None:
             raise invalid(f"EndpointSpec: invalid port {port.published_port}:{port.target_port}")
         if port.protocol not in {"tcp", "udp", "sctp"}:
             raise invalid(f'EndpointSpec: invalid protocol "{port.protocol}"')
+        if port.publish_mode not in {"", "ingress", "host"}:
+            raise invalid(
+                f'EndpointSpec: invalid publish mode "{port.publish_mode}": use ingress or host'
+            )
+        if port.host_ip and not _is_address(port.host_ip):
+            raise invalid(
+                f'EndpointSpec: invalid HostIP "{port.host_ip}" of port {port.published_port}:{port.target_port}: '
+                "give an IPv4 or IPv6 address of the host, or none for all"
+            )
         key = (port.protocol, port.published_port, port.host_ip)
         if port.published_port and key in seen:
             raise invalid("EndpointSpec: duplicate published ports provided")
         seen.add(key)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return False
+    # A scope belongs to a link, and a rule has none.
+    return "%" not in text and not address.is_multicast
 
 
 def validate_mode(mode: ServiceMode) -> None:

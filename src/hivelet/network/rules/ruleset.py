@@ -9,6 +9,7 @@ each rule carries a digest of its text as its comment, by which `repair` knows i
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,22 @@ class Fragment:
 
 
 EMPTY = Fragment()
+
+_ELEMENT = re.compile(r'[A-Za-z0-9 ._:/@"-]+')
+_CHAIN = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def find_unwritable(fragment: Fragment) -> str:
+    """A part of a fragment that would be read as something else in nft's language; "" where there is none."""
+    for name, chain in fragment.chains.items():
+        if not _CHAIN.fullmatch(name):
+            return name
+        if broken := next((t for t in (*chain.rules, chain.comment) if "\n" in t), ""):
+            return broken
+    for (_, key), value in fragment.elements.items():
+        if not _ELEMENT.fullmatch(key) or (value and not _ELEMENT.fullmatch(value)):
+            return _element(key, value)
+    return ""
 
 
 class RuleBook:

@@ -118,6 +118,18 @@ FILE = SecretReferenceFile(name="f")
             "EndpointSpec: port published with ingress mode can't be used with dnsrr mode",
         ),
         (
+            spec(endpoint_spec=EndpointSpec(ports=[PORT.replaced(host_ip="not an ip")])),
+            'EndpointSpec: invalid HostIP "not an ip" of port 8000:80',
+        ),
+        (
+            spec(endpoint_spec=EndpointSpec(ports=[PORT.replaced(host_ip="fe80::1%eth0")])),
+            "invalid HostIP",
+        ),
+        (
+            spec(endpoint_spec=EndpointSpec(ports=[PORT.replaced(publish_mode="both")])),
+            'EndpointSpec: invalid publish mode "both": use ingress or host',
+        ),
+        (
             spec(mode=ServiceMode(replicated=ReplicatedMode(replicas=-1))),
             "Number of replicas must be non-negative",
         ),
