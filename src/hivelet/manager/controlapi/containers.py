@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 
 from hivelet.errors import HiveletError, InvalidParameter, NotImplemented
 from hivelet.manager.controlapi.rpc import invalid, unimplemented
+from hivelet.network.dns.records import SERIAL_NAME
 from hivelet.objects.capability_names import normalized_capabilities
 from hivelet.objects.container import Mount, Ulimit
 from hivelet.objects.mount_rules import check_mount
@@ -65,7 +66,7 @@ def check_container(spec: ContainerSpec) -> None:
 
 
 def check_aliases(aliases: Iterable[str]) -> None:
-    """Refuse a network alias that is no name.
+    """Refuse a network alias that is no name, or the one that resolvers have for themselves.
 
     Raises:
         InvalidParameter: names the alias.
@@ -73,6 +74,10 @@ def check_aliases(aliases: Iterable[str]) -> None:
     try:
         for alias in aliases:
             check_word("network alias", alias)
+            if alias.lower().rstrip(".") == SERIAL_NAME:
+                raise InvalidParameter(
+                    f'invalid network alias "{alias}": hivelet uses it itself; take another one'
+                )
     except HiveletError as error:
         raise invalid(f"TaskSpec: {error.message}") from error
 

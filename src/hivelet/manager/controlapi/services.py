@@ -18,7 +18,7 @@ from hivelet.manager.controlapi.conflicts import (
 from hivelet.manager.controlapi.door import Door, at_version, require_swarm
 from hivelet.manager.controlapi.rpc import failed_precondition, unimplemented
 from hivelet.manager.controlapi.validate import mode_name, validate_service
-from hivelet.manager.controlapi.warnings import update_warnings
+from hivelet.manager.controlapi.warnings import service_warnings
 from hivelet.manager.dirty import is_dirty
 from hivelet.objects.common import ServiceId, Version
 from hivelet.objects.container import Healthcheck
@@ -60,7 +60,7 @@ class ServicesApi(Door):
             return tx.create(Service(id=ServiceId(""), spec=resolved, job_status=job))
 
         made = await self._write(change)
-        return ServiceCreated(id=made.id, warnings=update_warnings(spec, check))
+        return ServiceCreated(id=made.id, warnings=service_warnings(spec, check))
 
     async def update_service(
         self, ref: str, version: int, spec: ServiceSpec, update: ServiceUpdate
@@ -80,7 +80,7 @@ class ServicesApi(Door):
             return tx.update(_updated(held, resolve_networks(tx, spec), tx))
 
         made = await self._write(change)
-        return update_warnings(made.spec, check, made.previous_spec)
+        return service_warnings(made.spec, check, made.previous_spec)
 
     async def _health_check(self, spec: ServiceSpec) -> Healthcheck | None:
         return await self._host.health_check(spec.task_template.container_spec or ContainerSpec())

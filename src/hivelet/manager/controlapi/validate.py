@@ -89,9 +89,11 @@ def validate_labels(labels: Mapping[str, str]) -> None:
         if name not in labels:
             continue
         try:
-            parse_duration(labels[name])
+            duration = parse_duration(labels[name])
         except ValueError as error:
             raise invalid(f"label {name}: {error}") from error
+        if duration < 0:
+            raise invalid(f'label {name}: "{labels[name]}" is negative; give 0s or more')
     affinity = labels.get(AFFINITY_LABEL, "none")
     if affinity not in AFFINITIES:
         raise invalid(

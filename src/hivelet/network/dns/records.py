@@ -113,8 +113,8 @@ def serial_address(serial: int) -> str:
 
 
 def is_resolvable(name: str) -> bool:
-    """Whether a name may stand in a zone; others are left out rather than break the file."""
-    return _NAME.fullmatch(name) is not None and ".." not in name
+    """Whether a name may stand in a zone; others are left out rather than break the file, or our own name."""
+    return name.lower() != SERIAL_NAME and _NAME.fullmatch(name) is not None and ".." not in name
 
 
 def _add_service(

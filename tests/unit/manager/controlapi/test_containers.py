@@ -147,8 +147,9 @@ def test_another_volume_driver():
 
 
 @pytest.mark.parametrize("old", [True, False])
-def test_aliases_are_names(old):
-    networks = [NetworkAttachmentConfig(target="net", aliases=["db\n192.0.2.1"])]
+@pytest.mark.parametrize("alias", ["db\n192.0.2.1", "Serial.hivelet-resolver"])
+def test_aliases_are_names(old, alias):
+    networks = [NetworkAttachmentConfig(target="net", aliases=[alias])]
     whole = spec()
     if old:
         whole = whole.replaced(networks=networks)

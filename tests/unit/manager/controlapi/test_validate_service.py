@@ -172,6 +172,7 @@ def test_names_of_secrets(name, good):
     ("label", "value"),
     [
         ("com.hivelet.drain-timeout", "soon"),
+        ("com.hivelet.drain-timeout", "-5s"),
         ("com.hivelet.drain-idle", "1"),
         ("com.hivelet.ready-timeout", ""),
         ("com.hivelet.affinity", "cookie"),

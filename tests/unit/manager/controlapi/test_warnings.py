@@ -2,7 +2,7 @@
 
 import pytest
 
-from hivelet.manager.controlapi.warnings import update_warnings
+from hivelet.manager.controlapi.warnings import label_warnings, service_warnings, update_warnings
 from hivelet.objects.container import Healthcheck
 from hivelet.objects.service import GlobalJobMode, ServiceMode, UpdateConfig
 from hivelet.testing.cluster import replicated, scaled, with_image
@@ -54,3 +54,23 @@ def test_it_is_told_again_only_where_something_of_an_update_has_changed():
     assert update_warnings(scaled(before, 9), SLOW, before) == []
     assert update_warnings(with_image(before, "web:2"), SLOW, before)
     assert update_warnings(web(monitor=2 * SECOND), SLOW, before)
+
+
+def labelled(*names: str):
+    return web().replaced(labels=dict.fromkeys(names, "5s"))
+
+
+def test_a_label_like_ours_that_means_nothing_is_told():
+    (said,) = service_warnings(labelled("com.hivelet.drain-time", "com.example.drain"), None)
+    assert said == (
+        "service web: label com.hivelet.drain-time is unknown and has no effect; "
+        "did you mean com.hivelet.drain-timeout?"
+    )
+    (said,) = label_warnings(labelled("com.hivelet.zzz"))
+    assert "there are com.hivelet.affinity, com.hivelet.depends-on, " in said
+
+
+def test_labels_of_ours_and_those_that_were_there_are_not_told():
+    assert label_warnings(labelled("com.hivelet.drain-idle", "com.hivelet.ready-timeout")) == []
+    before = labelled("com.hivelet.drain-time")
+    assert label_warnings(before, before) == []

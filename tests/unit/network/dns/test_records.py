@@ -98,6 +98,7 @@ def test_serial_never_is_a_real_address():
         ("a b", False),
         ("-a", False),
         ("a..b", False),
+        ("serial.hivelet-resolver", False),
     ],
 )
 def test_resolvable(name, good):
