@@ -19,7 +19,7 @@ from hivelet.network.dns.records import (
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
 from hivelet.network.rules.ingress import build_ports
-from hivelet.network.rules.isolation import build_isolation, build_resolver
+from hivelet.network.rules.isolation import build_asker, build_isolation
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
 from hivelet.network.rules.vip import build_vips
@@ -137,7 +137,7 @@ class DesiredState:
         """Add a resolver."""
         self.resolvers[record.name] = record
         self._dirty_resolvers.add(record.name)
-        self._dirty_owners.add(f"resolver:{record.name}")
+        self._mark_askers(record.name)
 
     def mark_resolver(self, name: str) -> None:
         """Have a resolver's records published again."""
@@ -146,7 +146,7 @@ class DesiredState:
     def drop_resolver(self, name: str) -> None:
         """Forget a resolver."""
         if self.resolvers.pop(name, None) is not None:
-            self._dirty_owners.add(f"resolver:{name}")
+            self._mark_askers(name)
 
     def take_dirty(self) -> tuple[set[str], set[str]]:
         """The owners that changed since this was last called, and the resolvers that must be given everything."""
@@ -159,7 +159,6 @@ class DesiredState:
         self._dirty_owners |= {_NETWORKS}
         self._dirty_owners |= {_of_service(service_id) for service_id in self.services}
         self._dirty_owners |= {_of_container(container_id) for container_id in self.containers}
-        self._dirty_owners |= {f"resolver:{name}" for name in self.resolvers}
         self._dirty_resolvers |= self.resolvers.keys()
 
     def build(self, owner: str, family: Family = IPV4) -> Fragment:
@@ -175,8 +174,6 @@ class DesiredState:
                 return self._build_service(ServiceId(name), family)
             case "container":
                 return self._build_container(ContainerId(name), family)
-            case "resolver":
-                return self._build_resolver(name) if family is IPV4 else EMPTY
             case _:
                 raise AssertionError(owner)
 
@@ -266,18 +263,17 @@ class DesiredState:
         if family is not IPV4:
             return build_sandbox(sorted(record.addresses6.values()), None)
         resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
-        address = resolver.address if resolver is not None else None
-        return build_sandbox(sorted(record.addresses.values()), address)
-
-    def _build_resolver(self, name: str) -> Fragment:
-        record = self.resolvers.get(name)
-        if record is None:
-            return EMPTY
-        # A container without a network of its own asks through its way out; that must be allowed for all of them.
-        networks = [self.networks[n] for n in record.networks if n in self.networks] or [
-            network for network in self.networks.values() if network.kind != "overlay"
-        ]
-        return build_resolver(record.address, map(bridge_name, networks))
+        addresses = sorted(record.addresses.values())
+        if resolver is None:
+            return build_sandbox(addresses, None)
+        places = {
+            bridge_name(network): address
+            for network_id, address in record.addresses.items()
+            if (network := self.networks.get(network_id)) is not None
+        }
+        return _merge(
+            build_sandbox(addresses, resolver.address), build_asker(places, resolver.address)
+        )
 
     def _build_zone(self, owner: str, networks: Mapping[NetworkId, BridgeNetwork]) -> Records:
         kind, _, name = owner.partition(":")
@@ -301,12 +297,21 @@ class DesiredState:
         self._dirty_owners.add(_NETWORKS)
         for name, record in self.resolvers.items():
             if network_id in record.networks or not record.networks:
-                self._dirty_owners.add(f"resolver:{name}")
                 self._dirty_resolvers.add(name)
+        for container_id, container in self.containers.items():
+            if network_id in container.addresses:
+                self._dirty_owners.add(_of_container(container_id))
         for service_id, entry in self.services.items():
             members = self._members.get(service_id, {}).values()
             if network_id in entry.vips or any(network_id in b.addresses for b in members):
                 self._dirty_owners.add(_of_service(service_id))
+
+    def _mark_askers(self, resolver: str) -> None:
+        self._dirty_owners |= {
+            _of_container(container_id)
+            for container_id, record in self.containers.items()
+            if record.resolver == resolver
+        }
 
 
 def _of_service(service_id: ServiceId) -> str:

@@ -11,15 +11,17 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 
 from hivelet.errors import Conflict
+from hivelet.network.names import RESOLVER_SUBNET
 from hivelet.objects.task import PortConfig
 
 _LISTEN, _UNCONNECTED = "0A", "07"
 _TABLES = {"tcp": ("tcp", "tcp6"), "udp": ("udp", "udp6")}
 _ANY = ("", "0.0.0.0", "::")
+_RESOLVERS = ip_network(RESOLVER_SUBNET)
 
 
 class PortTaken(Conflict):
@@ -53,9 +55,12 @@ def parse_listeners(table: str, protocol: str) -> Iterator[Listener]:
 
 
 def find_clash(port: PortConfig, listeners: Iterable[Listener]) -> Listener | None:
-    """A listener that a published port would take the clients from."""
+    """A listener that a published port would take the clients from.
+
+    Our own resolvers, on addresses of theirs, are none: the rules leave them their questions, whatever is published.
+    """
     for listener in listeners:
-        if listener.port != port.published_port:
+        if listener.port != port.published_port or _is_resolver(listener.address):
             continue
         if port.host_ip and ":" in port.host_ip and not listener.ipv6:
             continue
@@ -85,6 +90,10 @@ def _read_listeners(protocol: str) -> Iterator[Listener]:
     for name in _TABLES.get(protocol, ()):
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has no tcp6
             yield from parse_listeners(Path("/proc/thread-self/net", name).read_text(), protocol)
+
+
+def _is_resolver(address: str) -> bool:
+    return address != "" and ip_address(address) in _RESOLVERS
 
 
 def _parse_address(text: str) -> str:

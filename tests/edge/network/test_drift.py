@@ -14,6 +14,7 @@ import pytest
 from network_lab import GATEWAY, HOST, INGRESS, VIP, WEBNET, backend, sh, web_service
 from structlog.testing import capture_logs
 
+from hivelet.network.guard import _FAULTS_EVERY, _Rhythm
 from hivelet.network.joiner import RESOLVER_BRIDGE
 from hivelet.network.names import bridge_name, port_name
 
@@ -291,11 +292,20 @@ async def test_a_restart_tells_resolvers_nothing(web):
         }
 
     before = look()
-    await web.restart()
-    web.plane.set_services(web_service())
-    for name in TASKS:
-        await web.plane.admit(backend(web.sandboxes[name], name))
-    await web.plane.resume()
+    assert any(path.name == "serial" for path in before)
+    with capture_logs() as logs:
+        await web.restart()
+        web.plane.set_services(web_service())
+        for name in TASKS:
+            await web.plane.admit(backend(web.sandboxes[name], name))
+        await web.plane.resume()
+        assert look() == before
+        # Nor do the looks that follow find anything: a resolver that is told nothing has its files as they were.
+        for _ in range(3):
+            web.plane._guard._faults = _Rhythm(_FAULTS_EVERY)
+            await web.plane._guard.look()
+            await web.plane._writer.settle()
     assert look() == before
+    assert [entry for entry in logs if "resolver" in entry["event"]] == []
     await web.plane.withdraw("web1")
     assert await web.dig("caller", "tasks.web") == (0, ["10.0.1.4", "10.0.1.5"])

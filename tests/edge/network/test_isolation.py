@@ -162,6 +162,26 @@ async def test_names_of_another_network(web):
     assert await web.dig("inner", "app_hidden") == (0, ["10.0.3.4"])
 
 
+@pytest.mark.parametrize("first", [WEBNET, INSIDE], ids=["the-other-first", "the-internal-first"])
+async def test_a_members_second_network_is_no_way_to_its_names(web, first):
+    """The resolver of a task in two networks knows both, and the world: it answers that task, and nobody who shares one."""
+    legs = [(WEBNET, "10.0.1.12/24"), (INSIDE, "10.0.3.12/24")]
+    both = await web.task("both", *sorted(legs, key=lambda leg: leg[0] is not first))
+    server = both.resolv_conf.split()[1]
+    for asked in (None, "127.0.0.11"):
+        assert await web.dig("both", "web", server=asked) == (0, [VIP])
+        assert await web.dig("both", "app_hidden", server=asked) == (0, ["10.0.3.4"])
+    for name, gateway in (("inner", "10.0.3.1"), ("caller", "10.0.1.1")):
+        with inside(web.netns(name)):
+            sh(f"ip route add {server}/32 via {gateway}")
+        with pytest.raises(TimeoutError):
+            await web.dig(name, "app_both", server=server)
+        with pytest.raises(TimeoutError):
+            await web.connect(name, server, 53, within=0.7)
+        assert (await web.dig(name, "app_both"))[1] != []  # its own answers
+    assert (await web.dig("inner", "web"))[1] == []
+
+
 # ---- forged packets
 
 

@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
-from network_lab import OTHER, VIP, WEBNET, backend, web_service
+from network_lab import HOST, INGRESS, OTHER, VIP, WEBNET, backend, web_service
 
 from hivelet.errors import InvalidParameter
 from hivelet.network.dns.keeper import resolver_name
 from hivelet.network.dns.server import ResolverFailed
+from hivelet.network.ports import PortTaken
 from hivelet.network.sandbox import DnsSettings
+from hivelet.objects.task import PortConfig
 
 OWN_SERVERS = DnsSettings(nameservers=("192.0.2.53",))
 
@@ -75,6 +78,31 @@ async def test_a_name_server_that_is_an_order_is_refused(web):
             )
         await web.plane.remove_sandbox("evil".ljust(64, "0"))
     await web.task("good", (WEBNET, "10.0.1.25/24"), serve=False)
+
+
+async def test_a_service_may_publish_port_53_beside_them(web):
+    """The questions asked of the host's addresses are the service's; those asked of a resolver's stay its own."""
+    ports = [PortConfig(target_port=80, published_port=53, protocol=p) for p in ("udp", "tcp")]
+    for port in ports:
+        await web.plane.check_port_free(port)
+    web.plane.set_services(web_service(ports=ports))
+    dns = await web.task("dns1", (WEBNET, "10.0.1.28/24"), (INGRESS, "10.0.0.28/24"))
+    await web.plane.withdraw("web1")
+    await web.plane.admit(backend(dns, "dns1"))
+    for address in (HOST, "127.0.0.1"):
+        assert (await web.ask_udp("host", address, 53))[0] == "dns1"
+    assert (await web.ask_udp("outside", HOST, 53))[0] == "dns1"
+    assert (await web.ask("outside", HOST, 53))[0] == "dns1"
+    assert await web.dig("caller", "web") == (0, [VIP])
+
+
+async def test_another_program_on_port_53_is_in_the_way(web):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as foreign:
+        foreign.bind((HOST, 53))
+        with pytest.raises(PortTaken, match=f"{HOST}:53 is in use by"):
+            await web.plane.check_port_free(
+                PortConfig(target_port=80, published_port=53, protocol="udp")
+            )
 
 
 async def test_one_that_hangs_is_replaced(web):

@@ -52,7 +52,7 @@ def test_a_new_network_marks_the_services_in_it():
     state = settled()
     state.put_network(WEBNET.replaced(internal=True))
     owners, resolvers = state.take_dirty()
-    assert owners == {"networks", "service:webid", "resolver:r1"}
+    assert owners == {"networks", "service:webid", "container:c1"}
     assert resolvers == {"r1"}
 
 
@@ -63,9 +63,25 @@ def test_what_is_gone_contributes_nothing():
     state.drop_resolver("r1")
     owners, resolvers = state.take_dirty()
     assert {owner: state.build(owner) for owner in owners} == dict.fromkeys(
-        ("service:webid", "service:otherid", "container:c1", "resolver:r1"), EMPTY
+        ("service:webid", "service:otherid", "container:c1"), EMPTY
     )
     assert resolvers == set()
+
+
+def test_who_may_ask_a_resolver_follows_it_and_its_networks():
+    state = settled()
+    asker = ("askers", '"hv-webnetid" . 10.0.1.3 . 169.254.52.1')
+    assert asker in state.build("container:c1").elements
+    state.drop_resolver("r1")
+    assert state.take_dirty()[0] == {"container:c1"}
+    assert asker not in state.build("container:c1").elements
+    state.put_resolver(ResolverRecord(name="r1", address="169.254.52.1", networks=("webnetid",)))
+    assert state.take_dirty()[0] == {"container:c1"}
+    state.put_network(WEBNET.replaced(bridge="br-mine"))
+    assert "container:c1" in state.take_dirty()[0]
+    elements = state.build("container:c1").elements
+    assert ("askers", '"br-mine" . 10.0.1.3 . 169.254.52.1') in elements
+    assert asker not in elements
 
 
 def test_vips_are_wanted_where_the_network_is():

@@ -38,6 +38,21 @@ def test_clash(port, host_ip, inode):
     assert (clash.inode if clash else None) == inode
 
 
+RESOLVER_AND_OWN = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0134FEA9:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4716 1 0 100 0 0 10 0
+   1: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 4717 1 0 100 0 0 10 0
+"""
+
+
+@pytest.mark.parametrize("host_ip", ["", "0.0.0.0", "198.51.100.1"])
+def test_our_resolvers_do_not_hold_port_53(host_ip):
+    resolver, foreign = parse_listeners(RESOLVER_AND_OWN, "udp")
+    assert (resolver.address, foreign.address) == ("169.254.52.1", "127.0.0.53")
+    port = PortConfig(published_port=53, protocol="udp", host_ip=host_ip)
+    assert find_clash(port, [resolver]) is None
+    assert find_clash(port, [resolver, foreign]) is (None if "198" in host_ip else foreign)
+
+
 def test_udp_counts_unconnected_sockets():
     line = TCP.replace(" 0A ", " 07 ")
     assert [listener.port for listener in parse_listeners(line, "udp")] == [8000, 22]

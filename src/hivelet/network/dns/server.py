@@ -134,6 +134,9 @@ class Resolver:
             self._files.write(self._zone_file("serial"), render_serial(self._serial))
             await self._ensure_running()
             await self._await_serial(reload=reload)
+        elif whole:
+            # Adopted as it was found: from now on this file too is one of ours.
+            self._files.write(self._zone_file("serial"), render_serial(self._serial))
         self._settled = True
 
     def find_fault(self) -> str:

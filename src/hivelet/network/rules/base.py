@@ -26,7 +26,7 @@ HOME = "home"
 OPEN = "open"
 UPLINKS = "uplinks"
 HAIRPIN = "hairpin"
-RESOLVER_AT = "resolver_at"
+ASKERS = "askers"
 RESOLVER_OF = "resolver_of"
 VIPS = "vips"
 PUBLISHED = "published"
@@ -51,9 +51,9 @@ def containers(family: Family) -> tuple[Container, ...]:
     resolvers = (
         Container(
             "set",
-            RESOLVER_AT,
-            f"type ifname . {address}",
-            "resolvers that a bridge's members may ask",
+            ASKERS,
+            f"type ifname . {address} . {address}",
+            "sandboxes, each by its bridge and address, and the resolver it may ask",
         ),
         Container(
             "map", RESOLVER_OF, f"type {address} : {address}", "a sandbox's address to its resolver"
@@ -261,8 +261,9 @@ _TURNED = (
 )
 
 _OTHERS_RESOLVERS = (
-    f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip daddr != @{RESOLVER_AT} drop'
+    f'ip daddr {RESOLVER_SUBNET} iifname != "lo" iifname . ip saddr . ip daddr != @{ASKERS} drop'
 )
+"""By sandbox, not by bridge: who shares one network with a sandbox must not ask the resolver that knows all networks of it."""
 
 PATIENT = "patient"
 _PATIENCE = 2_000_000

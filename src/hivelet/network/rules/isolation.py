@@ -1,17 +1,18 @@
 """Who may reach whom: networks are closed to each other, and some are closed within. Pure.
 
 Members of a network may talk directly unless it is `ingress` (whose members share nothing but the balancer) or was
-made with `enable_icc=false`, as `docker_gwbridge` is.
+made with `enable_icc=false`, as `docker_gwbridge` is. A resolver knows the names of all networks of the sandboxes that it
+is for, so it answers those and not whoever else is in one of these networks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
-from hivelet.network.rules.base import BRIDGES, HOME, INTERNAL, OPEN, RESOLVER_AT, SUBNETS
+from hivelet.network.rules.base import ASKERS, BRIDGES, HOME, INTERNAL, OPEN, SUBNETS
 from hivelet.network.rules.ruleset import Fragment, Key
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -45,6 +46,11 @@ def _home(network: BridgeNetwork, subnet: str) -> str:
     return subnet
 
 
-def build_resolver(address: str, bridges: Iterable[str]) -> Fragment:
-    """The bridges from which a resolver may be asked."""
-    return Fragment(elements={(RESOLVER_AT, f'"{bridge}" . {address}'): "" for bridge in bridges})
+def build_asker(addresses: Mapping[str, str], resolver: str) -> Fragment:
+    """The resolver that one sandbox may ask, from its address on each of these bridges."""
+    return Fragment(
+        elements={
+            (ASKERS, f'"{bridge}" . {address} . {resolver}'): ""
+            for bridge, address in addresses.items()
+        }
+    )

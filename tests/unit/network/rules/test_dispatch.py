@@ -19,7 +19,7 @@ from addresses import (
 from hivelet.network.family import IPV4, IPV6
 from hivelet.network.rules.balance import refuse, spread_addresses, spread_port
 from hivelet.network.rules.ingress import build_ports, reachable_at
-from hivelet.network.rules.isolation import build_isolation, build_resolver
+from hivelet.network.rules.isolation import build_asker, build_isolation
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.vip import build_vips
 from hivelet.objects.task import PortConfig
@@ -201,11 +201,11 @@ def test_a_sandbox_is_one_however_it_calls_itself():
     assert fragment.elements["resolver_of", "10.0.1.3"] == "169.254.52.1"
 
 
-def test_a_resolver_answers_its_own_bridges():
-    fragment = build_resolver("169.254.52.1", ["hv-a", "hv-b"])
+def test_a_resolver_answers_its_own_sandboxes():
+    fragment = build_asker({"hv-a": "10.0.1.3", "hv-b": "10.0.2.3"}, "169.254.52.1")
     assert sorted(fragment.elements) == [
-        ("resolver_at", '"hv-a" . 169.254.52.1'),
-        ("resolver_at", '"hv-b" . 169.254.52.1'),
+        ("askers", '"hv-a" . 10.0.1.3 . 169.254.52.1'),
+        ("askers", '"hv-b" . 10.0.2.3 . 169.254.52.1'),
     ]
 
 

@@ -28,6 +28,8 @@ INGRESS_LINK, GATEWAY_LINK, WEB_LINK, INSIDE_LINK, CLOSED_LINK, OTHER_LINK = map
 HOST, CLIENT = "198.51.100.1", "198.51.100.2"
 VIP, EMPTY_VIP = "10.0.1.2", "10.0.1.20"
 CALLER = "10.0.1.10"
+ALONE = "10.0.1.11"
+"""A member of webnet alone, whose resolver is another one."""
 RESOLVER = "169.254.52.1"
 PORTS = [
     PortConfig(target_port=80, published_port=8000),
@@ -288,11 +290,7 @@ def test_the_host_receives(asked):
 def test_dockers_resolver_address_leads_to_the_sandboxes_own(source, protocol):
     iif = WEB_LINK if source == CALLER else INGRESS_LINK
     asked = packet(source, "127.0.0.11", iif, protocol=protocol, dport=53)
-    desired = state()
-    desired.put_resolver(
-        ResolverRecord(name="r1", address=RESOLVER, networks=(WEBNET.id, INGRESS.id))
-    )
-    trace = tracer(desired).trace(asked)
+    trace = tracer().trace(asked)
     assert (trace.outcome, trace.translated) == ("received", f"{RESOLVER}:53")
 
 
@@ -313,6 +311,9 @@ DROPPED = [
     pytest.param(packet(CLIENT, "127.0.0.1", "uplink", dport=8001), id="a loopback address from outside"),
     pytest.param(packet("127.0.0.1", HOST, "uplink", dport=8000), id="a loopback source from outside"),
     pytest.param(packet("10.0.2.3", RESOLVER, OTHER_LINK, protocol="udp", dport=53), id="another network's resolver"),
+    pytest.param(packet(ALONE, RESOLVER, WEB_LINK, protocol="udp", dport=53), id="a resolver of more networks than its own"),
+    pytest.param(packet(ALONE, RESOLVER, WEB_LINK, dport=53), id="a resolver of more networks, by TCP"),
+    pytest.param(packet(CALLER, RESOLVER, "uplink", protocol="udp", dport=53), id="a resolver in a task's name, from outside"),
     pytest.param(packet(CLIENT, RESOLVER, "uplink", protocol="udp", dport=53), id="a resolver from outside"),
     pytest.param(packet("10.0.1.3", CALLER, WEB_LINK, state="invalid"), id="what conntrack cannot place"),
     pytest.param(packet("10.0.2.3", VIP, OTHER_LINK), id="another network's VIP"),
