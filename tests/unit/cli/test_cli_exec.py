@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Result
 from fake_daemon import FakeDaemon
 
 from hivelet.cli.exec_command import ExecOptions, exec_request
@@ -57,7 +56,7 @@ def far(daemon: FakeDaemon) -> Callable[..., None]:
     return make
 
 
-Run = Callable[..., Result]
+Run = Callable[..., Any]
 
 
 def test_streams_are_taken_apart_and_the_exit_code_is_passed_on(
