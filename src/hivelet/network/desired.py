@@ -16,10 +16,11 @@ from hivelet.network.dns.records import (
     build_container_zone,
     build_service_zone,
 )
-from hivelet.network.family import IPV4, Family
-from hivelet.network.names import bridge_name
+from hivelet.network.family import FRAMES, IPV4, Family
+from hivelet.network.names import bridge_name, mac_address
+from hivelet.network.rules.frames import Speaker, build_frames
 from hivelet.network.rules.ingress import build_ports
-from hivelet.network.rules.isolation import build_asker, build_isolation
+from hivelet.network.rules.isolation import build_asker, build_isolation, is_open
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
 from hivelet.network.rules.vip import build_vips
@@ -164,6 +165,8 @@ class DesiredState:
     def build(self, owner: str, family: Family = IPV4) -> Fragment:
         """An owner's part of a family's ruleset; empty where the owner is gone."""
         kind, _, name = owner.partition(":")
+        if family is FRAMES:
+            return self._build_frames(ContainerId(name)) if kind == "container" else EMPTY
         match kind:
             case "networks":
                 return _merge(
@@ -273,6 +276,21 @@ class DesiredState:
         }
         return _merge(
             build_sandbox(addresses, resolver.address), build_asker(places, resolver.address)
+        )
+
+    def _build_frames(self, container_id: ContainerId) -> Fragment:
+        record = self.containers.get(container_id)
+        if record is None:
+            return EMPTY
+        return build_frames(
+            Speaker(
+                port=port,
+                mac=record.macs.get(network_id) or mac_address(record.addresses[network_id]),
+                address=record.addresses[network_id],
+                address6=record.addresses6.get(network_id, ""),
+            )
+            for network_id, port in record.ports.items()
+            if (network := self.networks.get(network_id)) is not None and not is_open(network)
         )
 
     def _build_zone(self, owner: str, networks: Mapping[NetworkId, BridgeNetwork]) -> Records:

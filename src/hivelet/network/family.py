@@ -1,7 +1,8 @@
 """The two families of addresses, IPv4 and IPv6: what differs between them in rules, and where each has its values. Pure.
 
 There is one table of rules for each family, made by the same builders; a builder asks its family for addresses, and finds
-none where a network, a service or a task has none of that kind.
+none where a network, a service or a task has none of that kind. The frames below them have a table as well, which is
+written, compared and mended with the others; what is in it is the affair of `hivelet.network.rules.frames` alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class Family:
     icmp: str
     unreachable: str
     loopback: str
+
+    @property
+    def tracks(self) -> bool:
+        """Whether its packets belong to connections."""
+        return self is not FRAMES
 
     @property
     def table(self) -> str:
@@ -68,3 +74,12 @@ IPV6 = Family(
     unreachable="reject with icmpv6 port-unreachable",
     loopback="::1",
 )
+FRAMES = Family(
+    version=2,
+    word="bridge",
+    address_type="ether_addr",
+    icmp="",
+    unreachable="drop",
+    loopback="",
+)
+"""Not a family of addresses but the link layer, by its number: no builder of the others is asked for it."""

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 
 from hivelet.errors import System
 from hivelet.network import nlmsg
-from hivelet.network.family import IPV4, IPV6, Family
+from hivelet.network.family import IPV4, Family
 from hivelet.network.netlink import Kernel
 from hivelet.network.rules.base import patience_object, render_table
 from hivelet.network.rules.listing import TableState, parse_listing
-from hivelet.network.rules.ruleset import EMPTY
+from hivelet.network.rules.ruleset import EMPTY, Fragment
 
 _LIBRARY = "libnftables.so.1"
 _JSON_OUTPUT = 1 << 4
@@ -59,12 +59,12 @@ class Nft:
         finally:
             self.under_way -= 1
 
-    async def supports_ipv6(self) -> bool:
-        """Whether this kernel takes the rules that IPv6 needs; asked with a table that is removed at once."""
-        table = IPV6.table
-        probe = render_table(EMPTY, patience=False, family=IPV6).replace(table, f"{table}-probe")
+    async def supports(self, family: Family, fragment: Fragment = EMPTY) -> bool:
+        """Whether this kernel takes a family's rules, these among them; asked with a table that is removed at once."""
+        table = f"{family.table}-probe"
+        probe = render_table(fragment, patience=False, family=family, table=table)
         try:
-            await self.apply(f"{probe}delete table {table}-probe\n")
+            await self.apply(f"{probe}delete table {table}\n")
         except NftRefused:
             return False
         return True

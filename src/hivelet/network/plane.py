@@ -22,7 +22,7 @@ from hivelet.network import conntrack, joiner, ports, sysctls
 from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.family import IPV4, IPV6
+from hivelet.network.family import FRAMES, IPV4, IPV6
 from hivelet.network.findings import Finding
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
@@ -31,6 +31,7 @@ from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
+from hivelet.network.rules.frames import SPECIMEN
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.sockets import SocketsUnseen, list_sockets_of
@@ -97,6 +98,7 @@ class NetworkPlane:
         if changed:
             log.info("kernel switches set", switches=changed)
         await self._start_ipv6()
+        await self._start_frames()
         for network in self._ledger.networks():
             self._state.put_network(self._possible(network))
         for resolver in self._ledger.resolvers():
@@ -121,10 +123,21 @@ class NetworkPlane:
         else:
             self._nft.families = (IPV4, IPV6)
 
+    async def _start_frames(self) -> None:
+        """See whether this kernel filters frames. Where it does not, members of a bridge are believed by ARP."""
+        if await self._nft.supports(FRAMES, SPECIMEN):
+            self._nft.families = (*self._nft.families, FRAMES)
+        else:
+            log.warning(
+                "containers on ingress and docker_gwbridge can pass for each other by ARP and by tagged frames",
+                reason="this host's kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE)",
+                way_out="cap_drop: [NET_RAW] for what is not trusted",
+            )
+
     async def _prepare_ipv6(self) -> str:
         if why := await self._kernel.call(sysctls.why_no_ipv6):
             return why
-        if not await self._nft.supports_ipv6():
+        if not await self._nft.supports(IPV6):
             return "this host's kernel has no nftables for IPv6"
         try:
             changed = await self._kernel.call(sysctls.ensure_host_ipv6)

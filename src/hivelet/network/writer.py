@@ -1,5 +1,5 @@
 """The one writer of rules and names: what changed since its last transaction goes into the next one, together.
-Both families' tables change in one transaction.
+All tables change in one transaction.
 
 While a transaction runs, further changes gather; nobody waits longer than two of them. To begin with, after a refused
 transaction, and when another program may have changed the rules, the kernel's table is read and only what differs is
@@ -17,7 +17,7 @@ from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.family import IPV4, IPV6, Family
+from hivelet.network.family import FRAMES, IPV4, IPV6, Family
 from hivelet.network.joiner import change_vips, list_vips
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
@@ -251,4 +251,4 @@ def _shortened(found: tuple[str, ...]) -> str:
 
 
 def _new_books() -> dict[Family, RuleBook]:
-    return {family: RuleBook() for family in (IPV4, IPV6)}
+    return {family: RuleBook() for family in (IPV4, IPV6, FRAMES)}

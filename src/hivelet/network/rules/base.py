@@ -6,9 +6,7 @@ a packet through these chains is drawn in README.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from hivelet.network.family import IPV4, Family
+from hivelet.network.family import FRAMES, IPV4, Family
 from hivelet.network.names import (
     EMBEDDED_RESOLVER,
     LOCAL_BACK,
@@ -17,6 +15,8 @@ from hivelet.network.names import (
     LOCAL_SOURCE,
     RESOLVER_SUBNET,
 )
+from hivelet.network.rules import frames
+from hivelet.network.rules.parts import BaseChain, Container
 from hivelet.network.rules.ruleset import Fragment, elements_of, render_chains, tagged
 
 BRIDGES = "bridges"
@@ -35,18 +35,10 @@ ANSWERING = "answering"
 RETRIED = "retried"
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
-    """A set or map: what it is, its type, and what it is for."""
-
-    kind: str
-    name: str
-    definition: str
-    purpose: str
-
-
 def containers(family: Family) -> tuple[Container, ...]:
     """The sets and maps of a family's table. Resolvers are asked by IPv4 alone."""
+    if family is FRAMES:
+        return frames.CONTAINERS
     address = family.address_type
     resolvers = (
         Container(
@@ -121,15 +113,6 @@ KEPT_BY_RULES = frozenset({ANSWERING, RETRIED})
 """The sets whose elements are none of ours to compare."""
 
 
-@dataclass(frozen=True, slots=True)
-class BaseChain:
-    """A chain that a netfilter hook enters."""
-
-    name: str
-    hook: str
-    rules: tuple[str, ...]
-
-
 _PORTS = f"iifname @{BRIDGES}"
 _RESOLVERS_STAY = f"ip daddr {RESOLVER_SUBNET} accept"
 """A service that publishes port 53 gets the questions asked of the host's addresses, but not those of the resolvers."""
@@ -138,6 +121,8 @@ _OPENING = "tcp flags syn,rst ct direction reply ct status dnat iifname {links} 
 
 def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ...]:
     """The chains that the kernel enters; without the last one where it has no timeouts for single connections."""
+    if family is FRAMES:
+        return frames.BASE_CHAINS
     chains = _base_chains(family)
     return (*chains, PATIENCE_CHAIN) if patience else chains
 
@@ -326,6 +311,8 @@ TO_CONTAINER = (
 
 def fixed_chains(family: Family = IPV4) -> dict[str, tuple[str, ...]]:
     """The regular chains that are always there."""
+    if family is FRAMES:
+        return {}
     words = {
         "word": family.word,
         "flags": _OPENING_FLAGS,
@@ -358,7 +345,7 @@ def render_table(
             lines.append(",\n".join(f"      {item}" for item in items))
             lines.append("    }")
         lines.append("  }")
-    lines += patience_object(family) if patience else ()
+    lines += patience_object(family) if patience and family.tracks else ()
     lines += render_chains(fragment)
     for name, rules in fixed_chains(family).items():
         lines += [f"  chain {name} {{", *(f"    {tagged(rule)}" for rule in rules), "  }"]

@@ -97,7 +97,7 @@ def _blueprint(fragment: Fragment, family: Family, *, patience: bool) -> _Bluepr
             policies={base.name: "accept" for base in bases},
             chains={name: tuple(map(tag, chain.rules)) for name, chain in chains.items()},
             elements={listed: fragment.elements[written] for listed, written in keys.items()},
-            objects=frozenset([PATIENT] if patience else []),
+            objects=frozenset([PATIENT] if patience and family.tracks else []),
         ),
         chains=chains,
         keys=keys,

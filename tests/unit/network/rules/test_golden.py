@@ -10,7 +10,7 @@ import pytest
 from addresses import GATEWAY, INGRESS, INSIDE, NETWORKS6, WEBNET, task, task6, web
 
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
-from hivelet.network.family import IPV4, IPV6, Family
+from hivelet.network.family import FRAMES, IPV4, IPV6, Family
 from hivelet.network.rules.base import render_table
 from hivelet.network.rules.ruleset import RuleBook
 from hivelet.objects.task import PortConfig
@@ -43,6 +43,7 @@ def seed_stack() -> DesiredState:
             container_id="c1",
             task_id="task1",
             addresses={"webnetid": "10.0.1.3", "ingressid": "10.0.0.3"},
+            ports={"webnetid": "hvc1_0", "ingressid": "hvc1_1"},
             resolver="r1",
         )
     )
@@ -64,6 +65,7 @@ def dual_stack() -> DesiredState:
             task_id="task1",
             addresses={"webnetid": "10.0.1.3", "ingressid": "10.0.0.3"},
             addresses6={"webnetid": "fd00:0:0:1::3", "ingressid": "fd00::3"},
+            ports={"webnetid": "hvc1_0", "ingressid": "hvc1_1"},
             resolver="r1",
         )
     )
@@ -94,6 +96,10 @@ def test_whole_ruleset(make):
 
 def test_whole_ruleset_of_ipv6():
     check("dual_stack.nft", render_table(built(dual_stack(), IPV6).merged(), family=IPV6))
+
+
+def test_whole_ruleset_of_frames():
+    check("frames.nft", render_table(built(dual_stack(), FRAMES).merged(), family=FRAMES))
 
 
 def test_without_timeouts():
