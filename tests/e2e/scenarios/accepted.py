@@ -76,6 +76,18 @@ ACCEPTED = (
         "A mistake in a request is answered with 400, not with 500. The message is Docker's.",
     ),
     Accepted(
+        "refused_specs", "answers.18", "*: 400 *mount path must be absolute",
+        "A mount that no task could have is refused with the service; Docker Swarm takes it, and every task is rejected later.",
+    ),
+    Accepted(
+        "refused_specs", "answers.19", "*: 400 *mount path must be absolute",
+        "A mount that no task could have is refused with the service; Docker Swarm takes it, and every task is rejected later.",
+    ),
+    Accepted(
+        "refused_specs", "answers.21", "*: 400 *source must be empty",
+        "A mount that no task could have is refused with the service; Docker Swarm takes it, and every task is rejected later.",
+    ),
+    Accepted(
         "refused_specs", "answers.23", "*expanding env failed*",
         "A template that cannot be filled in is refused at once; Docker Swarm takes it, and every task is rejected later.",
     ),
