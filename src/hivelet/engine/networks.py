@@ -237,7 +237,12 @@ def _complete(
         subnet = str(parse_subnet(wish.subnet))
     else:
         subnet = choose_subnet(pools, used)
-    gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)
+    gateway = choose_gateway(
+        subnet,
+        ip_range=wish.ip_range,
+        requested=wish.gateway,
+        auxiliary=wish.auxiliary_addresses.values(),
+    )
     return wish.replaced(subnet=subnet, gateway=gateway)
 
 
