@@ -202,8 +202,14 @@ class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, Volume
 
     async def ensure_gateway_bridge(self) -> None:
         """Have `docker_gwbridge`, as `swarm init` does."""
+        known = self._networks.find(GATEWAY_BRIDGE) is not None
         network = await self._networks.ensure_gateway_bridge()
-        await self._plane.ensure_network(network.bridge)
+        try:
+            await self._plane.ensure_network(network.bridge)
+        except BaseException:
+            if not known:
+                self._networks.forget(network)
+            raise
 
     async def forget_gateway_bridge(self) -> None:
         """The swarm is left: `docker_gwbridge` goes, unless the user made it."""

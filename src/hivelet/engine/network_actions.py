@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from hivelet.engine.networks import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
-from hivelet.errors import Conflict, NotFound, NotImplemented
+from hivelet.errors import NotFound, NotImplemented
 from hivelet.network.ipam import prefix_length
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import SECOND, NetworkId, TaskId
@@ -72,7 +72,7 @@ class NetworkActions:
         network = await self._local.create(spec)
         try:
             await self._data_plane.ensure_network(network.bridge)
-        except Conflict:
+        except BaseException:
             self._local.forget(network)
             raise
         return network.id

@@ -128,7 +128,7 @@ class LocalNetworks:
         Raises:
             NotFound: no such driver.
             InvalidParameter: addresses or options that cannot be.
-            Conflict: the name is taken, or the subnet overlaps with one in use.
+            Conflict: the name, or the bridge's, is taken, or the subnet overlaps with one in use.
         """
         driver = spec.driver_configuration.name or "bridge"
         if driver != "bridge":
@@ -139,6 +139,7 @@ class LocalNetworks:
             raise Conflict(f"network with name {spec.name} already exists")
         if spec.name in ("", "default", "container"):
             raise InvalidParameter(f'"{spec.name}" cannot be the name of a network')
+        self._check_bridge_name(spec)
         pool, pool6 = await self._pools(spec)
         network = LocalNetwork(
             id=NetworkId(new_hex_id()),
@@ -194,6 +195,14 @@ class LocalNetworks:
             "network", "destroy", network.id, {"name": network.name, "type": network.driver}
         )
 
+    def _check_bridge_name(self, spec: NetworkSpec) -> None:
+        name = read_bridge_name(spec.driver_configuration.options)
+        for other in self._networks.values():
+            if name and other.options.get(_BRIDGE + "name") == name:
+                raise Conflict(
+                    f"network {spec.name}: the bridge {name} belongs to network {other.name}"
+                )
+
     async def _pools(self, spec: NetworkSpec) -> tuple[IpamConfig, IpamConfig]:
         if fault := find_fault(spec.ipam.configs if spec.ipam else []):
             raise InvalidParameter(f"invalid network config: {fault}")
@@ -237,7 +246,12 @@ def _complete(
         subnet = str(parse_subnet(wish.subnet))
     else:
         subnet = choose_subnet(pools, used)
-    gateway = choose_gateway(subnet, ip_range=wish.ip_range, requested=wish.gateway)
+    gateway = choose_gateway(
+        subnet,
+        ip_range=wish.ip_range,
+        requested=wish.gateway,
+        auxiliary=wish.auxiliary_addresses.values(),
+    )
     return wish.replaced(subnet=subnet, gateway=gateway)
 
 

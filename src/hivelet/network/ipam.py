@@ -109,11 +109,13 @@ def is_ipv6(text: str) -> bool:
     return ":" in text
 
 
-def choose_gateway(subnet: str, *, ip_range: str = "", requested: str = "") -> str:
-    """The gateway's address: the one asked for, or the first of the range or subnet.
+def choose_gateway(
+    subnet: str, *, ip_range: str = "", requested: str = "", auxiliary: Collection[str] = ()
+) -> str:
+    """The gateway's address: the one asked for, or the first of the range or subnet that is no auxiliary address.
 
     Raises:
-        InvalidParameter: the one asked for is not inside the subnet.
+        InvalidParameter: the one asked for is not inside the subnet, or none is left.
     """
     network = parse_subnet(subnet)
     if requested:
@@ -124,8 +126,15 @@ def choose_gateway(subnet: str, *, ip_range: str = "", requested: str = "") -> s
                 f"no matching subnet for gateway {requested}: it is outside of {subnet}"
             )
         return requested
-    first = parse_subnet(ip_range).network_address if ip_range else network.network_address
-    return str(first + 1 if first == network.network_address else first)
+    low, high = usable_span(network, parse_subnet(ip_range) if ip_range else network)
+    others = {int(_parse_address(address)) for address in auxiliary}
+    # One more than there are others: the first of them that is free, wherever they lie.
+    for number in range(low, min(high, low + len(others)) + 1):
+        if number not in others:
+            return str(_address(number, network.version))
+    raise InvalidParameter(
+        f"{ip_range or subnet} has no address left for the gateway: name one with --gateway"
+    )
 
 
 def allocate_address(
@@ -159,7 +168,7 @@ class AddressPool:
         window = parse_subnet(ip_range) if ip_range else self._network
         if not contains(self._network, window):
             raise InvalidParameter(f"the ip-range {ip_range} is outside of the subnet {subnet}")
-        self._low, self._high = _usable(self._network, window)
+        self._low, self._high = usable_span(self._network, window)
         self._taken: set[int] = set()
         self._inside = 0
         self._cursor = int(ip_address(after)) + 1 if after else self._low
@@ -220,7 +229,8 @@ def contains(network: IPNetwork, part: IPNetwork) -> bool:
             return False
 
 
-def _usable(network: IPNetwork, window: IPNetwork) -> tuple[int, int]:
+def usable_span(network: IPNetwork, window: IPNetwork) -> tuple[int, int]:
+    """The first and the last address of a range that a member of the subnet can have."""
     low, high = int(window.network_address), int(window.broadcast_address)
     if network.prefixlen < network.max_prefixlen - 1:
         # The first address is the network's (IPv4) or any router's (IPv6); only IPv4 has broadcasts.

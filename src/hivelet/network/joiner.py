@@ -9,6 +9,7 @@ from contextlib import closing
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
+from hivelet.errors import Conflict
 from hivelet.network import netlink, sysctls
 from hivelet.network.drift import HostState
 from hivelet.network.ipam import ROUTE, prefix_length
@@ -50,6 +51,37 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
         ]
     )
     return made
+
+
+def find_foreign_bridge(name: str) -> list[str] | None:
+    """The addresses of a bridge that is there already; None where there is no such link.
+
+    Raises:
+        Conflict: there is a link of that name and it is no bridge.
+    """
+    link = netlink.list_links().get(name)
+    if link is None:
+        return None
+    if link.kind != "bridge":
+        raise Conflict(
+            f"the link {name} exists and is no bridge: give the network another name for its bridge, or remove the link"
+        )
+    return [address for index, address, _ in netlink.list_addresses() if index == link.index]
+
+
+def leave_bridge(network: BridgeNetwork, kept: Collection[str]) -> None:
+    """Take a network's gateways off a bridge that is not ours, save those that it had before."""
+    index = netlink.link_index(bridge_name(network))
+    if index is None:
+        return
+    gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
+    netlink.execute(
+        [
+            netlink.delete_address(index, gateway, prefix_length(subnet))
+            for gateway, subnet in gateways
+            if subnet and gateway not in kept
+        ]
+    )
 
 
 def ensure_resolver_bridge(addresses: Iterable[str]) -> None:

@@ -16,9 +16,18 @@ import msgspec
 from hivelet.errors import System
 from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.desired import ContainerRecord, ResolverRecord
+from hivelet.objects.common import Struct
 from hivelet.objects.endpoint import BridgeNetwork
 
-T = TypeVar("T", BridgeNetwork, ContainerRecord, ResolverRecord)
+
+class ForeignLink(Struct, frozen=True, kw_only=True):
+    """A bridge that was there before its network, with the addresses that it had: it is not ours to remove."""
+
+    name: str
+    addresses: list[str] = []
+
+
+T = TypeVar("T", BridgeNetwork, ContainerRecord, ResolverRecord, ForeignLink)
 
 
 class LedgerDamaged(System):
@@ -33,10 +42,12 @@ class Ledger:
         self._networks = home / "networks"
         self._containers = home / "containers"
         self._resolvers = home / "resolvers"
+        self._foreign = home / "foreign"
+        self._directories = (self._networks, self._containers, self._resolvers, self._foreign)
 
     def prepare(self) -> None:
         """Make the directories."""
-        for directory in (self._networks, self._containers, self._resolvers):
+        for directory in self._directories:
             ensure_private(directory)
 
     def networks(self) -> list[BridgeNetwork]:
@@ -59,6 +70,18 @@ class Ledger:
         """Forget a network."""
         (self._networks / f"{network_id}.json").unlink(missing_ok=True)
 
+    def foreign_link(self, network_id: str) -> ForeignLink | None:
+        """The bridge that was there before this network; None where hivelet made it."""
+        return next(_load(self._foreign, ForeignLink, f"{network_id}.json"), None)
+
+    def put_foreign_link(self, network_id: str, link: ForeignLink) -> None:
+        """Record that a network's bridge was there before it."""
+        _store(self._foreign / network_id, link)
+
+    def drop_foreign_link(self, network_id: str) -> None:
+        """Record that a network's bridge is hivelet's, or gone."""
+        (self._foreign / f"{network_id}.json").unlink(missing_ok=True)
+
     def put_container(self, record: ContainerRecord) -> None:
         """Record a sandbox."""
         _store(self._containers / record.container_id, record)
@@ -77,19 +100,21 @@ class Ledger:
 
     def remove(self) -> None:
         """Remove all files and directories."""
-        for directory in (self._networks, self._containers, self._resolvers):
+        for directory in self._directories:
             if directory.is_dir():
                 for path in directory.iterdir():
                     path.unlink()
                 directory.rmdir()
 
 
-def _store(stem: Path, value: BridgeNetwork | ContainerRecord | ResolverRecord) -> None:
+def _store(
+    stem: Path, value: BridgeNetwork | ContainerRecord | ResolverRecord | ForeignLink
+) -> None:
     write_atomic(stem.with_name(f"{stem.name}.json"), msgspec.json.encode(value))
 
 
-def _load(directory: Path, kind: type[T]) -> Iterator[T]:
-    for path in sorted(directory.glob("*.json")):
+def _load(directory: Path, kind: type[T], pattern: str = "*.json") -> Iterator[T]:
+    for path in sorted(directory.glob(pattern)):
         try:
             yield msgspec.json.decode(path.read_bytes(), type=kind)
         except msgspec.DecodeError as error:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from hivelet.errors import InvalidParameter
-from hivelet.network.names import LINK_NAME_LIMIT
+from hivelet.network.names import LINK_NAME_LIMIT, is_port_name
 
 MTU = "com.docker.network.driver.mtu"
 """The option that says how long a packet of the network may be."""
@@ -22,6 +22,7 @@ DEFAULT_MTU = 1500
 _SHORTEST, _SHORTEST_IPV6, _LONGEST = 68, 1280, 65535
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _LINK_NAME = re.compile(rf"[A-Za-z0-9_.-]{{1,{LINK_NAME_LIMIT}}}")
+_OURS = "hv-"
 _RESERVED = (".", "..", "lo", "all", "default")
 """No name of a link, the loopback's, and two that mean every link in `/proc/sys/net`."""
 
@@ -51,6 +52,10 @@ def read_bridge_name(options: Mapping[str, str]) -> str:
         InvalidParameter: the kernel, or a rule, could not have it.
     """
     name = options.get(BRIDGE_NAME, "")
+    if name.startswith(_OURS) or is_port_name(name):
+        raise InvalidParameter(
+            f'invalid option {BRIDGE_NAME} "{name}": such names are for the links that hivelet makes itself'
+        )
     if name and (name in _RESERVED or not _LINK_NAME.fullmatch(name)):
         raise InvalidParameter(
             f'invalid option {BRIDGE_NAME} "{name}": a link has 1 to {LINK_NAME_LIMIT} of the characters '

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -27,8 +28,9 @@ from hivelet.network.findings import Finding
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard, GuardParts
-from hivelet.network.ledger import Ledger
-from hivelet.network.names import bridge_name
+from hivelet.network.ledger import ForeignLink, Ledger
+from hivelet.network.link_options import BRIDGE_NAME, read_bridge_name
+from hivelet.network.names import bridge_name, is_bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.rules.frames import SPECIMEN
@@ -60,6 +62,7 @@ class NetworkPlane:
         self._nft = Nft()
         self._state = DesiredState()
         self._ledger = Ledger(self._home)
+        self._locks: WeakValueDictionary[NetworkId, asyncio.Lock] = WeakValueDictionary()
         self._resolvers = ResolverKeeper(
             self._home / "dns", self._state, self._ledger, self._kernel
         )
@@ -174,9 +177,44 @@ class NetworkPlane:
     async def ensure_network(self, network: BridgeNetwork) -> None:
         """Make the network's bridge exist as described; idempotent, repairs what was removed by hand.
 
-        On a host without IPv6 it is made without.
+        On a host without IPv6 it is made without. Of a new network that cannot be made, nothing is left.
+
+        Raises:
+            Conflict: its bridge's name is another network's, or that of a link that is no bridge.
         """
         network = self._possible(network)
+        async with self._lock(network.id):
+            if network.id in self._state.networks:
+                await self._bring(network)
+                return
+            await self._claim_link(network)
+            try:
+                await self._bring(network)
+            except BaseException:
+                await self._forget(network)
+                self._writer.poke()
+                raise
+
+    def _lock(self, network_id: NetworkId) -> asyncio.Lock:
+        """Held while one network is made or removed: who comes second finds it whole or not at all."""
+        return self._locks.setdefault(network_id, asyncio.Lock())
+
+    async def _claim_link(self, network: BridgeNetwork) -> None:
+        """Refuse a link that a new network can't have, and remember one that was there before it."""
+        name = bridge_name(network)
+        for other in self._state.networks.values():
+            if bridge_name(other) == name:
+                raise Conflict(
+                    f"network {network.name}: the bridge {name} belongs to network {other.name}"
+                )
+        if is_bridge_name(name):
+            return
+        read_bridge_name({BRIDGE_NAME: name})
+        addresses = await self._kernel.call(joiner.find_foreign_bridge, name)
+        if addresses is not None:
+            self._ledger.put_foreign_link(network.id, ForeignLink(name=name, addresses=addresses))
+
+    async def _bring(self, network: BridgeNetwork) -> None:
         changed = self._state.networks.get(network.id) != network
         if changed:
             self._ledger.put_network(network)
@@ -189,27 +227,38 @@ class NetworkPlane:
             await self._firewalls.ensure_links()
 
     async def remove_network(self, network_id: NetworkId) -> None:
-        """Remove the network's bridge and rules; a network that is not there is no error.
+        """Remove the network's rules and its bridge, unless that was there before; one that is not there is no error.
 
         Raises:
             Conflict: a sandbox still has a leg in it.
         """
-        network = self._state.networks.get(network_id)
-        if network is None:
-            return
-        members = [r for r in self._state.containers.values() if network_id in r.addresses]
-        if members:
-            raise Conflict(
-                f"error while removing network: network {network.name} id {network_id} has active endpoints: "
-                f"{', '.join(record.container_id[:12] for record in members[:5])}"
-            )
-        self._state.drop_network(network_id)
-        self._sandboxes.forget_network(network_id)
-        await self._writer.settle()
-        await self._kernel.call(joiner.remove_links, [bridge_name(network)])
+        async with self._lock(network_id):
+            network = self._state.networks.get(network_id)
+            if network is None:
+                return
+            members = [r for r in self._state.containers.values() if network_id in r.addresses]
+            if members:
+                raise Conflict(
+                    f"error while removing network: network {network.name} id {network_id} has active endpoints: "
+                    f"{', '.join(record.container_id[:12] for record in members[:5])}"
+                )
+            self._state.drop_network(network_id)
+            self._sandboxes.forget_network(network_id)
+            await self._writer.settle()
+            await self._forget(network)
+
+    async def _forget(self, network: BridgeNetwork) -> None:
+        self._state.drop_network(network.id)
+        self._sandboxes.forget_network(network.id)
+        foreign = self._ledger.foreign_link(network.id)
+        if foreign is None:
+            await self._kernel.call(joiner.remove_links, [bridge_name(network)])
+        else:
+            await self._kernel.call(joiner.leave_bridge, network, foreign.addresses)
         if network.subnet6 and not any(n.subnet6 for n in self._state.networks.values()):
             await self._sandboxes.remove_local_way()
-        self._ledger.drop_network(network_id)
+        self._ledger.drop_network(network.id)
+        self._ledger.drop_foreign_link(network.id)
 
     async def create_sandbox(self, request: SandboxRequest) -> Sandbox:
         """Make the container's network namespace, with its names and rules in effect; its networks are ensured.

@@ -49,10 +49,10 @@ def given_pools(configs: Iterable[IpamConfig]) -> tuple[IpamConfig, IpamConfig]:
     return ipv4, next((c for c in pools if is_ipv6(c.subnet)), IpamConfig())
 
 
-def find_fault(configs: Sequence[IpamConfig]) -> str:
+def find_fault(configs: Sequence[IpamConfig], *, overlay: bool = False) -> str:
     """What is wrong with the pools that a network asks for, in words that name the value; "" where nothing is."""
     for config in configs:
-        if fault := _find_fault(config):
+        if fault := _find_fault(config, overlay=overlay):
             return fault
     for version, kind in ((4, False), (6, True)):
         subnets = [c.subnet for c in configs if is_ipv6(c.subnet) is kind]
@@ -64,7 +64,7 @@ def find_fault(configs: Sequence[IpamConfig]) -> str:
     return ""
 
 
-def _find_fault(config: IpamConfig) -> str:
+def _find_fault(config: IpamConfig, *, overlay: bool) -> str:
     if not config.subnet:
         alone = config.gateway or config.ip_range or config.auxiliary_addresses
         return "invalid subnet " if alone else ""
@@ -84,7 +84,7 @@ def _find_fault(config: IpamConfig) -> str:
         for what, text in {"range": config.ip_range, **addresses}.items()
         if text
     )
-    return next(filter(None, faults), "") or find_unusable(config)
+    return next(filter(None, faults), "") or find_unusable(config, overlay=overlay)
 
 
 def _outside(subnet: IPNetwork, what: str, text: str) -> str:

@@ -154,6 +154,8 @@ class SandboxKeeper:
         With a first network that has IPv6 comes the way of [::1] to tasks.
         """
         made = await self._kernel.call(joiner.ensure_bridge, network)
+        if made:
+            self._ledger.drop_foreign_link(network.id)
         if network.id in self._state.networks:
             self._bridged.add(network.id)
         if network.subnet6 and netlink.link_index(LOCAL_LINK) is None:

@@ -6,8 +6,9 @@ import pytest
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
+from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
-from hivelet.errors import InvalidParameter
+from hivelet.errors import Conflict, InvalidParameter, System
 from hivelet.kit.clock import SystemClock
 from hivelet.network.ipam import PoolOverlaps
 from hivelet.objects.common import Annotations, Driver
@@ -102,4 +103,26 @@ async def test_options_that_cannot_be_are_refused_and_nothing_is_kept(networks, 
     wish = spec("odd").replaced(driver_configuration=Driver(name="bridge", options={option: value}))
     with pytest.raises(InvalidParameter, match=option):
         await networks.create(wish)
+    assert networks.find("odd") is None
+
+
+def on_bridge(name: str, bridge: str) -> NetworkSpec:
+    options = {"com.docker.network.bridge.name": bridge}
+    return spec(name).replaced(driver_configuration=Driver(name="bridge", options=options))
+
+
+async def test_a_bridge_belongs_to_one_network(networks):
+    await networks.create(on_bridge("one", "br0"))
+    with pytest.raises(Conflict, match="the bridge br0 belongs to network one"):
+        await networks.create(on_bridge("two", "br0"))
+
+
+class FailingPlane:
+    async def ensure_network(self, network):
+        raise System("the kernel says no")
+
+
+async def test_a_network_that_cannot_be_made_is_forgotten(networks):
+    with pytest.raises(System):
+        await NetworkActions(networks, None, FailingPlane()).create_node_network(spec("odd"))
     assert networks.find("odd") is None

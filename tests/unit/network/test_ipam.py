@@ -86,6 +86,10 @@ def test_no_subnet(subnet):
         pytest.param(
             "10.0.0.0/16", {"ip_range": "10.0.0.0/24"}, "10.0.0.1", id="range-at-the-start"
         ),
+        pytest.param(
+            "10.0.0.0/24", {"auxiliary": ["10.0.0.2", "10.0.0.1"]}, "10.0.0.3", id="not-auxiliary"
+        ),
+        pytest.param("fd01::/64", {"auxiliary": ["fd01:0::01"]}, "fd01::2", id="nor-in-ipv6"),
     ],
 )
 def test_gateway(subnet, options, expected):

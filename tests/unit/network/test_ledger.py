@@ -4,7 +4,7 @@ import pytest
 from addresses import WEBNET
 
 from hivelet.network.desired import ContainerRecord, ResolverRecord
-from hivelet.network.ledger import Ledger, LedgerDamaged
+from hivelet.network.ledger import ForeignLink, Ledger, LedgerDamaged
 
 CONTAINER = ContainerRecord(
     container_id="c1",
@@ -36,6 +36,15 @@ def test_what_was_recorded_is_read_again(ledger):
     ledger.drop_resolver("r1")
     ledger.drop_resolver("r1")
     assert (ledger.networks(), ledger.containers(), ledger.resolvers()) == ([], [], [])
+
+
+def test_a_link_that_was_there_before_its_network_is_remembered(ledger):
+    link = ForeignLink(name="br0", addresses=["192.0.2.1"])
+    ledger.put_foreign_link("webnetid", link)
+    assert ledger.foreign_link("webnetid") == link
+    assert ledger.foreign_link("otherid") is None
+    ledger.drop_foreign_link("webnetid")
+    assert ledger.foreign_link("webnetid") is None
 
 
 def test_a_damaged_file_is_named(ledger, tmp_path):

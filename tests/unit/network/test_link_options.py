@@ -40,7 +40,22 @@ def test_bridge_name(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["lo", ".", "..", "all", "sixteen-letters-", "a/b", "a b", 'x"}', "br:1", "a\n", "brü"]
+    "name",
+    [
+        "lo",
+        ".",
+        "..",
+        "all",
+        "sixteen-letters-",
+        "a/b",
+        "a b",
+        'x"}',
+        "br:1",
+        "a\n",
+        "brü",
+        "hv-resolvers",
+        "hv0123456789a_0",
+    ],
 )
 def test_no_bridge_name(name):
     with pytest.raises(InvalidParameter, match=BRIDGE_NAME):

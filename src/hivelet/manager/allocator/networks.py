@@ -66,7 +66,12 @@ def _complete(
         subnet = str(parse_subnet(config.subnet))
     else:
         subnet = choose_subnet(pools, used)
-    gateway = choose_gateway(subnet, ip_range=config.ip_range, requested=config.gateway)
+    gateway = choose_gateway(
+        subnet,
+        ip_range=config.ip_range,
+        requested=config.gateway,
+        auxiliary=config.auxiliary_addresses.values(),
+    )
     return config.replaced(subnet=subnet, gateway=gateway)
 
 

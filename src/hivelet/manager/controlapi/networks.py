@@ -120,5 +120,5 @@ def _validate(spec: NetworkSpec) -> None:
         return
     if spec.ipam.driver.name not in {"", "default"}:
         raise invalid("invalid IPAM specified")
-    if fault := find_fault(spec.ipam.configs):
+    if fault := find_fault(spec.ipam.configs, overlay=True):
         raise invalid(f"ipam configuration: {fault}")
