@@ -22,8 +22,9 @@ NFT_FEATURES = {
     "fib": "published ports at all addresses of the host",
     "numgen": "balancing in turn",
     "ct timeout": "connections that are silent for long",
+    "bridge": "members of ingress and docker_gwbridge that forge ARP, or tag their frames",
 }
-_NICE_TO_HAVE = ("ct timeout",)
+_NICE_TO_HAVE = ("ct timeout", "bridge")
 _FULL = 0.8
 
 
@@ -129,7 +130,7 @@ def _nft(facts: KernelFacts) -> Iterator[Finding]:
             else f"nftables does {feature}",
             level="ok" if not refusal else "serious" if needed else "note",
             meaning=f"needed for {purpose}" if needed else f"wanted for {purpose}",
-            way_out="use a kernel with nf_tables (CONFIG_NFT_NAT, CONFIG_NFT_FIB_IPV4, CONFIG_NFT_NUMGEN, CONFIG_NFT_CT)",
+            way_out="use a kernel with nf_tables (CONFIG_NFT_NAT, CONFIG_NFT_FIB_IPV4, CONFIG_NFT_NUMGEN, CONFIG_NFT_CT, CONFIG_NF_TABLES_BRIDGE)",
         )
 
 

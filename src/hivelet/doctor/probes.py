@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hivelet.errors import HiveletError
 from hivelet.network import joiner, netlink
-from hivelet.network.family import IPV4
+from hivelet.network.family import FRAMES, IPV4
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import other_bridges
 from hivelet.network.firewall.passes import BRIDGE_PREFIX, Step, Wish, name_links, plan_steps
@@ -23,6 +23,7 @@ from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft, NftRefused
 from hivelet.network.rules.base import patience_object
+from hivelet.network.rules.frames import SPECIMEN
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.oci import probe_runtime, release_leftover_controllers
 
@@ -48,6 +49,7 @@ async def try_nft(nft: Nft) -> dict[str, str]:
             found[feature] = error.message.splitlines()[0]
         else:
             found[feature] = ""
+    found["bridge"] = "" if await nft.supports(FRAMES, SPECIMEN) else "no tables of bridges"
     return found
 
 

@@ -95,6 +95,9 @@ def daemon(**fields):
             kernel(nft={"ct timeout": "no"}), {"nftables-ct-timeout": "note"}, id="no-ct-timeout"
         ),
         pytest.param(
+            kernel(nft={"bridge": "no"}), {"nftables-bridge": "note"}, id="no-tables-of-bridges"
+        ),
+        pytest.param(
             kernel(nft=None, links=None), {"nftables": "note", "links": "note"}, id="not-root"
         ),
         pytest.param(
