@@ -28,6 +28,7 @@ from hivelet.objects.common import (
     ServiceId,
     TaskId,
 )
+from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.engine import (
     BackendTraffic,
     Container,
@@ -58,6 +59,7 @@ from hivelet.objects.network import Network, NetworkSpec
 from hivelet.objects.node import Node, NodeSpec
 from hivelet.objects.secret import Config, ConfigSpec, Secret, SecretSpec
 from hivelet.objects.service import Service, ServiceSpec
+from hivelet.objects.streams import AttachWish
 from hivelet.objects.swarm import (
     ServiceCreated,
     ServiceUpdate,
@@ -297,6 +299,42 @@ class ContainersBackend(Protocol):
         ...
 
 
+class PlainBackend(Protocol):
+    """Plain containers: made by hand, and what is done to any container by hand."""
+
+    async def create_container(
+        self, name: str, given: ContainerCreate
+    ) -> tuple[ContainerId, list[str]]:
+        """Make one of an image that is here ("" lets the engine choose a name); its id, and warnings."""
+        ...
+
+    async def attach_container(self, ref: str, wish: AttachWish) -> AttachedStreams:
+        """Its streams, from now on or from its start on."""
+        ...
+
+    async def resize_container(self, ref: str, height: int, width: int) -> None:
+        """Set the size of its terminal."""
+        ...
+
+    async def pause_container(self, ref: str) -> None:
+        """Freeze all of its processes."""
+        ...
+
+    async def unpause_container(self, ref: str) -> None:
+        """Let it go on."""
+        ...
+
+    async def rename_container(self, ref: str, name: str) -> None:
+        """Give it another name."""
+        ...
+
+    async def update_container(
+        self, ref: str, given: HostConfig, named: frozenset[str]
+    ) -> list[str]:
+        """Set those limits of `given` that are `named`; warnings."""
+        ...
+
+
 class AttachedStreams(Protocol):
     """The streams of a process that a client is attached to. Nothing is kept: who does not read holds the process up."""
 
@@ -465,7 +503,13 @@ class VolumesBackend(Protocol):
 
 
 class EngineBackend(
-    ContainersBackend, ExecsBackend, ImagesBackend, NodeNetworksBackend, VolumesBackend, Protocol
+    ContainersBackend,
+    PlainBackend,
+    ExecsBackend,
+    ImagesBackend,
+    NodeNetworksBackend,
+    VolumesBackend,
+    Protocol,
 ):
     """All that the API asks of this node; `hivelet.engine` is behind it."""
 

@@ -44,6 +44,8 @@ class CreateContainer:
     task_id: TaskId | None = None
     files: tuple[FileReference, ...] = ()
     wants_gateway: bool = False
+    plain: bool = False
+    """Whether no task stands behind it: then it has no networks but those that it names."""
 
 
 def exec_environment(

@@ -25,6 +25,8 @@ from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.listeners import Listeners, parse_listeners
 from hivelet.engine.network_actions import NetworkActions
 from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
+from hivelet.engine.plain.actions import PlainActions
+from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
@@ -66,7 +68,9 @@ class EngineConfig:
     generic_resources: Sequence[GenericResource] = ()
 
 
-class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, VolumeActions):
+class Engine(
+    ContainerActions, PlainActions, ExecActions, ImageActions, NetworkActions, VolumeActions
+):
     """This node's engine. `start` before use; `stop` leaves all containers running."""
 
     def __init__(self, config: EngineConfig, plane: NetworkPlane, clock: Clock) -> None:
@@ -109,10 +113,12 @@ class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, Volume
             )
         )
         self._all_execs = Execs(self.lifecycle, self.registry)
+        self._restarts = Restarts(self.lifecycle, self.registry, clock)
         self.node_id: Callable[[], str] = str
         ContainerActions.__init__(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
+        PlainActions.__init__(self, self.lifecycle, self.registry, self._images, self._networks)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(self, self._images, self.registry, self._events)
         NetworkActions.__init__(self, self._networks, self.registry, plane)
@@ -124,9 +130,11 @@ class Engine(ContainerActions, ExecActions, ImageActions, NetworkActions, Volume
         """Open the stores and adopt what an earlier daemon left."""
         await self._images.start()
         await self.lifecycle.adopt()
+        self._restarts.resume()
 
     async def stop(self) -> None:
         """Stop watching and close the stores; containers run on. Without any, our cgroups go as well."""
+        await self._restarts.close()
         await self._all_execs.close()
         await self.lifecycle.close()
         if not self.registry.all():

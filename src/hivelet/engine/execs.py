@@ -1,7 +1,7 @@
 """Further processes in this node's containers: noted, started, forgotten.
 
 Kept in memory only, as in Docker: after a restart of the daemon a process that was started goes on, and its exec is not
-known any more. What always holds: an exec is gone when its container has ended; a container has at most `RUNNING_LIMIT`
+known any more. What always holds: an exec is gone when its container starts again or is removed; a container has at most `RUNNING_LIMIT`
 execs that run and `KEPT` that do not, of which the oldest goes first.
 """
 
@@ -45,7 +45,7 @@ class Execs:
         self._lifecycle = lifecycle
         self._registry = registry
         self._publish = lifecycle.publish
-        lifecycle.on_end.append(self.forget)
+        lifecycle.on_renewal.append(self.forget)
         self._known: dict[str, _Known] = {}
         self._supervisor = Supervisor("execs")
 
@@ -145,7 +145,7 @@ class Execs:
         known.process.resize(height, width)
 
     def forget(self, container: ContainerId) -> None:
-        """A container has ended, and its further processes with it."""
+        """A container starts again, or is removed."""
         for exec_id in self.of(container):
             del self._known[exec_id]
 

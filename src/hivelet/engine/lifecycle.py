@@ -26,20 +26,22 @@ from hivelet.engine.create import (
 )
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
+from hivelet.engine.place import Place, shares_network
+from hivelet.engine.plain.published import PublishedPorts
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
 from hivelet.engine.system import read_machine
-from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
+from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound, System
 from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
-from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState, HostConfig
 from hivelet.objects.exec import ExecConfig
 from hivelet.objects.log_driver import log_policy
 from hivelet.objects.signals import parse_signal
-from hivelet.runtime.cgroups import cgroup_path
+from hivelet.runtime.attach import Attachment
+from hivelet.runtime.cgroups import cgroup_path, linux_resources
 from hivelet.runtime.commands import CreateOptions, ExecOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
 from hivelet.runtime.exec_process import ExecProcess
@@ -66,8 +68,14 @@ class Lifecycle:
         self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
         self._removals: dict[ContainerId, asyncio.Event] = {}
         self._supervisor = Supervisor("engine")
-        self.on_end: list[Callable[[ContainerId], None]] = []
-        """Who is told that a container has ended."""
+        self.on_renewal: list[Callable[[ContainerId], None]] = []
+        """Who is told that a container starts again, or is removed: what was of its last run is gone."""
+        self.after_end: list[Callable[[Record], None]] = []
+        """Who is told when all that its end brings about is done."""
+        self.on_stop: list[Callable[[ContainerId], None]] = []
+        """Who is told that a user has stopped or removed a container, whether it ran or not."""
+        self._ports = PublishedPorts(parts.plane)
+        self._attaching: dict[ContainerId, list[asyncio.Future[Attachment]]] = {}
         self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self.publish)
 
     # ---- adoption and end of the daemon
@@ -104,6 +112,7 @@ class Lifecycle:
             case Gone():
                 await self._ended(record.id, self._lost())
             case _ if found.started:
+                await self._ports.open(record)
                 self._watch(record)
             case _:
                 # We died between create and start: nobody has seen it run, so it may end here.
@@ -120,7 +129,9 @@ class Lifecycle:
             return
         match await self._parts.runtime.adopt(record.id, paths):
             case Running(pid=pid, started=True):
-                self._registry.write(record.with_state(self._begun(record, pid)))
+                record = record.with_state(self._begun(record, pid))
+                self._registry.write(record)
+                await self._ports.open(record)
                 self._watch(record)
             case Exited(status=status):
                 await self._ended(record.id, status)
@@ -181,7 +192,9 @@ class Lifecycle:
         self._registry.add(record)
         async with self._locks[container_id]:
             try:
-                record, _ = await self._provision.ensure(record)
+                # What it joins of another container is looked at when it starts.
+                if not shares_network(request.host):
+                    record, _ = await self._provision.ensure(record)
             except HiveletError:
                 # As it is known by now: with the names of the volumes that were made for it.
                 await self._take_down(self._registry.get(container_id) or record)
@@ -189,8 +202,8 @@ class Lifecycle:
         self.publish(record, "create")
         return record
 
-    async def start(self, container_id: ContainerId) -> bool:
-        """Start the container; False where it runs already.
+    async def start(self, container_id: ContainerId, *, again: bool = False) -> bool:
+        """Start the container; False where it runs already. `again` is a start by its restart policy.
 
         Raises:
             NotFound: it was removed in between.
@@ -199,15 +212,27 @@ class Lifecycle:
         async with self._locks[container_id]:
             record = self._current(container_id)
             if record.container.state.running:
+                if record.container.state.paused:
+                    raise Conflict("cannot start a paused container, try unpause instead")
                 return False
+            for tell in self.on_renewal:
+                tell(container_id)
+            count = record.container.restart_count + 1 if again else 0
+            record = record.replaced(
+                by_hand=False, container=record.container.replaced(restart_count=count)
+            )
             try:
-                record, sandbox = await self._provision.ensure(record)
-                pid = await self._run(record, sandbox)
+                record = await self._ports.choose(record)
+                record, place = await self._provision.ensure(record)
+                pid = await self._run(record, place)
             except HiveletError as error:
                 await self._start_failed(record, error)
+                if record.container.host_config.auto_remove and not record.task_id:
+                    await self._take_down(record)
                 raise
             record = record.with_state(self._begun(record, pid))
             self._registry.write(record)
+            await self._ports.open(record)
             self._watch(record)
             self.publish(record, "start")
             return True
@@ -222,9 +247,11 @@ class Lifecycle:
             InvalidParameter: there is no such signal; nothing has happened.
         """
         number = parse_signal(signal) if signal else None
-        record = self._current(container_id)
+        record = self._by_hand(self._current(container_id))
         if not record.container.state.running:
             return False
+        if record.container.state.paused:
+            await self.unpause(container_id)
         if record.task_id:
             # Whoever stops a task's container, also by force: no new connection may meet it once it is signalled.
             await self._parts.plane.withdraw(record.task_id)
@@ -257,7 +284,10 @@ class Lifecycle:
             raise Conflict(
                 f"Cannot kill container: {container_id[:12]}: Container {container_id} is not running"
             )
-        self._parts.runtime.kill(record.id, parse_signal(signal))
+        number = parse_signal(signal)
+        if number in (SIGKILL, stop_signal(record)):
+            self._by_hand(record)
+        self._parts.runtime.kill(record.id, number)
         self.publish(record, "kill", signal=signal)
 
     async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
@@ -293,12 +323,116 @@ class Lifecycle:
 
     async def next_end(self, container_id: ContainerId) -> ContainerState:
         """The state at the container's next end, whether it runs now or not."""
+        record, end = self._registry.get(container_id), self._ends.get(container_id)
+        if end is not None and end.done() and record and not record.container.state.running:
+            del self._ends[container_id]  # that was the one before
         return await asyncio.shield(self._end(container_id))
 
     async def removed(self, container_id: ContainerId) -> None:
         """Return once nothing of the container is left."""
         if self._registry.get(container_id) is not None:
             await self._removals.setdefault(container_id, asyncio.Event()).wait()
+
+    # ---- what can be done to it meanwhile
+
+    async def pause(self, container_id: ContainerId) -> None:
+        """Freeze all of its processes.
+
+        Raises:
+            Conflict: it does not run, or is paused already.
+        """
+        async with self._locks[container_id]:
+            record = self._current(container_id)
+            state = record.container.state
+            if not state.running:
+                raise Conflict(f"Container {container_id} is not running")
+            if state.paused:
+                raise Conflict(f"Container {container_id} is already paused")
+            await self._parts.runtime.pause(container_id)
+            self._registry.write(record.with_state(state.replaced(status="paused", paused=True)))
+            self.publish(record, "pause")
+
+    async def unpause(self, container_id: ContainerId) -> None:
+        """Let a paused container go on.
+
+        Raises:
+            System: it is not paused (Docker's category for it).
+        """
+        async with self._locks[container_id]:
+            record = self._current(container_id)
+            state = record.container.state
+            if not state.paused:
+                raise System(f"Container {container_id} is not paused")
+            await self._parts.runtime.resume(container_id)
+            self._registry.write(record.with_state(state.replaced(status="running", paused=False)))
+            self.publish(record, "unpause")
+
+    async def update(self, container_id: ContainerId, host: HostConfig) -> None:
+        """Give it other limits, at once where it runs.
+
+        Raises:
+            InvalidParameter: the machine does not have so much.
+        """
+        check_limits(host, read_machine().cpus)
+        async with self._locks[container_id]:
+            record = self._current(container_id)
+            if record.container.state.running:
+                limits = linux_resources(
+                    host,
+                    cgroup_version=self._parts.facts.cgroup_version,
+                    swap_limit=self._parts.facts.swap_limit,
+                    devices=(),
+                )
+                limits.pop("devices", None)
+                await self._parts.runtime.update(container_id, limits)
+            changed = record.container.replaced(host_config=host)
+            record = record.replaced(container=changed)
+            self._registry.write(record)
+            self.publish(record, "update")
+
+    def attach(self, container_id: ContainerId) -> asyncio.Future[Attachment]:
+        """Its first process's streams: at once, or from before its next start on."""
+        ready: asyncio.Future[Attachment] = asyncio.get_running_loop().create_future()
+        record = self._current(container_id)
+        if record.container.state.running:
+            try:
+                ready.set_result(self._parts.runtime.attach(container_id))
+            except Conflict as error:
+                _fail(ready, error)
+        else:
+            self._attaching.setdefault(container_id, []).append(ready)
+        return ready
+
+    async def resize(self, container_id: ContainerId, height: int, width: int) -> None:
+        """Set the size of its terminal.
+
+        Raises:
+            Conflict: it does not run.
+        """
+        record = self._current(container_id)
+        if not record.container.state.running:
+            raise Conflict(f"Container {container_id} is not running")
+        self._parts.runtime.resize(container_id, height, width)
+        self.publish(record, "resize", height=str(height), width=str(width))
+
+    def _by_hand(self, record: Record) -> Record:
+        """The user has stopped it: no restart policy starts it again."""
+        for tell in self.on_stop:
+            tell(record.id)
+        if record.task_id:
+            return record
+        state = record.container.state
+        if state.restarting:
+            record = record.with_state(state.replaced(status="exited", restarting=False))
+        record = record.replaced(by_hand=True)
+        self._registry.write(record)
+        return record
+
+    def _give_up(self, container_id: ContainerId, error: HiveletError) -> None:
+        """Whoever attaches waits in vain."""
+        for ready in self._attaching.pop(container_id, []):
+            if not ready.done():
+                _fail(ready, error)
 
     # ---- further processes
 
@@ -349,22 +483,35 @@ class Lifecycle:
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
         return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
 
-    async def _run(self, record: Record, sandbox: Sandbox) -> int:
-        self._ends.pop(record.id, None)
-        spec = self._provision.spec(record, sandbox)
+    async def _run(self, record: Record, place: Place) -> int:
+        if (end := self._ends.get(record.id)) is not None and end.done():
+            del self._ends[
+                record.id
+            ]  # the end before this start; who waits for the next one waits on
+        spec = self._provision.spec(record, place)
         log = record.container.host_config.log_config
         kept = log_policy(Driver(name=log.type, options=log.config))
         options = CreateOptions(
-            terminal=record.container.config.tty, log_size_max=kept.limit, log_kept=kept.kept
+            terminal=record.container.config.tty,
+            stdin=record.container.config.open_stdin,
+            stdin_once=record.container.config.stdin_once,
+            log_size_max=kept.limit,
+            log_kept=kept.kept,
         )
         paths = self.paths(record.id).runtime
         created = await self._parts.runtime.create(record.id, spec, paths, options)
+        for ready in self._attaching.pop(record.id, []):
+            if not ready.done():
+                ready.set_result(self._parts.runtime.attach(record.id))
         await self._parts.runtime.start(record.id)
         return created.pid
 
     async def _start_failed(self, record: Record, error: HiveletError) -> None:
         code = error.code if isinstance(error, CreateFailed) else NEVER_RAN
-        state = ContainerState(status="exited", exit_code=code, error=error.message)
+        status = "exited" if record.task_id else "created"
+        state = ContainerState(status=status, exit_code=code, error=error.message)
+        self._give_up(record.id, error)
+        await self._ports.close(record.id)
         await self._provision.release(record.id)
         if self._registry.get(record.id) is not None:
             self._registry.write(
@@ -433,20 +580,26 @@ class Lifecycle:
         if not end.done():
             end.set_result(state)
         self.health.tell(container_id, state)
-        for tell in self.on_end:
-            tell(container_id)
         if status.oom_killed:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(status.code))
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
+                await self._ports.close(container_id)
                 await self.health.end(container_id)
                 await self._provision.release(container_id)
+        for done in self.after_end:
+            if (current := self._registry.get(container_id)) is not None:
+                done(current)
 
     async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
         record = record.replaced(removing=True)
         self._registry.write(record)
+        for tell in (*self.on_stop, *self.on_renewal):
+            tell(record.id)
+        self._give_up(record.id, NotFound(f"No such container: {record.id}"))
+        await self._ports.close(record.id)
         await self.health.end(record.id)
         await self._provision.release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
@@ -477,3 +630,9 @@ def stop_signal(record: Record) -> int:
         return parse_signal(record.container.config.stop_signal or "SIGTERM")
     except InvalidParameter:
         return SIGTERM
+
+
+def _fail(ready: asyncio.Future[Attachment], error: HiveletError) -> None:
+    """Nobody need have looked: an attachment that is not waited for is no error of ours."""
+    ready.set_exception(error)
+    ready.exception()

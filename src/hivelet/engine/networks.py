@@ -168,6 +168,18 @@ class LocalNetworks:
             return existing
         return await self.create(_gateway_spec(), automatic=True)
 
+    async def ensure_default_bridge(self) -> LocalNetwork:
+        """`bridge`, where plain containers are by default; its addresses are chosen when it is first used."""
+        network = self._named("bridge")
+        if network is None:
+            raise NotFound("network bridge not found")
+        if network.pool.subnet:
+            return network
+        pool, _ = await self._pools(NetworkSpec(annotations=Annotations(name="bridge")))
+        network = network.replaced(pool=pool)
+        self._put(network)
+        return network
+
     def remove(self, reference: str, endpoints: tuple[str, ...] = ()) -> LocalNetwork:
         """Forget a network.
 

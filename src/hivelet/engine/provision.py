@@ -23,6 +23,13 @@ from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.devices import host_devices, read_devices
 from hivelet.engine.events import EventBus
 from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.place import (
+    Place,
+    joined_namespaces,
+    own_place,
+    shared_place,
+    shares_network,
+)
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.kit.clock import Clock
@@ -83,6 +90,8 @@ class Provision:
     async def legs(self, request: CreateContainer) -> list[LegRecord]:
         """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
         legs = list(request.legs)
+        if request.plain and not any(leg.network.kind == "overlay" for leg in legs):
+            return legs
         ingress = any(leg.network.kind == "ingress" for leg in legs)
         closed = legs and all(leg.network.internal for leg in legs)
         own = any(leg.network.kind in ("gateway", "bridge") for leg in legs)
@@ -91,7 +100,7 @@ class Provision:
             legs.append(LegRecord(network=gateway.bridge))
         return legs
 
-    async def ensure(self, record: Record) -> tuple[Record, Sandbox]:
+    async def ensure(self, record: Record) -> tuple[Record, Place]:
         """Directory, file system, volumes, secrets and sandbox; the record names them afterwards.
 
         Volumes are named in the record before they are made: whoever takes the container down, also because this fails,
@@ -107,23 +116,24 @@ class Provision:
             ensure_private(directory)
         self._parts.files.prepare(record.id, record.files)
         # Both are waited for, also where one fails: what comes to be too late would have no owner.
-        storage, sandbox = await asyncio.gather(
+        storage, place = await asyncio.gather(
             self._parts.storage.prepare(record),
-            self._ensure_sandbox(record),
+            self._ensure_place(record),
             return_exceptions=True,
         )
         if isinstance(storage, BaseException):
             raise storage
-        if isinstance(sandbox, BaseException):
-            raise sandbox
-        record = with_sandbox(record, sandbox)
+        if isinstance(place, BaseException):
+            raise place
+        if place.sandbox is not None:
+            record = with_sandbox(record, place.sandbox)
         write_atomic(paths.hostname, record.container.config.hostname + "\n")
-        write_atomic(paths.hosts, sandbox.hosts)
-        write_atomic(paths.resolv_conf, sandbox.resolv_conf)
+        write_atomic(paths.hosts, place.hosts)
+        write_atomic(paths.resolv_conf, place.resolv_conf)
         self._parts.registry.write(record)
-        return record, sandbox
+        return record, place
 
-    def spec(self, record: Record, sandbox: Sandbox) -> dict[str, Any]:
+    def spec(self, record: Record, place: Place) -> dict[str, Any]:
         """The OCI spec of a container for which all this has been made."""
         host = host_config(record)
         files = self._parts.files.mounts(record.id, record.files)
@@ -138,8 +148,9 @@ class Provision:
                 cgroup_parent=self._parts.cgroup_of(record.container.host_config),
                 user=self._parts.storage.process_user(record),
                 hostname=record.container.config.hostname,
-                netns=str(sandbox.netns),
-                files=self.paths(record.id).etc_files(),
+                netns=place.netns,
+                joined=joined_namespaces(host, self._parts.registry),
+                files=self.paths(place.lender.id if place.lender else record.id).etc_files(),
                 volumes=volume_sources(record),
                 subpaths=self._parts.storage.subpaths(record),
                 single_files=[
@@ -157,6 +168,12 @@ class Provision:
         await self._parts.plane.remove_sandbox(container_id)
         await self._parts.storage.release(container_id)
         self._parts.files.release(container_id)
+
+    async def _ensure_place(self, record: Record) -> Place:
+        host = record.container.host_config
+        if not shares_network(host):
+            return own_place(await self._ensure_sandbox(record))
+        return shared_place(host, self._parts.registry)
 
     async def _ensure_sandbox(self, record: Record) -> Sandbox:
         existing = self._parts.plane.sandbox(record.id)

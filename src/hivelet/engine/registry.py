@@ -39,6 +39,8 @@ class Record(Struct, frozen=True, kw_only=True):
     task_id: TaskId = TaskId("")
     files: list[FileReference] = []
     removing: bool = False
+    by_hand: bool = False
+    """Stopped by the user: its restart policy does not start it again."""
 
     @property
     def id(self) -> ContainerId:
@@ -98,14 +100,30 @@ class Registry:
         Raises:
             Conflict: the name belongs to another one.
         """
-        holder = self._ids.get(record.container.name)
-        if holder is not None:
-            raise Conflict(
-                f'Conflict. The container name "/{record.container.name}" is already in use by container "{holder}". '
-                "You have to remove (or rename) that container to be able to reuse that name."
-            )
+        self._check_free(record.container.name)
         self._ids[record.container.name] = record.id
         self.write(record)
+
+    def rename(self, record: Record, name: str) -> Record:
+        """Give a container another name.
+
+        Raises:
+            Conflict: it belongs to another one.
+        """
+        self._check_free(name)
+        renamed = record.replaced(container=record.container.replaced(name=name))
+        del self._ids[record.container.name]
+        self._ids[name] = record.id
+        self.write(renamed)
+        return renamed
+
+    def _check_free(self, name: str) -> None:
+        holder = self._ids.get(name)
+        if holder is not None:
+            raise Conflict(
+                f'Conflict. The container name "/{name}" is already in use by container "{holder}". '
+                "You have to remove (or rename) that container to be able to reuse that name."
+            )
 
     def write(self, record: Record) -> None:
         """Remember a container's new state."""

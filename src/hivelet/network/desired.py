@@ -67,6 +67,8 @@ class DesiredState:
     def __init__(self) -> None:
         self.networks: dict[NetworkId, BridgeNetwork] = {}
         self.services: dict[ServiceId, ServiceEntry] = {}
+        self.published: dict[ServiceId, ServiceEntry] = {}
+        """Ports of plain containers, each as a service of its own that nobody can ask for by name."""
         self.backends: dict[TaskId, Backend] = {}
         self.containers: dict[ContainerId, ContainerRecord] = {}
         self.resolvers: dict[str, ResolverRecord] = {}
@@ -110,6 +112,12 @@ class DesiredState:
         self._members.setdefault(backend.service_id, {})[backend.task_id] = backend
         self._dirty_owners.add(_of_service(backend.service_id))
 
+    def publish(self, backend: Backend) -> None:
+        """Add the host-mode ports of a plain container; `withdraw` takes them out again."""
+        entry = ServiceEntry(service_id=backend.service_id, name=backend.service_name, mode="dnsrr")
+        self.published[backend.service_id] = entry
+        self.admit(backend)
+
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""
         backend = self.backends.pop(task_id, None)
@@ -120,6 +128,7 @@ class DesiredState:
         del members[task_id]
         if not members:
             del self._members[backend.service_id]
+            self.published.pop(backend.service_id, None)
         return backend
 
     def put_container(self, record: ContainerRecord) -> None:
@@ -158,7 +167,9 @@ class DesiredState:
     def mark_all(self) -> None:
         """Mark everything: after a failure, and to begin with."""
         self._dirty_owners |= {_NETWORKS}
-        self._dirty_owners |= {_of_service(service_id) for service_id in self.services}
+        self._dirty_owners |= {
+            _of_service(service_id) for service_id in (*self.services, *self.published)
+        }
         self._dirty_owners |= {_of_container(container_id) for container_id in self.containers}
         self._dirty_resolvers |= self.resolvers.keys()
 
@@ -250,7 +261,7 @@ class DesiredState:
         return [name for name in self.resolvers if name not in used]
 
     def _build_service(self, service_id: ServiceId, family: Family) -> Fragment:
-        entry = self.services.get(service_id)
+        entry = self.services.get(service_id) or self.published.get(service_id)
         if entry is None:
             return EMPTY
         members = tuple(self._members.get(service_id, {}).values())
@@ -319,7 +330,7 @@ class DesiredState:
         for container_id, container in self.containers.items():
             if network_id in container.addresses:
                 self._dirty_owners.add(_of_container(container_id))
-        for service_id, entry in self.services.items():
+        for service_id, entry in (*self.services.items(), *self.published.items()):
             members = self._members.get(service_id, {}).values()
             if network_id in entry.vips or any(network_id in b.addresses for b in members):
                 self._dirty_owners.add(_of_service(service_id))

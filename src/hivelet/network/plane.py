@@ -316,6 +316,26 @@ class NetworkPlane:
             for address in (*backend.addresses.values(), *backend.addresses6.values()):
                 await self._connections.call(conntrack.flush_udp, address)
 
+    async def publish(self, backend: Backend) -> None:
+        """Lead ports of the host to a plain container; returns once the rules are in effect. `withdraw` ends it."""
+        self._state.publish(backend)
+        await self._writer.settle()
+
+    def held_ports(self) -> set[tuple[str, str, int]]:
+        """The ports of the host that services and containers have: address ("" is all), protocol, port."""
+        entries = (port for entry in self._state.services.values() for port in entry.ports)
+        own = (port for backend in self._state.backends.values() for port in backend.host_ports)
+        return {
+            (
+                "" if port.host_ip in ("0.0.0.0", "::") else port.host_ip,
+                port.protocol,
+                port.published_port,
+            )
+            for ports in (entries, own)
+            for port in ports
+            if port.published_port
+        }
+
     def is_admitted(self, task_id: TaskId) -> bool:
         """Whether the task takes new connections, as far as is desired."""
         return task_id in self._state.backends

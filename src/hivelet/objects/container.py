@@ -199,6 +199,35 @@ class HostConfig(HostSettings, frozen=True, kw_only=True):
     readonly_paths: list[str] | None = None
 
 
+class EndpointIpam(Struct, frozen=True, kw_only=True):
+    """The addresses that a container wants in a network."""
+
+    ipv4_address: str = field(default="", name="IPv4Address")
+    ipv6_address: str = field(default="", name="IPv6Address")
+
+
+class EndpointRequest(Struct, frozen=True, kw_only=True):
+    """How a container wants to be in a network (API: the request half of `EndpointSettings`)."""
+
+    ipam_config: EndpointIpam = field(default=EndpointIpam(), name="IPAMConfig")
+    aliases: list[str] = []
+    links: list[str] = []
+    mac_address: str = ""
+
+
+class NetworkingConfig(Struct, frozen=True, kw_only=True):
+    """The networks of a new container, by name or id."""
+
+    endpoints_config: dict[str, EndpointRequest] = {}
+
+
+class ContainerCreate(ContainerConfig, frozen=True, kw_only=True):
+    """The body of `POST /containers/create`."""
+
+    host_config: HostConfig = HostConfig()
+    networking_config: NetworkingConfig = NetworkingConfig()
+
+
 class HealthProbe(Struct, frozen=True, kw_only=True):
     """One run of a health check."""
 

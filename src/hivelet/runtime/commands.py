@@ -108,6 +108,8 @@ class CreateOptions:
 
     terminal: bool = False
     stdin: bool = False
+    stdin_once: bool = False
+    """Whether the input ends with the first client that was attached to it."""
     log_size_max: int = 0
     """Bytes at which conmon starts the log anew; 0 lets it grow."""
     log_kept: bool = True
@@ -138,7 +140,9 @@ def conmon_create(
     if options.terminal:
         argv.append("--terminal")
     if options.stdin:
-        argv += ["--stdin", "--leave-stdin-open"]
+        argv.append("--stdin")
+    if options.terminal or (options.stdin and not options.stdin_once):
+        argv.append("--leave-stdin-open")
     return argv
 
 

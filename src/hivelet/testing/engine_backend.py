@@ -13,6 +13,7 @@ from hivelet.convert.lookup import find
 from hivelet.errors import Conflict, NotFound, System, Unauthorized
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.common import ContainerId, NetworkId, TaskId
+from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.engine import (
     BackendTraffic,
     Container,
@@ -40,6 +41,7 @@ from hivelet.objects.image import (
 )
 from hivelet.objects.log import STDOUT, LogOptions, LogRecord
 from hivelet.objects.network import NetworkSpec
+from hivelet.objects.streams import AttachWish
 from hivelet.objects.volume import Volume, VolumeRequest
 
 
@@ -177,6 +179,53 @@ class FakeEngine:
         """Forget them."""
         gone = [self.containers.pop(ref).id for ref in refs]
         return gone, 0
+
+    # -- by hand
+
+    async def create_container(
+        self, name: str, given: ContainerCreate
+    ) -> tuple[ContainerId, list[str]]:
+        """Keep it, created."""
+        await self.get_image(given.image)
+        container = Container(
+            id=ContainerId(new_hex_id()),
+            name=name or "calm_comb",
+            created=self.moment,
+            image=given.image,
+            host_config=given.host_config,
+        )
+        self.containers[container.id] = container
+        return container.id, []
+
+    async def attach_container(self, ref: str, wish: AttachWish) -> FakeStreams:
+        """Streams that say each input again in capitals."""
+        container = await self.get_container(ref)
+        self.streams = FakeStreams(tty=container.config.tty, takes_input=wish.stdin)
+        return self.streams
+
+    async def resize_container(self, ref: str, height: int, width: int) -> None:
+        """Only remembered."""
+        self.calls.append(("resize", (await self.get_container(ref)).id, height, width))
+
+    async def pause_container(self, ref: str) -> None:
+        """Only remembered."""
+        self.calls.append(("pause", (await self.get_container(ref)).id))
+
+    async def unpause_container(self, ref: str) -> None:
+        """Only remembered."""
+        self.calls.append(("unpause", (await self.get_container(ref)).id))
+
+    async def rename_container(self, ref: str, name: str) -> None:
+        """Keep the name."""
+        container = await self.get_container(ref)
+        self.containers[container.id] = container.replaced(name=name)
+
+    async def update_container(
+        self, ref: str, given: HostConfig, named: frozenset[str]
+    ) -> list[str]:
+        """Only remembered."""
+        self.calls.append(("update", (await self.get_container(ref)).id, given, named))
+        return []
 
     # -- execs
 

@@ -174,7 +174,6 @@ async def _readings(call: Call, container: Container) -> AsyncIterator[Json]:
 
 ROUTES = (
     route("GET", "/containers/json", list_containers),
-    missing("POST", "/containers/create", "creating plain containers; deploy a service instead"),
     route("POST", "/containers/prune", prune_containers, since="1.25"),
     route("GET", "/containers/{ref}/json", inspect_container),
     route("GET", "/containers/{ref}/logs", stream_logs, streaming=True),
@@ -186,13 +185,7 @@ ROUTES = (
     route("POST", "/containers/{ref}/kill", kill_container),
     route("POST", "/containers/{ref}/wait", wait_container, streaming=True),
     route("DELETE", "/containers/{ref}", remove_container),
-    missing("POST", "/containers/{ref}/pause", "pausing containers"),
-    missing("POST", "/containers/{ref}/unpause", "pausing containers"),
-    missing("POST", "/containers/{ref}/rename", "renaming containers"),
-    missing("POST", "/containers/{ref}/update", "updating containers"),
-    missing("POST", "/containers/{ref}/attach", "attaching to containers"),
     missing("GET", "/containers/{ref}/attach/ws", "attaching to containers"),
-    missing("POST", "/containers/{ref}/resize", "resizing terminals"),
     missing("GET", "/containers/{ref}/changes", "listing changed files"),
     missing("GET", "/containers/{ref}/export", "exporting containers"),
     missing("HEAD", "/containers/{ref}/archive", "copying files"),

@@ -231,6 +231,8 @@ class Resolver:
         if serial is None or self.pid() is None:
             return False
         self._serial = serial
+        # Ours from now on, so that it is not taken for one that somebody else has put there.
+        self._files.write(self._zone_file("serial"), render_serial(serial))
         address = self.config.address
         return await query_address(address, SERIAL_NAME, within=1.0) == serial_address(serial)
 

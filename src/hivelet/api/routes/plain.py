@@ -1,0 +1,89 @@
+"""Containers by hand: made, attached to, paused, renamed, given other limits."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hivelet.api.attached import carry, content_type
+from hivelet.api.call import Call, done, reply
+from hivelet.api.hijack import Taken, hijack
+from hivelet.api.router import route
+from hivelet.convert.body import convert_json
+from hivelet.convert.create import named_fields, parse_create
+from hivelet.convert.detach_keys import parse_detach_keys
+from hivelet.convert.query import terminal_size
+from hivelet.objects.container import HostConfig
+from hivelet.objects.streams import AttachWish
+
+
+async def create_container(call: Call) -> web.Response:
+    """`POST /containers/create`."""
+    given = parse_create(await call.json())
+    identity, warnings = await call.engine.create_container(call.query.get("name", ""), given)
+    return reply({"Id": identity, "Warnings": warnings}, status=201)
+
+
+async def attach_container(call: Call) -> web.StreamResponse:
+    """`POST /containers/{id}/attach`: the connection becomes the process's streams."""
+    keys = parse_detach_keys(call.query.get("detachKeys", ""))
+    wish = AttachWish(
+        stdin=call.flag("stdin"),
+        stdout=call.flag("stdout"),
+        stderr=call.flag("stderr"),
+        logs=call.flag("logs"),
+        stream=call.flag("stream"),
+    )
+    streams = await call.engine.attach_container(call.ref, wish)
+    try:
+        wire = await hijack(call, content_type(call.version, tty=streams.tty))
+        try:
+            await carry(wire, streams, keys=keys if streams.tty and wish.stdin else None)
+        finally:
+            await wire.close()
+    finally:
+        streams.close()
+    return Taken()
+
+
+async def resize_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/resize`."""
+    height, width = terminal_size(call.query)
+    await call.engine.resize_container(call.ref, height, width)
+    return done(200)
+
+
+async def pause_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/pause`."""
+    await call.engine.pause_container(call.ref)
+    return done(204)
+
+
+async def unpause_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/unpause`."""
+    await call.engine.unpause_container(call.ref)
+    return done(204)
+
+
+async def rename_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/rename`."""
+    await call.engine.rename_container(call.ref, call.query.get("name", ""))
+    return done(204)
+
+
+async def update_container(call: Call) -> web.Response:
+    """`POST /containers/{id}/update`: limits and the restart policy; what is zero stays as it is."""
+    data = await call.json()
+    given = convert_json(data, HostConfig)
+    warnings = await call.engine.update_container(call.ref, given, named_fields(given))
+    return reply({"Warnings": warnings or None})
+
+
+ROUTES = (
+    route("POST", "/containers/create", create_container),
+    route("POST", "/containers/{ref}/attach", attach_container, streaming=True),
+    route("POST", "/containers/{ref}/resize", resize_container),
+    route("POST", "/containers/{ref}/pause", pause_container),
+    route("POST", "/containers/{ref}/unpause", unpause_container),
+    route("POST", "/containers/{ref}/rename", rename_container),
+    route("POST", "/containers/{ref}/update", update_container),
+)

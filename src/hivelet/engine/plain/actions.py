@@ -1,0 +1,182 @@
+"""What the API asks of plain containers beyond what tasks' containers can do as well."""
+
+from __future__ import annotations
+
+from hivelet.engine.create import CreateContainer
+from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.networks import LocalNetworks
+from hivelet.engine.plain.attach import LateStreams
+from hivelet.engine.plain.names import new_name
+from hivelet.engine.plain.ports import asked_ports
+from hivelet.engine.plain.wish import (
+    DEFAULT_MODES,
+    check_host,
+    check_name,
+    split_create,
+    warnings_for,
+)
+from hivelet.engine.registry import LegRecord, Registry
+from hivelet.errors import Conflict, InvalidParameter, NotFound
+from hivelet.objects.common import ContainerId
+from hivelet.objects.container import ContainerCreate, EndpointRequest, HostConfig
+from hivelet.objects.streams import AttachWish
+from hivelet.runtime.images.store import ImageStore
+
+
+class PlainActions:
+    """The side of the engine that `docker run` speaks to."""
+
+    def __init__(
+        self,
+        lifecycle: Lifecycle,
+        registry: Registry,
+        images: ImageStore,
+        networks: LocalNetworks,
+    ) -> None:
+        self._plain_life = lifecycle
+        self._plain = registry
+        self._plain_images = images
+        self._plain_networks = networks
+
+    async def create_container(
+        self, name: str, given: ContainerCreate
+    ) -> tuple[ContainerId, list[str]]:
+        """Make a container of an image that is here; the answer is its id, and warnings.
+
+        Raises:
+            NotFound: no such image.
+            Conflict: the name is taken.
+            InvalidParameter: the request cannot be a container.
+        """
+        taken = {record.container.name for record in self._plain.all()}
+        name = check_name(name) if name else new_name(taken)
+        config, host = split_create(given)
+        asked_ports(config, host)
+        try:
+            image = await self._plain_images.resolve(config.image)
+        except NotFound:
+            shown = (
+                config.image if ":" in config.image.rpartition("/")[2] else f"{config.image}:latest"
+            )
+            raise NotFound(f"No such image: {shown}") from None
+        legs = await self._legs(host, given.networking_config.endpoints_config)
+        record = await self._plain_life.create(
+            CreateContainer(name=name, config=config, host=host, image=image, legs=legs, plain=True)
+        )
+        return record.id, warnings_for(host)
+
+    async def attach_container(self, ref: str, wish: AttachWish) -> LateStreams:
+        """Its streams, from now on or from its start on.
+
+        Raises:
+            Conflict: it is paused or about to start again.
+        """
+        record = self._plain.find(ref)
+        state = record.container.state
+        if state.paused:
+            raise Conflict(f"Container {record.id} is paused, unpause the container before attach")
+        if state.restarting:
+            raise Conflict(
+                f"Container {record.id} is restarting, wait until the container is running"
+            )
+        config = record.container.config
+        if wish.stdin and not config.open_stdin:
+            wish = wish.replaced(stdin=False)
+        ready = self._plain_life.attach(record.id)
+        self._plain_life.publish(record, "attach")
+        return LateStreams(
+            wish,
+            ready,
+            tty=config.tty,
+            log=self._plain_life.paths(record.id).log,
+            on_detach=lambda: self._plain_life.publish(record, "detach"),
+        )
+
+    async def resize_container(self, ref: str, height: int, width: int) -> None:
+        """Set the size of its terminal.
+
+        Raises:
+            Conflict: it does not run.
+        """
+        await self._plain_life.resize(self._plain.find(ref).id, height, width)
+
+    async def pause_container(self, ref: str) -> None:
+        """Freeze all of its processes."""
+        await self._plain_life.pause(self._plain.find(ref).id)
+
+    async def unpause_container(self, ref: str) -> None:
+        """Let it go on."""
+        await self._plain_life.unpause(self._plain.find(ref).id)
+
+    async def rename_container(self, ref: str, name: str) -> None:
+        """Give it another name.
+
+        Raises:
+            InvalidParameter: it is no name, or its own.
+            Conflict: the name is taken, or a task's container has it.
+        """
+        if not name:
+            raise InvalidParameter("Neither old nor new names may be empty")
+        record = self._plain.find(ref)
+        name, before = check_name(name), record.container.name
+        if name == before:
+            raise InvalidParameter("Renaming a container with the same name as its current name")
+        record = self._plain.rename(record, name)
+        self._plain_life.publish(record, "rename", oldName=f"/{before}")
+
+    async def update_container(
+        self, ref: str, given: HostConfig, named: frozenset[str]
+    ) -> list[str]:
+        """Set the limits that `named` says were given, at once where it runs; the answer is warnings."""
+        record = self._plain.find(ref)
+        before = record.container.host_config
+        changed = before.replaced(**{field: getattr(given, field) for field in named})
+        if changed.auto_remove and changed.restart_policy.name not in ("", "no"):
+            raise InvalidParameter(
+                "Restart policy cannot be updated because AutoRemove is enabled for the container"
+            )
+        check_host(changed)
+        await self._plain_life.update(record.id, changed)
+        return []
+
+    async def _legs(
+        self, host: HostConfig, wishes: dict[str, EndpointRequest]
+    ) -> tuple[LegRecord, ...]:
+        mode = host.network_mode
+        if mode == "none" or mode == "host" or mode.startswith("container:"):
+            return ()
+        main = "bridge" if mode in DEFAULT_MODES else mode
+        others = [name for name in wishes if name not in (mode, main)]
+        legs = []
+        for name in (main, *others):
+            wish = wishes.get(name) or (wishes.get(mode) if name == main else None)
+            legs.append(await self.local_leg(name, wish or EndpointRequest()))
+        return tuple(legs)
+
+    async def local_leg(self, name: str, wish: EndpointRequest) -> LegRecord:
+        """A place in one of this node's networks.
+
+        Raises:
+            InvalidParameter: there is no such network here, or an address is asked for where none can be chosen.
+        """
+        network = self._plain_networks.find(name)
+        if network is None:
+            # Not Docker's 404: its CLI takes that for a missing image, and pulls.
+            raise InvalidParameter(f"network {name} not found")
+        address = wish.ipam_config.ipv4_address
+        if network.name == "bridge":
+            if address:
+                raise InvalidParameter(
+                    "user specified IP address is supported on user defined networks only"
+                )
+            network = await self._plain_networks.ensure_default_bridge()
+        elif network.driver != "bridge":
+            raise InvalidParameter(
+                f"container cannot be connected to network {network.name} beside others"
+            )
+        prefix = network.pool.subnet.partition("/")[2]
+        return LegRecord(
+            network=network.bridge,
+            address=f"{address}/{prefix}" if address else "",
+            aliases=wish.aliases,
+        )

@@ -1,0 +1,92 @@
+"""Attaching to a container's first process, also before it has been started: `docker run` attaches first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hivelet.engine.streams import Streams
+from hivelet.errors import HiveletError
+from hivelet.objects.log import LogOptions
+from hivelet.objects.streams import AttachWish
+from hivelet.runtime.attach import Attachment
+from hivelet.runtime.logs import read_log
+
+
+class LateStreams:
+    """Streams of a process that may not be there yet. Until it is, input waits with whoever sends it."""
+
+    def __init__(
+        self,
+        wish: AttachWish,
+        ready: asyncio.Future[Attachment],
+        *,
+        tty: bool,
+        log: Path,
+        on_detach: Callable[[], None],
+    ) -> None:
+        self._wish = wish
+        self._ready = ready
+        self._log = log
+        self._on_detach = on_detach
+        self.tty = tty
+        self.takes_input = wish.stdin
+
+    async def output(self) -> AsyncIterator[tuple[int, bytes]]:
+        """What was written before, where that is asked for; then what is written, until the end."""
+        wish = self._wish
+        if wish.logs:
+            options = LogOptions(stdout=wish.stdout, stderr=wish.stderr)
+            async for record in read_log(self._log, options):
+                yield record.stream, record.line
+        if not wish.stream:
+            return
+        attachment = await self._attached()
+        if attachment is None:
+            return
+        streams = Streams(
+            attachment=attachment,
+            tty=self.tty,
+            takes_input=wish.stdin,
+            stdout=wish.stdout,
+            stderr=wish.stderr,
+        )
+        async for stream, data in streams.output():
+            yield stream, data
+
+    async def write(self, data: bytes) -> bool:
+        """Give it input; False where it takes no more."""
+        attachment = await self._attached()
+        return attachment is not None and await attachment.write(data)
+
+    def close_input(self) -> None:
+        """There is no more input: said as soon as there is somebody to say it to."""
+        self._ready.add_done_callback(_close_input)
+
+    def detached(self) -> None:
+        """The user has left by the detach keys."""
+        self._on_detach()
+
+    def close(self) -> None:
+        """The end of it, however it came."""
+        if self._ready.done():
+            _close(self._ready)
+        else:
+            self._ready.cancel()
+
+    async def _attached(self) -> Attachment | None:
+        with suppress(HiveletError):
+            return await asyncio.shield(self._ready)
+        return None
+
+
+def _close_input(ready: asyncio.Future[Attachment]) -> None:
+    if not ready.cancelled() and ready.exception() is None:
+        ready.result().close_input()
+
+
+def _close(ready: asyncio.Future[Attachment]) -> None:
+    if not ready.cancelled() and ready.exception() is None:
+        ready.result().close()

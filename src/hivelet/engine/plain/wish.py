@@ -1,0 +1,85 @@
+"""What `docker create` may ask for: held against Docker's rules. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from hivelet.engine.plain.restart_policy import check_policy
+from hivelet.errors import InvalidParameter
+from hivelet.objects.container import ContainerConfig, ContainerCreate, HostConfig
+from hivelet.objects.name_rules import check_hostname
+
+_NAME = re.compile(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_LEAST_MEMORY = 6 << 20
+
+DEFAULT_MODES = ("", "default", "bridge")
+
+
+def check_name(name: str) -> str:
+    """The name without its slash.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidParameter(
+            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )
+    return name.removeprefix("/")
+
+
+def split_create(given: ContainerCreate) -> tuple[ContainerConfig, HostConfig]:
+    """The two halves of a request, each as a container keeps it, with the defaults that Docker writes down.
+
+    Raises:
+        InvalidParameter: the request contradicts itself.
+    """
+    fields = {name: getattr(given, name) for name in ContainerConfig.__struct_fields__}
+    config, host = ContainerConfig(**fields), given.host_config
+    if config.hostname:
+        check_hostname(config.hostname)
+    check_host(host)
+    if host.network_mode.startswith("container:") and config.hostname:
+        raise InvalidParameter("conflicting options: hostname and the network mode")
+    policy = host.restart_policy
+    if not policy.name:
+        host = host.replaced(restart_policy=policy.replaced(name="no"))
+    return config, host.replaced(network_mode=host.network_mode or "default")
+
+
+def check_host(host: HostConfig) -> None:
+    """Refuse what a host config can't ask for.
+
+    Raises:
+        InvalidParameter: in Docker's words.
+    """
+    check_policy(host.restart_policy, auto_remove=host.auto_remove)
+    if 0 < host.memory < _LEAST_MEMORY:
+        raise InvalidParameter("Minimum memory limit allowed is 6MB")
+    if host.memory and 0 < host.memory_swap < host.memory:
+        raise InvalidParameter(
+            "Minimum memoryswap limit should be larger than memory limit, see usage"
+        )
+    if host.memory_swap > 0 and not host.memory:
+        raise InvalidParameter(
+            "You should always set the Memory limit when using Memoryswap limit, see usage"
+        )
+    if host.memory and host.memory_reservation > host.memory:
+        raise InvalidParameter(
+            "Minimum memory limit can not be less than memory reservation limit, see usage"
+        )
+    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
+        raise InvalidParameter("Conflicting options: Nano CPUs and CPU Period cannot both be set")
+    if host.blkio_weight and not 10 <= host.blkio_weight <= 1000:
+        raise InvalidParameter("Range of blkio weight is from 10 to 1000")
+    if not -1000 <= host.oom_score_adj <= 1000:
+        raise InvalidParameter(
+            f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]"
+        )
+
+
+def warnings_for(host: HostConfig) -> list[str]:
+    """What Docker warns of."""
+    if host.network_mode == "host" and host.port_bindings:
+        return ["Published ports are discarded when using host network mode"]
+    return []
