@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from ipaddress import ip_address, ip_network
 
+from harness import programs
 from harness.cli import make_cli
 from harness.daemons import Hiveletd
 from harness.images import import_busybox
@@ -108,6 +110,18 @@ def test_a_published_port_answers_on_ipv6_unasked(swarm: Swarm) -> None:
     assert all("ConnectionRefusedError" in each.error and each.took < 1 for each in done.failures)
     done = burst(swarm.machine, f"http://127.0.0.1:8081{WHOAMI}", 3)
     assert not done.failures
+
+
+def test_the_doctor_looks_at_networks_of_both_families(swarm: Swarm) -> None:
+    swarm.cli("network", "create", "--driver", "overlay", "--ipv6", "back")
+    swarm.create("web", 1, "--network", "back", "--publish", "8080:8000")
+    words = [*programs.hivelet(), "-H", swarm.daemon.host, "doctor", "--format", "json"]
+    done = swarm.machine.run(words, check=False)
+    assert done.stderr == ""
+    findings = {one["Name"]: one for one in map(json.loads, done.stdout.splitlines())}
+    # Those of ingress and of the network; docker_gwbridge's is of the other pool.
+    assert "2 in use in the default pools" in findings["addresses-services"]["Seen"]
+    assert "1 in use in the default pools" in findings["addresses-bridges"]["Seen"]
 
 
 def test_subnets_are_chosen_and_checked(swarm: Swarm) -> None:

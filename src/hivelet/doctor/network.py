@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 
 from hivelet.doctor.finding import Finding, Repair
 from hivelet.errors import HiveletError
@@ -43,11 +43,13 @@ def _pool(name: str, pools: tuple[tuple[str, int], ...], used: Mapping[str, str]
             way_out="hivelet swarm init --default-addr-pool with a range that is free, or --subnet for each network; or "
             "remove the route that takes it all (ip route)",
         )
-    taken = {
-        subnet: owner
-        for subnet, owner in used.items()
-        if any(IPv4Network(subnet).overlaps(IPv4Network(pool)) for pool, _ in pools)
-    }
+    ranges = [ip_network(pool) for pool, _ in pools]
+    taken = [
+        subnet
+        for subnet in map(ip_network, used)
+        # Subnets of the two families are not compared: a network may have one of each.
+        if any(pool.version == subnet.version and pool.overlaps(subnet) for pool in ranges)
+    ]
     return Finding(
         name=f"addresses-{name}",
         seen=f"the next subnet for {name} is {first}; {len(taken)} in use in the default pools",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hivelet.network.local6 import LocalWay, find_fault
 from hivelet.network.netlink import LinkState
 from hivelet.objects.common import ContainerId, NetworkId
 
@@ -22,6 +23,7 @@ class Repair(StrEnum):
     PORT = "port"
     SANDBOX = "sandbox"
     RESOLVERS = "resolvers"
+    LOCAL_WAY = "local way"
     SWITCHES = "switches"
 
 
@@ -41,6 +43,7 @@ class HostState:
     links: Mapping[str, LinkState] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
     """Pairs of a link's name and an address on it."""
+    local_way: LocalWay = field(default_factory=LocalWay)
     switches: Mapping[str, str] = field(default_factory=dict)
     """Kernel switches as asked for; one that does not exist is left out."""
 
@@ -71,6 +74,8 @@ class WantedHost:
     ports: Mapping[str, WantedPort] = field(default_factory=dict)
     resolver_bridge: str = ""
     resolvers: frozenset[str] = frozenset()
+    local_way: bool = False
+    """Whether [::1] leads to tasks (`hivelet.network.local6`)."""
     switches: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -81,6 +86,7 @@ def find_drift(actual: HostState, wanted: WantedHost) -> tuple[Drift, ...]:
         *_bridges(actual, wanted),
         *_ports(actual, wanted),
         *_resolvers(actual, wanted),
+        *_local_way(actual, wanted),
     )
 
 
@@ -159,3 +165,10 @@ def _resolvers(actual: HostState, wanted: WantedHost) -> Iterator[Drift]:
     else:
         return
     yield Drift(repair=Repair.RESOLVERS, subject=name, what=what)
+
+
+def _local_way(actual: HostState, wanted: WantedHost) -> Iterator[Drift]:
+    if wanted.local_way and (fault := find_fault(actual.links, actual.addresses, actual.local_way)):
+        yield Drift(
+            repair=Repair.LOCAL_WAY, subject="", what=f"on the way of [::1] to tasks, {fault}"
+        )

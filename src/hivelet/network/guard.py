@@ -14,7 +14,7 @@ import structlog
 
 from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
-from hivelet.network import sysctls
+from hivelet.network import local6, sysctls
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, WantedPort, find_drift
@@ -123,7 +123,6 @@ class Guard:
 
     async def _look_at_host(self) -> None:
         parts = self._parts
-        await parts.sandboxes.keep_local_way()
         switches = _switches(parts)
         actual = await parts.kernel.call(read_host, switches)
         # What is wanted is asked after the look: whatever was made before it is in it, and what is being made is not
@@ -159,6 +158,7 @@ class Guard:
             },
             resolver_bridge=RESOLVER_BRIDGE,
             resolvers=parts.resolvers.served(),
+            local_way=any(network.subnet6 for network in parts.sandboxes.bridged()),
             switches=_switches(parts),
         )
 
@@ -170,6 +170,7 @@ class Guard:
             Repair.PORT: lambda: parts.sandboxes.attach(drift.subject),
             Repair.SANDBOX: lambda: parts.sandboxes.mend(ContainerId(drift.subject)),
             Repair.RESOLVERS: parts.resolvers.ensure_addresses,
+            Repair.LOCAL_WAY: lambda: parts.kernel.call(local6.ensure_local_way),
             Repair.SWITCHES: lambda: parts.kernel.call(
                 sysctls.ensure_sysctl, drift.subject, _switches(parts)[drift.subject]
             ),

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from hivelet.errors import Conflict
-from hivelet.network import netlink, sysctls
+from hivelet.network import local6, netlink, sysctls
 from hivelet.network.drift import HostState
 from hivelet.network.ipam import ROUTE, prefix_length
 from hivelet.network.layout import Link, SandboxLayout
@@ -207,6 +207,7 @@ def read_host(switches: Collection[str]) -> HostState:
         addresses=frozenset(
             (names.get(index, ""), address) for index, address, _ in netlink.list_addresses()
         ),
+        local_way=local6.read_local_way(links),
         switches=sysctls.read_sysctls(switches),
     )
 

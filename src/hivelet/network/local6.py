@@ -11,16 +11,20 @@ through a pair of links that are no bridges, `hv-local` and `hv-back`, and their
     the answer, to LOCAL_CLIENT  out by hv-back, in by hv-local; raw-prerouting: its destination becomes LOCAL_SOURCE
     conntrack                    knows it as the first connection's answer: back to ::1, which a local route of this link lets in
 
-What always holds: the kernel does all of it, so it outlives hiveletd; whatever of it is missing is made again. The rules are in
-`hivelet.network.rules.base`. All functions block.
+What always holds: the kernel does all of it, so it outlives hiveletd; whatever of it is missing (a link, or that it is up, its
+address, a route, the rule) is found by `find_fault` and made again. The rules are in `hivelet.network.rules.base`. All functions
+block, save that one, which is pure.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 from hivelet.network import netlink, sysctls
 from hivelet.network.names import LOCAL_BACK, LOCAL_CLIENT, LOCAL_LINK, LOCAL_SOURCE
+from hivelet.network.netlink import LinkState
 
 LOOPBACK = "::1"
 _MAIN, _TABLE = 254, 26742
@@ -31,13 +35,63 @@ _MAC = "02:42:68:76:00:01"
 """Of both ends: a link without neighbour discovery sends to its own."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalWay:
+    """The way as it is: what is made of it beside its links and their addresses."""
+
+    routes: frozenset[tuple[str, int, str]] = frozenset()
+    """Of both links: the link, the table, the destination."""
+    rule: bool = False
+
+
+_ROUTES = (
+    (LOCAL_LINK, _TABLE, "::/0"),
+    (LOCAL_BACK, _MAIN, f"{LOCAL_CLIENT}/128"),
+    (LOCAL_LINK, netlink.TABLE_LOCAL, f"{LOOPBACK}/128"),
+)
+WHOLE = LocalWay(routes=frozenset(_ROUTES), rule=True)
+
+
+def find_fault(
+    links: Mapping[str, LinkState], addresses: Set[tuple[str, str]], way: LocalWay
+) -> str:
+    """What the way of [::1] lacks, in words; "" where it is whole."""
+    for name in (LOCAL_LINK, LOCAL_BACK):
+        if name not in links:
+            return f"the link {name} is gone"
+        if not links[name].up:
+            return f"the link {name} is down"
+    if (LOCAL_LINK, LOCAL_SOURCE) not in addresses:
+        return f"the link {LOCAL_LINK} has lost its address {LOCAL_SOURCE}"
+    for link, table, destination in _ROUTES:
+        if (link, table, destination) not in way.routes:
+            return f"the route to {destination} by {link} (table {table}) is gone"
+    return "" if way.rule else f"the routing rule for {LOOPBACK} is gone"
+
+
+def read_local_way(links: Mapping[str, LinkState]) -> LocalWay:
+    """The way as it is; nothing where its links are not there."""
+    if not {LOCAL_LINK, LOCAL_BACK} <= links.keys():
+        return LocalWay()
+    return LocalWay(
+        routes=frozenset(
+            (name, table, destination)
+            for name in (LOCAL_LINK, LOCAL_BACK)
+            for table, destination in netlink.list_routes_by(links[name].index)
+        ),
+        rule=(LOOPBACK, _TABLE) in netlink.list_source_rules(),
+    )
+
+
 def ensure_local_way() -> None:
     """Both links, their address and routes; what is there stays."""
-    if netlink.link_index(LOCAL_LINK) is None:
+    if None in map(netlink.link_index, (LOCAL_LINK, LOCAL_BACK)):
+        # One end alone (the other was renamed, or moved into a namespace) leads nowhere.
+        netlink.execute([netlink.delete_link(name) for name in (LOCAL_LINK, LOCAL_BACK)])
         netlink.execute([netlink.new_pair(LOCAL_LINK, LOCAL_BACK, _MAC, _MTU)])
-        for link in (LOCAL_LINK, LOCAL_BACK):
-            sysctls.ensure_interface_ipv6(link)
-            sysctls.ensure_sysctl(f"net/ipv6/conf/{link}/addr_gen_mode", "1")
+    for link in (LOCAL_LINK, LOCAL_BACK):
+        sysctls.ensure_interface_ipv6(link)
+        sysctls.ensure_sysctl(f"net/ipv6/conf/{link}/addr_gen_mode", "1")
     there, back = map(socket.if_nametoindex, (LOCAL_LINK, LOCAL_BACK))
     netlink.execute(
         [

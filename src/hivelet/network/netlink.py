@@ -8,6 +8,7 @@ which also is the only thread that may enter another namespace.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -27,7 +28,7 @@ T = TypeVar("T")
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _GETROUTE = 24, 26
-_NEWRULE, _DELRULE = 32, 33
+_NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _ROUTE = struct.Struct("=BBBBBBBBI")
@@ -54,8 +55,9 @@ _TO_TABLE = 1
 _PERMANENT = 0x80
 _SOURCE_RULE_PRIORITY = 1000
 _LOCAL = 2
-_TABLE_LOCAL = 255
+TABLE_LOCAL = 255
 _HOST_BITS: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
+_SOL_NETLINK, _STRICT_CHECK = 270, 12
 _CACHEINFO = struct.Struct("=IIII")
 _FOREVER = 0xFFFFFFFF
 
@@ -299,7 +301,7 @@ def new_local_route(address: str, index: int, metric: int) -> Request:
         flags=nlmsg.CREATE | nlmsg.REPLACE,
         body=_ROUTE.pack(family, bits, 0, 0, 0, _PROTO_STATIC, _SCOPE_UNIVERSE, _LOCAL, 0)
         + nlmsg.number(_RTA_OIF, index)
-        + nlmsg.number(_RTA_TABLE, _TABLE_LOCAL)
+        + nlmsg.number(_RTA_TABLE, TABLE_LOCAL)
         + nlmsg.number(_RTA_PRIORITY, metric)
         + nlmsg.attribute(_RTA_DST, nlmsg.pack_address(address)),
     )
@@ -416,11 +418,40 @@ def list_routes() -> list[tuple[str, int]]:
             family, length, table = body[0], body[1], body[4]
             attributes = nlmsg.split_attributes(body, _ROUTE.size)
             destination = attributes.get(_RTA_DST)
-            if table == _TABLE_LOCAL or destination is None or family != wanted:
+            if table == TABLE_LOCAL or destination is None or family != wanted:
                 continue
             if not _of_one_link(destination):
                 index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
                 found.append((f"{nlmsg.unpack_address(destination)}/{length}", index))
+    return found
+
+
+def list_routes_by(index: int) -> list[tuple[int, str]]:
+    """The IPv6 routes of all tables that lead out by this link, as (table, destination in CIDR notation).
+
+    The kernel leaves the others out where it can (since 4.20): a host may have hundreds of thousands.
+    """
+    found: list[tuple[int, str]] = []
+    wanted = _ROUTE.pack(socket.AF_INET6, 0, 0, 0, 0, 0, 0, 0, 0) + nlmsg.number(_RTA_OIF, index)
+    for body in _dump(_GETROUTE, wanted, strict=True):
+        attributes = nlmsg.split_attributes(body, _ROUTE.size)
+        oif = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
+        if body[0] == socket.AF_INET6 and oif == index:
+            destination = nlmsg.unpack_address(attributes.get(_RTA_DST, bytes(16)))
+            table = int.from_bytes(attributes.get(_RTA_TABLE, body[4:5]), sys.byteorder)
+            found.append((table, f"{destination}/{body[1]}"))
+    return found
+
+
+def list_source_rules() -> list[tuple[str, int]]:
+    """The IPv6 rules that send packets from one address to a table, as (address, table)."""
+    found: list[tuple[str, int]] = []
+    for body in _dump(_GETRULE, _ROUTE.pack(socket.AF_INET6, 0, 0, 0, 0, 0, 0, 0, 0)):
+        attributes = nlmsg.split_attributes(body, _ROUTE.size)
+        source = attributes.get(_FRA_SRC)
+        if body[0] == socket.AF_INET6 and source is not None and body[2] == 8 * len(source):
+            table = int.from_bytes(attributes.get(_FRA_TABLE, body[4:5]), sys.byteorder)
+            found.append((nlmsg.unpack_address(source), table))
     return found
 
 
@@ -457,8 +488,11 @@ def _mac_bytes(mac: str) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
-def _dump(verb: int, body: bytes) -> Iterator[bytes]:
+def _dump(verb: int, body: bytes, *, strict: bool = False) -> Iterator[bytes]:
     with open_door() as door:
+        if strict:
+            with contextlib.suppress(OSError):  # an old kernel answers with more than was asked for
+                door.setsockopt(_SOL_NETLINK, _STRICT_CHECK, 1)
         door.send(nlmsg.message(verb, nlmsg.REQUEST | nlmsg.DUMP, body))
         while True:
             for kind, _, content in nlmsg.split_messages(door.recv(1 << 17)):

@@ -156,10 +156,11 @@ class SandboxKeeper:
         made = await self._kernel.call(joiner.ensure_bridge, network)
         if made:
             self._ledger.drop_foreign_link(network.id)
-        if network.id in self._state.networks:
-            self._bridged.add(network.id)
         if network.subnet6 and netlink.link_index(LOCAL_LINK) is None:
             await self._kernel.call(local6.ensure_local_way)
+        # All of it is there now: the guard holds what is missing from here on against somebody.
+        if network.id in self._state.networks:
+            self._bridged.add(network.id)
         if made:
             await self._reattach(network)
         return made
@@ -200,13 +201,6 @@ class SandboxKeeper:
     async def remove_local_way(self) -> None:
         """Remove the way of [::1] to tasks."""
         await self._kernel.call(local6.remove_local_way)
-
-    async def keep_local_way(self) -> None:
-        """Restore the way of [::1] where it has vanished."""
-        wanted = any(network.subnet6 for network in self.bridged())
-        if wanted and netlink.link_index(LOCAL_LINK) is None:
-            log.warning("another program has removed the way of [::1] to tasks; it is restored")
-            await self._kernel.call(local6.ensure_local_way)
 
     async def _reattach(self, network: BridgeNetwork) -> None:
         for record in [r for r in self._state.containers.values() if network.id in r.ports]:

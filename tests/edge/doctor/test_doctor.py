@@ -86,6 +86,18 @@ def test_routes_that_take_all_addresses(tmp_path):
     assert "10.0.0.0/8 (route through vpn)" in findings["addresses-services"]["Meaning"]
 
 
+def test_subnets_of_both_families_are_in_use(tmp_path):
+    before = (
+        f"{READY}; ip link add hv-web type bridge; ip link set hv-web up;"
+        "ip addr add 10.0.0.1/24 dev hv-web; ip addr add fd00::1/64 dev hv-web nodad"
+    )
+    findings, code, errors = examine(tmp_path, before)
+    assert (code, errors) == (0, "")
+    assert findings["addresses-services"]["Seen"] == (
+        "the next subnet for services is 10.0.1.0/24; 1 in use in the default pools"
+    )
+
+
 def test_a_package_that_is_missing(tmp_path):
     """Every program is there but skopeo; apt-get is one that only notes what it is told."""
     programs = tmp_path / "bin"

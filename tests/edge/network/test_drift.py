@@ -16,10 +16,21 @@ from structlog.testing import capture_logs
 
 from hivelet.network.guard import _FAULTS_EVERY, _Rhythm
 from hivelet.network.joiner import RESOLVER_BRIDGE
-from hivelet.network.names import bridge_name, port_name
+from hivelet.network.names import (
+    LOCAL_BACK,
+    LOCAL_CLIENT,
+    LOCAL_LINK,
+    LOCAL_SOURCE,
+    bridge_name,
+    port_name,
+)
+from hivelet.network.netns import inside
 
 TASKS = ("web1", "web2", "web3")
 BRIDGE = bridge_name(WEBNET)
+LOCAL_TABLE = 26742
+LOCAL_WAY = "on the way of [::1] to tasks, "
+"""What is told where the kernel takes away more than one thing, and a look may fall into the middle of that."""
 CALLER = "caller".ljust(64, "0")
 CALLERS_PORT = port_name(CALLER, 0)
 WEB1S_PORT = port_name("web1".ljust(64, "0"), 0)
@@ -62,6 +73,23 @@ def link_facts(link: str) -> Callable[[], bool]:
 
 def has_address(link: str, address: str) -> Callable[[], bool]:
     return lambda: f" {address} " in sh(f"ip -o -4 addr show dev {link}")
+
+
+def local_way() -> bool:
+    """Whether the links, address, routes and rule of the way of [::1] are there, as `ip` lists them."""
+    try:
+        links = [detail(link) for link in (LOCAL_LINK, LOCAL_BACK)]
+    except subprocess.CalledProcessError:
+        return False
+    routes = sh("ip -6 route show table all")
+    return (
+        all(",UP" in link for link in links)
+        and f" {LOCAL_SOURCE}/128 " in sh(f"ip -o -6 addr show dev {LOCAL_LINK}")
+        and f"default dev {LOCAL_LINK} table {LOCAL_TABLE}" in routes
+        and f"{LOCAL_CLIENT} dev {LOCAL_BACK}" in routes
+        and f"local ::1 dev {LOCAL_LINK}" in routes
+        and f"from ::1 lookup {LOCAL_TABLE}" in sh("ip -6 rule")
+    )
 
 
 def switch(name: str, value: str) -> Callable[[], bool]:
@@ -108,6 +136,47 @@ CASES = {
         lambda: "169.254.52." in sh("ip -o -4 addr show"),
         "of the resolvers is gone",
     ),
+    "local-way-gone": (f"ip link del {LOCAL_LINK}", local_way, LOCAL_WAY),
+    "local-way-down": (
+        f"ip link set {LOCAL_LINK} down",
+        local_way,
+        LOCAL_WAY,
+    ),
+    "local-way-back-down": (
+        f"ip link set {LOCAL_BACK} down",
+        local_way,
+        LOCAL_WAY,
+    ),
+    "local-way-address": (
+        f"ip -6 addr flush dev {LOCAL_LINK}",
+        local_way,
+        f"has lost its address {LOCAL_SOURCE}",
+    ),
+    "local-way-no-ipv6": (
+        f"sysctl -qw net/ipv6/conf/{LOCAL_LINK}/disable_ipv6=1",
+        local_way,
+        LOCAL_WAY,
+    ),
+    "local-way-routes": (
+        f"ip -6 route flush table {LOCAL_TABLE}",
+        local_way,
+        "the route to ::/0 by hv-local (table 26742) is gone",
+    ),
+    "local-way-client": (
+        f"ip -6 route del {LOCAL_CLIENT} dev {LOCAL_BACK}",
+        local_way,
+        f"the route to {LOCAL_CLIENT}/128 by hv-back",
+    ),
+    "local-way-loopback": (
+        f"ip -6 route del local ::1 dev {LOCAL_LINK} table local",
+        local_way,
+        "the route to ::1/128 by hv-local",
+    ),
+    "local-way-rule": (
+        f"ip -6 rule del from ::1 lookup {LOCAL_TABLE}",
+        local_way,
+        "the routing rule for ::1 is gone",
+    ),
     "rule": (
         "nft flush chain ip hivelet to-container",
         lambda: "ct status dnat accept" in sh("nft list chain ip hivelet to-container"),
@@ -140,8 +209,23 @@ async def test_a_drift_is_mended_and_told_once(web, case):
     assert await web.count("caller", VIP, 80, 6) == dict.fromkeys(TASKS, 2)
     assert await web.count("web1", VIP, 80, 3) == dict.fromkeys(TASKS, 1)
     assert (await web.ask("outside", HOST, 8000))[0] in TASKS
+    assert (await web.ask("host", "::1", 8000))[0] in TASKS
     assert await web.dig("caller", "web") == (0, [VIP])
     assert await web.dig("caller", "web", server="127.0.0.11") == (0, [VIP])
+
+
+async def test_a_way_of_loopback_with_one_end_is_made_anew(web):
+    with inside(web.outside):
+        holder = subprocess.Popen(["sleep", "60"])
+    with capture_logs() as logs:
+        sh(f"ip link set {LOCAL_BACK} netns {holder.pid}")
+        holder.kill()
+        holder.wait()
+        await until(local_way, "both ends are there")
+        await web.plane._guard.look()
+    found = [entry["found"] for entry in logs if entry["log_level"] == "warning"]
+    assert len([what for what in found if what.startswith(LOCAL_WAY)]) == 1, found
+    assert (await web.ask("host", "::1", 8000))[0] in TASKS
 
 
 def runs(pid: int) -> bool:

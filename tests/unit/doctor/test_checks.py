@@ -145,6 +145,11 @@ def daemon(**fields):
             {"addresses-bridges": "serious"},
             id="no-bridge-pool",
         ),
+        pytest.param(
+            network(subnets={"fd00::/64": "interface docker_gwbridge", "10.0.0.0/24": "ingress"}),
+            {},
+            id="ipv6-is-in-use",
+        ),
         pytest.param(network(firewalls=None), {"firewalls": "note"}, id="firewalls-not-root"),
         pytest.param(
             network(firewalls=(STEP,), bridges=2), {"firewalls": "serious"}, id="firewall-drops"

@@ -12,6 +12,7 @@ from hivelet.network.drift import (
     WantedPort,
     find_drift,
 )
+from hivelet.network.local6 import WHOLE
 from hivelet.network.netlink import LinkState
 
 SWITCH = "net/ipv4/ip_forward"
@@ -149,3 +150,61 @@ def test_each_drift_has_its_repair_and_its_words(actual, repairs, words):
 
 def test_a_switch_that_does_not_exist_is_no_drift():
     assert find_drift(replace(ACTUAL, switches={}), WANTED) == ()
+
+
+LOCAL = {
+    name: LinkState(index=index, name=name, kind="veth", up=True, master=0, mac="")
+    for index, name in ((8, "hv-local"), (9, "hv-back"))
+}
+WITH_LOCAL_WAY = replace(
+    ACTUAL,
+    links={**ACTUAL.links, **LOCAL},
+    addresses=ACTUAL.addresses | {("hv-local", "fdbe:44a9:b43d::1")},
+    local_way=WHOLE,
+)
+
+
+@pytest.mark.parametrize(
+    ("actual", "words"),
+    [
+        pytest.param(ACTUAL, "the link hv-local is gone", id="gone"),
+        pytest.param(
+            replace(WITH_LOCAL_WAY, links={**ACTUAL.links, "hv-local": LOCAL["hv-local"]}),
+            "the link hv-back is gone",
+            id="one-end-gone",
+        ),
+        pytest.param(
+            replace(
+                WITH_LOCAL_WAY,
+                links={**WITH_LOCAL_WAY.links, "hv-back": replace(LOCAL["hv-back"], up=False)},
+            ),
+            "the link hv-back is down",
+            id="down",
+        ),
+        pytest.param(
+            replace(WITH_LOCAL_WAY, addresses=ACTUAL.addresses),
+            "the link hv-local has lost its address fdbe:44a9:b43d::1",
+            id="address",
+        ),
+        *(
+            pytest.param(
+                replace(WITH_LOCAL_WAY, local_way=replace(WHOLE, routes=WHOLE.routes - {route})),
+                f"the route to {route[2]} by {route[0]} (table {route[1]}) is gone",
+                id=f"route-{route[2]}",
+            )
+            for route in sorted(WHOLE.routes)
+        ),
+        pytest.param(
+            replace(WITH_LOCAL_WAY, local_way=replace(WHOLE, rule=False)),
+            "the routing rule for ::1 is gone",
+            id="rule",
+        ),
+    ],
+)
+def test_the_way_of_loopback_is_whole_or_made_again(actual, words):
+    wanted = replace(WANTED, local_way=True)
+    assert find_drift(WITH_LOCAL_WAY, wanted) == ()
+    (drift,) = find_drift(actual, wanted)
+    assert drift.repair is Repair.LOCAL_WAY
+    assert drift.what.endswith(words)
+    assert find_drift(actual, WANTED) == ()
