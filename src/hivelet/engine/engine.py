@@ -20,6 +20,7 @@ from hivelet.engine.dependencies import Dependencies, FileReference
 from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
 from hivelet.engine.execs import ExecActions, Execs
+from hivelet.engine.further import FurtherProcesses
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.listeners import Listeners, parse_listeners
@@ -92,27 +93,26 @@ class Engine(
         self._dependencies = DependencyFiles(config.run)
         self._cgroups = cgroups = read_cgroup_tree()
         self._runtime = ConmonRuntime(config.runtime, config.conmon, cgroups, clock)
-        self.lifecycle = Lifecycle(
-            LifecycleParts(
-                registry=self.registry,
-                storage=self._storage,
-                files=self._dependencies,
-                networks=self._networks,
-                plane=plane,
-                runtime=self._runtime,
-                events=self._events,
-                clock=clock,
-                root=config.root,
-                run=config.run,
-                cgroup_parent=config.cgroup_parent,
-                cgroups=cgroups,
-                facts=replace(
-                    read_host_facts(cgroups),
-                    recursive_readonly=config.runtime.recursive_readonly,
-                ),
-            )
+        parts = LifecycleParts(
+            registry=self.registry,
+            storage=self._storage,
+            files=self._dependencies,
+            networks=self._networks,
+            plane=plane,
+            runtime=self._runtime,
+            events=self._events,
+            clock=clock,
+            root=config.root,
+            run=config.run,
+            cgroup_parent=config.cgroup_parent,
+            cgroups=cgroups,
+            facts=replace(
+                read_host_facts(cgroups),
+                recursive_readonly=config.runtime.recursive_readonly,
+            ),
         )
-        self._all_execs = Execs(self.lifecycle, self.registry)
+        self.lifecycle = Lifecycle(parts)
+        self._all_execs = Execs(self.lifecycle, self.registry, FurtherProcesses(parts))
         self._restarts = Restarts(self.lifecycle, self.registry, clock)
         self.node_id: Callable[[], str] = str
         ContainerActions.__init__(

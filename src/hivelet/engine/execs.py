@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from hivelet.engine.further import FurtherProcesses
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.streams import Streams
@@ -41,9 +42,9 @@ class _Known:
 class Execs:
     """All execs of this node."""
 
-    def __init__(self, lifecycle: Lifecycle, registry: Registry) -> None:
-        self._lifecycle = lifecycle
+    def __init__(self, lifecycle: Lifecycle, registry: Registry, further: FurtherProcesses) -> None:
         self._registry = registry
+        self._further = further
         self._publish = lifecycle.publish
         lifecycle.on_renewal.append(self.forget)
         self._known: dict[str, _Known] = {}
@@ -68,7 +69,7 @@ class Execs:
             raise InvalidParameter("No exec command specified")
         _check_running(record)
         if config.user:
-            self._lifecycle.check_user(record, config.user)
+            self._further.check_user(record, config.user)
         found = Exec(id=new_hex_id(), container_id=record.id, config=config)
         self._make_room(record.id)
         self._known[found.id] = _Known(found)
@@ -153,8 +154,8 @@ class Execs:
         self, known: _Known, record: Record, size: list[int], options: ExecOptions
     ) -> CreateFailed | Conflict | None:
         try:
-            process, end = await self._lifecycle.start_exec(
-                record.id, known.exec.config, known.exec.id, options, size
+            process, end = await self._further.start(
+                record, known.exec.config, known.exec.id, options, size
             )
         except (CreateFailed, Conflict) as error:
             code = error.code if isinstance(error, CreateFailed) else 126

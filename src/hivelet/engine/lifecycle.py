@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -22,7 +22,6 @@ from hivelet.engine.create import (
     CreateContainer,
     build_record,
     check_limits,
-    exec_environment,
 )
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
@@ -37,16 +36,13 @@ from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState, HostConfig
-from hivelet.objects.exec import ExecConfig
 from hivelet.objects.log_driver import log_policy
 from hivelet.objects.signals import parse_signal
 from hivelet.runtime.attach import Attachment
 from hivelet.runtime.cgroups import cgroup_path, linux_resources
-from hivelet.runtime.commands import CreateOptions, ExecOptions
+from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
-from hivelet.runtime.exec_process import ExecProcess
 from hivelet.runtime.failures import CreateFailed
-from hivelet.runtime.oci_spec import ExecInput
 
 log = structlog.get_logger(__name__)
 
@@ -433,44 +429,6 @@ class Lifecycle:
         for ready in self._attaching.pop(container_id, []):
             if not ready.done():
                 _fail(ready, error)
-
-    # ---- further processes
-
-    def check_user(self, record: Record, user: str) -> None:
-        """Refuse a user that the container's own files don't know.
-
-        Raises:
-            InvalidParameter: in Docker's words.
-        """
-        self._parts.storage.find_user(record, user)
-
-    async def start_exec(
-        self,
-        container_id: ContainerId,
-        config: ExecConfig,
-        name: str,
-        options: ExecOptions,
-        size: Sequence[int] = (),
-    ) -> tuple[ExecProcess, asyncio.Task[None]]:
-        """Run a further process in a running container.
-
-        Raises:
-            Conflict: it does not run.
-            CreateFailed: the process could not be started.
-        """
-        record = self._current(container_id)
-        user = self._parts.storage.find_user(record, config.user) if config.user else None
-        everything = tuple(sorted(self._parts.facts.capabilities)) if config.privileged else None
-        wish = ExecInput(
-            args=tuple(config.cmd),
-            env=tuple(exec_environment(record.container.config, config, user)),
-            user=user,
-            cwd=config.working_dir,
-            terminal=config.tty,
-            size=(size[0], size[1]) if any(size) else None,
-            capabilities=everything,
-        )
-        return await self._parts.runtime.start_exec(container_id, wish, name, options)
 
     # ---- inside
 
