@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from network_lab import GATEWAY, HOST, INGRESS, VIP, WEBNET, backend, sh, web_service
 
-from hivelet.network.family import IPV4, IPV6
+from hivelet.network.family import FRAMES, IPV4, IPV6
 from hivelet.network.nft import Nft
 from hivelet.network.rules.base import base_chains, render_table
 from hivelet.network.rules.repair import mend_table, stand_in
@@ -181,7 +181,7 @@ async def test_a_table_of_another_version_is_replaced_under_traffic(web):
     assert "priority srcnat - 1;" in before
     assert "priority srcnat - 1;" not in rules()
     assert sorted(sh("nft list tables").splitlines()) == [
-        f"table {family.table}" for family in (IPV4, IPV6)
+        f"table {family.table}" for family in (FRAMES, IPV4, IPV6)
     ]
 
 
