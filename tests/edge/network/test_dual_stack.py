@@ -296,7 +296,7 @@ async def test_a_host_without_ipv6_has_all_the_rest(home):
         for where, address, port in (("host", "127.0.0.1", 8000), ("caller", VIP, 80)):
             assert (await lab.ask(where, address, port))[0] == "web1"
         assert await lab.dig("caller", "web", kind=28) == (0, [])
-        assert sh("nft list tables") == "table ip hivelet\n"
+        assert sh("nft list tables") == "table ip hivelet\ntable bridge hivelet\n"
         assert sh("ip -6 -o addr") == ""
     finally:
         await lab.close()
