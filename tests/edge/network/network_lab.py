@@ -252,7 +252,7 @@ class Lab:
         with door:
             await loop.sock_connect(door, (server, 53))
             await loop.sock_sendall(door, query + struct.pack(">2H", kind, 1))
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(5):
                 answer = await loop.sock_recv(door, 4096)
         return answer[3] & 15, sorted(_addresses(answer, len(query) + 4))
 
