@@ -63,6 +63,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "network inspect": ("hivelet network inspect -v backend",),
     "network rm": ("hivelet network rm backend",),
+    "volume create": ("hivelet volume create --label keep=yes database",),
+    "volume ls": ("hivelet volume ls -f label=keep=yes",),
+    "volume inspect": ("hivelet volume inspect database",),
+    "volume rm": ("hivelet volume rm database",),
+    "volume prune": ("hivelet volume prune --all",),
     "secret create": ("hivelet secret create db_password ./password.txt",),
     "secret ls": ("hivelet secret ls",),
     "secret inspect": ("hivelet secret inspect db_password",),
@@ -88,6 +93,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "system dial-stdio": ("hivelet -H ssh://root@192.0.2.10 service ls",),
     "doctor": ("hivelet doctor",),
     "daemon": ("hivelet daemon --log-level debug",),
+    "man": ("hivelet man /usr/local/share/man",),
     "completion": ("hivelet completion bash",),
 }
 

@@ -13,7 +13,7 @@ from hivelet.cli.flag_values import parse_key_value
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import list_options
 from hivelet.cli.render.listing import View, render_list
-from hivelet.cli.render.others import CONFIGS, SECRETS, file_object_rows
+from hivelet.cli.render.others import CONFIGS, SECRETS, config_rows, secret_rows
 from hivelet.cli.session import Session, complain, pass_session, say
 from hivelet.compose.files import read_bytes
 from hivelet.errors import HiveletError
@@ -57,7 +57,8 @@ def _group(kind: str, view: View) -> click.Group:
     def list_all(
         session: Session, template: str, quiet: bool, filters: dict[str, list[str]]
     ) -> None:
-        rows = file_object_rows(session.engine.file_objects(kind, filters), now=session.now())
+        make = secret_rows if kind == "secrets" else config_rows
+        rows = make(session.engine.file_objects(kind, filters), now=session.now())
         click.echo(render_list(view, rows, template=template, quiet=quiet), nl=False)
 
     @group.command(help=f"Show everything about {kind}.")

@@ -25,6 +25,8 @@ from hivelet.errors import HiveletError
 _FAILED = 1
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_COMPLETING = "_HIVELET_COMPLETE"
+"""The variable by which a shell asks for completions."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "swarm": ("hivelet.cli.swarm:swarm", "Start, leave and inspect a swarm."),
@@ -32,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "stack": ("hivelet.cli.stack:stack", "Deploy and manage whole stacks of services."),
     "service": ("hivelet.cli.service:service", "Create and manage services."),
     "network": ("hivelet.cli.network:network", "Create and manage networks."),
+    "volume": ("hivelet.cli.volume:volume", "Create and manage volumes of this node."),
     "secret": ("hivelet.cli.file_object:secret", "Create and manage secrets."),
     "config": ("hivelet.cli.file_object:config", "Create and manage configs."),
     "image": ("hivelet.cli.image:image", "Import, load, pull and manage images."),
@@ -45,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "events": ("hivelet.cli.system:events", "Watch what happens."),
     "doctor": ("hivelet.cli.doctor:doctor", "Check whether this machine has what hivelet needs."),
     "daemon": ("hivelet.cli.daemon:daemon", "Run the daemon (hiveletd)."),
+    "man": ("hivelet.cli.man:man", "Write the man pages."),
     "completion": ("hivelet.cli.completion:completion", "Print the completion script for a shell."),
 }
 
@@ -63,6 +67,8 @@ class LazyGroup(click.Group):
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         add_examples(command, cmd_name)
+        if _COMPLETING in os.environ:
+            _complete(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -138,6 +144,8 @@ def run(arguments: Sequence[str] | None = None, session: Session | None = None) 
 
 
 def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
+    if _COMPLETING in os.environ:
+        _complete(hivelet)
     try:
         result = hivelet.main(
             args=None if arguments is None else list(arguments),
@@ -156,13 +164,19 @@ def _invoke(arguments: Sequence[str] | None, session: Session) -> int:
     except HiveletError as error:
         _show(plain_message(error.message))
         return _FAILED
-    except SystemExit:
-        # click's way out where a write finds nobody who reads.
-        return _BROKEN_PIPE
+    except SystemExit as error:
+        # click's way out after completions, and where a write finds nobody who reads.
+        return 0 if _COMPLETING in os.environ and not error.code else _BROKEN_PIPE
     except (click.Abort, KeyboardInterrupt):
         click.echo(err=True)
         return _INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _complete(command: click.Command) -> None:
+    from hivelet.cli.complete_names import add_completions
+
+    add_completions(command)
 
 
 def main() -> None:

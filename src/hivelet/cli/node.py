@@ -76,7 +76,6 @@ def ps(
 
     nodes = [session.engine.node(ref)["ID"] for ref in refs or ("self",)]
     tasks = session.engine.tasks({**filters, "node": nodes})
-    show["no_trunc"] = show["no_trunc"] or show["quiet"]
     print_tasks(session, tasks, resolve=not no_resolve, **show)
 
 

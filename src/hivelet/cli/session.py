@@ -26,6 +26,8 @@ class Session:
     daemon: Mapping[str, Any] = field(default_factory=dict)
     """What the command line says of the daemon besides its host: `hivelet.client.address.Asked`."""
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    unattended: bool = False
+    """Whether nobody may be asked anything, nor told anything but the result."""
     sleep: Callable[[float], None] = time.sleep
     monotonic: Callable[[], float] = time.monotonic
 
@@ -36,7 +38,8 @@ class Session:
         from hivelet.client.engine import Engine
         from hivelet.client.transport import Transport
 
-        return Engine(Transport(resolve_address(self.asked, self.environment)))
+        address = resolve_address(self.asked, self.environment)
+        return Engine(Transport(address, unattended=self.unattended))
 
     @property
     def asked(self) -> Asked:

@@ -49,8 +49,9 @@ class SocketConnection(http.client.HTTPConnection):
 class Dialer:
     """Makes connections, and ends the programs that some of them run through."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, unattended: bool = False) -> None:
         self._address = address
+        self._unattended = unattended
         self._programs: list[subprocess.Popen[bytes]] = []
 
     def connect(self) -> http.client.HTTPConnection:
@@ -89,7 +90,7 @@ class Dialer:
         if address.path:
             return UnixConnection(address.path)
         if address.ssh is not None:
-            return SocketConnection(self._run(ssh_command(address.ssh)))
+            return SocketConnection(self._run(self._ssh(address.ssh)))
         if address.tls is not None:
             return http.client.HTTPSConnection(
                 address.host,
@@ -99,13 +100,20 @@ class Dialer:
             )
         return http.client.HTTPConnection(address.host, address.port, timeout=_CONNECT_TIMEOUT)
 
+    def _ssh(self, target: SshTarget) -> list[str]:
+        program, *words = ssh_command(target)
+        return [program, *(["-o", "BatchMode=yes"] if self._unattended else []), *words]
+
     def _run(self, argv: list[str]) -> socket.socket:
         """Start a program whose standard streams are the other end of the answer; its complaints go to ours."""
         import subprocess
 
         ours, theirs = socket.socketpair()
         try:
-            program = subprocess.Popen(argv, stdin=theirs.fileno(), stdout=theirs.fileno())
+            errors = subprocess.DEVNULL if self._unattended else None
+            program = subprocess.Popen(
+                argv, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=errors
+            )
         except FileNotFoundError as error:
             ours.close()
             raise Unavailable(

@@ -146,6 +146,27 @@ class Engine:
         """Remove a network."""
         self.transport.request("DELETE", f"/networks/{ref}")
 
+    def volumes(self, filters: Filters | None = None) -> list[Json]:
+        """The node's volumes."""
+        return list(self._object("/volumes", filters=_filters(filters)).get("Volumes") or [])
+
+    def volume(self, name: str) -> Json:
+        """The volume called `name`."""
+        return self._object(f"/volumes/{name}")
+
+    def create_volume(self, request: Json) -> Json:
+        """Create a volume; the answer is the volume."""
+        return dict(self.transport.request("POST", "/volumes/create", body=request))
+
+    def remove_volume(self, name: str, *, force: bool = False) -> None:
+        """Remove a volume and what is in it."""
+        self.transport.request("DELETE", f"/volumes/{name}", query={"force": force})
+
+    def prune_volumes(self, filters: Filters) -> Json:
+        """Remove volumes that nothing uses."""
+        query = {"filters": _filters(filters)}
+        return dict(self.transport.request("POST", "/volumes/prune", query=query) or {})
+
     def file_objects(self, kind: str, filters: Filters | None = None) -> list[Json]:
         """All `secrets` or `configs`."""
         return self._list(f"/{kind}", filters=_filters(filters))

@@ -52,9 +52,9 @@ class Stalled(Unavailable):
 class Transport:
     """Requests to one daemon, in an API version that both sides know."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, unattended: bool = False) -> None:
         self.address = address
-        self._dialer = Dialer(address)
+        self._dialer = Dialer(address, unattended=unattended)
         self._idle: http.client.HTTPConnection | None = None
         self._prefix: str | None = None
 

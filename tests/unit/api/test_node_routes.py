@@ -159,6 +159,15 @@ async def test_auth(api):
     assert (await api.ask("POST", "/auth", json={"username": "u", "password": "x"}))[0] == 401
 
 
+async def test_clients_of_today_are_told_that_networks_have_ipv4(api):
+    for path in ("/v1.47/networks", "/networks"):
+        networks = await api.get(path)
+        assert {network["EnableIPv4"] for network in networks} == {True}
+        for network in networks:
+            assert (await api.get(f"{path}/{network['Id']}"))["EnableIPv4"] is True
+    assert not any("EnableIPv4" in network for network in await api.get("/v1.46/networks"))
+
+
 async def test_networks_of_both_scopes(api):
     networks = await api.get("/networks")
     assert {(n["Name"], n["Scope"]) for n in networks} == {

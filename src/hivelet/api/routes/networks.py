@@ -19,14 +19,14 @@ async def list_networks(call: Call) -> web.Response:
     """`GET /networks`."""
     filters = call.filters(convert.FILTERS)
     networks = convert.select_networks(await _all(call), filters, await _used(call))
-    return reply(networks)
+    return reply([_dated(call, network) for network in networks])
 
 
 async def inspect_network(call: Call) -> web.Response:
     """`GET /networks/{id}`, with this node's containers in it."""
     network = await _find(call, scope=call.query.get("scope", ""))
     if network["Scope"] != "swarm":
-        return reply(network)
+        return reply(_dated(call, network))
     containers = await call.engine.network_containers(NetworkId(network["Id"]))
     if call.flag("verbose"):
         around = convert.Surroundings(
@@ -35,7 +35,12 @@ async def inspect_network(call: Call) -> web.Response:
             hosts={node.id: node.status.addr for node in await call.swarm.list_nodes()},
         )
         network["Services"] = await _services(call, NetworkId(network["Id"]), around)
-    return reply(convert.with_containers(network, containers))
+    return reply(_dated(call, convert.with_containers(network, containers)))
+
+
+def _dated(call: Call, network: Json) -> Json:
+    """The network as its client's time knows it: the docker CLI 28 takes one that is silent of IPv4 for one without it."""
+    return {**network, "EnableIPv4": True} if call.version >= (1, 47) else network
 
 
 async def create_network(call: Call) -> web.Response:

@@ -15,6 +15,11 @@ def human_size(size: float) -> str:
     return _size(size, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"), 3)
 
 
+def precise_size(size: float) -> str:
+    """A size in powers of 1000 with four figures: `7.673MB`."""
+    return _size(size, 1000.0, ("B", "kB", "MB", "GB", "TB", "PB", "EB"), 4)
+
+
 def binary_size(size: float) -> str:
     """A size in powers of 1024 with four figures: `50MiB`."""
     return _size(size, 1024.0, ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 4)

@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-from hivelet.cli.render.human import ago, ellipsis, go_time, human_size, truncate_id
+from hivelet.cli.render.human import (
+    ago,
+    ellipsis,
+    go_time,
+    human_size,
+    precise_size,
+    truncate_id,
+)
 from hivelet.cli.render.listing import Row, View
 from hivelet.cli.render.services import natural_key
 from hivelet.kit.durations import human_duration
@@ -41,6 +48,22 @@ NETWORKS = View(
     },
     table=("ID", "Name", "Driver", "Scope"),
 )
+VOLUMES = View(
+    headers={
+        "Name": "VOLUME NAME",
+        "Driver": "DRIVER",
+        "Scope": "SCOPE",
+        "Availability": "AVAILABILITY",
+        "Mountpoint": "MOUNTPOINT",
+        "Links": "LINKS",
+        "Size": "SIZE",
+        "Group": "GROUP",
+        "Status": "STATUS",
+        "Labels": "LABELS",
+    },
+    table=("Driver", "Name"),
+    quiet="Name",
+)
 SECRETS = View(
     headers={
         "ID": "ID",
@@ -52,7 +75,10 @@ SECRETS = View(
     },
     table=("ID", "Name", "Driver", "CreatedAt", "UpdatedAt"),
 )
-CONFIGS = View(headers=SECRETS.headers, table=("ID", "Name", "CreatedAt", "UpdatedAt"))
+CONFIGS = View(
+    headers={field: text for field, text in SECRETS.headers.items() if field != "Driver"},
+    table=("ID", "Name", "CreatedAt", "UpdatedAt"),
+)
 IMAGES = View(
     headers={
         "Repository": "REPOSITORY",
@@ -63,6 +89,9 @@ IMAGES = View(
         "CreatedAt": "CREATED AT",
         "Size": "SIZE",
         "Containers": "CONTAINERS",
+        "VirtualSize": "SIZE",
+        "SharedSize": "SHARED SIZE",
+        "UniqueSize": "UNIQUE SIZE",
     },
     table=("Repository", "Tag", "ID", "CreatedSince", "Size"),
 )
@@ -82,6 +111,7 @@ CONTAINERS = View(
         "Mounts": "MOUNTS",
         "LocalVolumes": "LOCAL VOLUMES",
         "Size": "SIZE",
+        "Platform": "PLATFORM",
     },
     table=("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"),
 )
@@ -134,18 +164,46 @@ def network_rows(networks: Iterable[Json], *, trunc: bool) -> list[Row]:
     ]
 
 
-def file_object_rows(entries: Iterable[Json], *, now: datetime) -> list[Row]:
-    """A row for each secret or config, by name."""
+def volume_rows(volumes: Iterable[Json]) -> list[Row]:
+    """A row for each volume, by name. What only `system df` and cluster volumes have is not told."""
+    unknown = dict.fromkeys(("Availability", "Links", "Size", "Group", "Status"), "N/A")
+    return [
+        {
+            **unknown,
+            "Name": volume["Name"],
+            "Driver": volume.get("Driver", ""),
+            "Scope": volume.get("Scope", ""),
+            "Mountpoint": volume.get("Mountpoint", ""),
+            "Labels": label_text(volume.get("Labels")),
+        }
+        for volume in sorted(volumes, key=lambda volume: natural_key(volume["Name"]))
+    ]
+
+
+def secret_rows(secrets: Iterable[Json], *, now: datetime) -> list[Row]:
+    """A row for each secret, by name."""
+    rows = zip(_by_name(secrets), config_rows(secrets, now=now), strict=True)
+    return [
+        {**row, "Driver": (secret["Spec"].get("Driver") or {}).get("Name", "")}
+        for secret, row in rows
+    ]
+
+
+def _by_name(entries: Iterable[Json]) -> list[Json]:
+    return sorted(entries, key=lambda entry: natural_key(entry["Spec"]["Name"]))
+
+
+def config_rows(configs: Iterable[Json], *, now: datetime) -> list[Row]:
+    """A row for each config, by name."""
     return [
         {
             "ID": entry["ID"],
             "Name": entry["Spec"]["Name"],
-            "Driver": (entry["Spec"].get("Driver") or {}).get("Name", ""),
             "CreatedAt": ago(entry.get("CreatedAt", ""), now),
             "UpdatedAt": ago(entry.get("UpdatedAt", ""), now),
             "Labels": label_text(entry["Spec"].get("Labels")),
         }
-        for entry in sorted(entries, key=lambda entry: natural_key(entry["Spec"]["Name"]))
+        for entry in _by_name(configs)
     ]
 
 
@@ -182,6 +240,9 @@ def _image_row(
         "CreatedSince": f"{human_duration((now - created).total_seconds())} ago",
         "CreatedAt": f"{created:%Y-%m-%d %H:%M:%S} +0000 UTC",
         "Size": human_size(image.get("Size", 0)),
+        "VirtualSize": precise_size(image.get("Size", 0)),
+        "SharedSize": "N/A",
+        "UniqueSize": "N/A",
         "Containers": "N/A" if image.get("Containers", -1) < 0 else str(image["Containers"]),
     }
 
@@ -210,6 +271,7 @@ def _container_row(container: Json, now: datetime, *, trunc: bool) -> Row:
         "Names": ",".join(name.removeprefix("/") for name in container.get("Names") or []),
         "Labels": label_text(container.get("Labels")),
         "Networks": ",".join(sorted(networks)),
+        "Platform": None,
         "Mounts": ",".join(mounts),
         "LocalVolumes": str(
             sum(mount.get("Driver") == "local" for mount in container.get("Mounts") or [])
