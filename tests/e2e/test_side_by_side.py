@@ -70,7 +70,7 @@ MORE = {
     "image ls": ["--no-trunc", "--digests", "-a"],
     "secret ls": ["-f name=key"],
     "config ls": ["-f label=a=b"],
-    "ps -a": ["--no-trunc", "-f name=app_web", "-n 2"],
+    "ps -a": ["--no-trunc", "-f name=app_web", "-n 2", "-s"],
 }
 
 
@@ -118,7 +118,7 @@ def fill(docker: Cli, swarm: Swarm, file: Path) -> None:
 
 
 _AGE = re.compile(r"(Less than an?|About an?|\d+) (second|minute|hour)s?", re.IGNORECASE)
-_LABELS = re.compile(r'"Labels":"([^"]*)"')
+_MAPS = re.compile(r'"(Labels|Networks)":"([^"]*)"')
 
 
 def same(pair: tuple[Cli, Cli], *words: str) -> str:
@@ -133,14 +133,14 @@ def same(pair: tuple[Cli, Cli], *words: str) -> str:
 
 
 def settled(text: str) -> str:
-    """Without what time and chance make of it: ages, whose width moves the columns, and docker's order of labels."""
+    """Without what time and chance make of it: ages, whose width moves the columns, and docker's order of maps."""
     ageless = re.sub(" +", " ", _AGE.sub("some time", text))
-    return _LABELS.sub(lambda found: f'"Labels":"{in_order(found[1])}"', ageless)
+    return _MAPS.sub(lambda found: f'"{found[1]}":"{in_order(found[2])}"', ageless)
 
 
-def in_order(labels: str) -> str:
-    """Labels by name: docker prints a map of Go's, whose order is another one each time."""
-    return ",".join(sorted(labels.split(",")))
+def in_order(names: str) -> str:
+    """Labels or networks by name: docker prints a map of Go's, whose order is another one each time."""
+    return ",".join(sorted(names.split(",")))
 
 
 @pytest.mark.parametrize("command", LISTS)
@@ -166,7 +166,7 @@ def test_the_formats_are_the_same(daemon: tuple[Cli, Cli], command: str) -> None
     docker, _ = daemon
     for field in docker.json(*words)[0]:
         form = f"{{{{.{field}}}}}"
-        if field == "Labels":
+        if field in {"Labels", "Networks"}:
             said = [cli(*with_options(words, "--format", form)).lines for cli in daemon]
             assert list(map(in_order, said[0])) == list(map(in_order, said[1]))
         else:

@@ -10,7 +10,7 @@ from hivelet.cli.exec_command import ExecOptions, exec_options, run_in_container
 from hivelet.cli.log_output import log_options, log_query, write_frames, write_raw
 from hivelet.cli.options import list_options, no_trunc_option
 from hivelet.cli.render.listing import render_list
-from hivelet.cli.render.others import CONTAINERS, container_rows
+from hivelet.cli.render.others import CONTAINERS, SIZED_CONTAINERS, container_rows, wants_size
 from hivelet.cli.session import Session, complain, pass_session, say
 from hivelet.errors import HiveletError
 
@@ -25,6 +25,7 @@ from hivelet.errors import HiveletError
     help="Show the last so many containers, stopped ones too.",
 )
 @click.option("-l", "--latest", is_flag=True, help="Show the newest container.")
+@click.option("-s", "--size", is_flag=True, help="Show what each has written.")
 @no_trunc_option
 @list_options
 @pass_session
@@ -34,10 +35,14 @@ def ps(
     """List containers of this node."""
     limit = 1 if options["latest"] else options["last"]
     containers = session.engine.containers(
-        filters, stopped=options["stopped"] or limit is not None, limit=limit
+        filters,
+        stopped=options["stopped"] or limit is not None,
+        limit=limit,
+        size=options["size"] or wants_size(template),
     )
     rows = container_rows(containers, now=session.now(), trunc=not options["no_trunc"])
-    click.echo(render_list(CONTAINERS, rows, template=template, quiet=quiet), nl=False)
+    view = SIZED_CONTAINERS if options["size"] else CONTAINERS
+    click.echo(render_list(view, rows, template=template, quiet=quiet), nl=False)
 
 
 @click.command()

@@ -190,10 +190,16 @@ class Engine:
         self.transport.request("DELETE", f"/{kind}/{ref}")
 
     def containers(
-        self, filters: Filters | None = None, *, stopped: bool = False, limit: int | None = None
+        self,
+        filters: Filters | None = None,
+        *,
+        stopped: bool = False,
+        limit: int | None = None,
+        size: bool = False,
     ) -> list[Json]:
-        """The node's containers."""
-        return self._list("/containers/json", filters=_filters(filters), all=stopped, limit=limit)
+        """The node's containers; with `size`, what each has written and how much it is with its image."""
+        query = {"all": stopped, "limit": limit, "size": size}
+        return self._list("/containers/json", filters=_filters(filters), **query)
 
     def container(self, ref: str) -> Json:
         """The container called `ref`."""

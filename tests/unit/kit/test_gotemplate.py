@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hivelet.kit.gotemplate import DOCKER_FUNCTIONS, Limits, Template, TemplateError
+from hivelet.kit.gotemplate import DOCKER_FUNCTIONS, NIL, Limits, Template, TemplateError
 
 DATA = {
     "Name": "web",
@@ -170,3 +170,10 @@ def test_any_text_gives_a_text_or_a_template_error(source: str) -> None:
     except TemplateError:
         return
     assert isinstance(text, str)
+
+
+def test_a_pointer_to_nothing_is_no_missing_value():
+    row = {"There": NIL}
+    assert Template(
+        "{{.There}} {{json .}} {{if .There}}yes{{else}}no{{end}}", DOCKER_FUNCTIONS
+    ).render(row) == ('<nil> {"There":null} no')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -17,6 +18,7 @@ from hivelet.cli.render.human import (
 from hivelet.cli.render.listing import Row, View
 from hivelet.cli.render.services import natural_key
 from hivelet.kit.durations import human_duration
+from hivelet.kit.gotemplate import NIL
 
 Json: TypeAlias = dict[str, Any]
 
@@ -115,6 +117,7 @@ CONTAINERS = View(
     },
     table=("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"),
 )
+SIZED_CONTAINERS = View(headers=CONTAINERS.headers, table=(*CONTAINERS.table, "Size"))
 _COMMAND_WIDTH = 20
 
 
@@ -271,13 +274,25 @@ def _container_row(container: Json, now: datetime, *, trunc: bool) -> Row:
         "Names": ",".join(name.removeprefix("/") for name in container.get("Names") or []),
         "Labels": label_text(container.get("Labels")),
         "Networks": ",".join(sorted(networks)),
-        "Platform": None,
+        "Platform": NIL,
         "Mounts": ",".join(mounts),
         "LocalVolumes": str(
             sum(mount.get("Driver") == "local" for mount in container.get("Mounts") or [])
         ),
-        "Size": human_size(container.get("SizeRw", 0)),
+        "Size": _container_size(container),
     }
+
+
+def _container_size(container: Json) -> str:
+    """What the container has written, and that with its image; both only where they were asked for."""
+    written, whole = container.get("SizeRw", 0), container.get("SizeRootFs", 0)
+    virtual = f" (virtual {human_size(whole)})" if whole > 0 else ""
+    return f"{human_size(written)}{virtual}"
+
+
+def wants_size(template: str) -> bool:
+    """Whether a template shows sizes: only then does the daemon have to add them up, as with docker."""
+    return bool(re.search(r"\.Size\b|\bjson\s+\.\s*[}|]", template))
 
 
 def _container_image(container: Json, *, trunc: bool) -> str:

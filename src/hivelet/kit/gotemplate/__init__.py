@@ -7,10 +7,11 @@ whatever the text, the outcome is a text or a `TemplateError`, and the work is b
 from hivelet.kit.gotemplate.docker import DOCKER_FUNCTIONS
 from hivelet.kit.gotemplate.problems import TemplateError
 from hivelet.kit.gotemplate.template import Limits, Template
-from hivelet.kit.gotemplate.values import ShownRow, go_json, go_text
+from hivelet.kit.gotemplate.values import NIL, ShownRow, go_json, go_text
 
 __all__ = [
     "DOCKER_FUNCTIONS",
+    "NIL",
     "Limits",
     "ShownRow",
     "Template",

@@ -7,23 +7,40 @@ from collections.abc import Mapping
 from typing import Any
 
 
+class Nil:
+    """A pointer of Go's that points to nothing. Note the difference: None is a value that is not there at all."""
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NIL = Nil()
+
+
 class ShownRow(dict[str, Any]):
     """A row of a list as a template sees it; as a whole it is JSON with `<`, `>` and `&` escaped, as in Docker."""
 
 
 def go_json(value: Any) -> str:
     """JSON as Go writes it: compact."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_null)
     if isinstance(value, ShownRow):
         for character in "<>&":
             text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
+def _null(value: Any) -> None:
+    if not isinstance(value, Nil):
+        raise TypeError(f"{value!r} is no value of a template")
+
+
 def go_text(value: Any) -> str:
     """A value as Go prints it: `map[a:b]`, `[x y]`, `<no value>`."""
     if value is None:
         return "<no value>"
+    if isinstance(value, Nil):
+        return "<nil>"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -57,7 +74,7 @@ def kind_of(value: Any) -> str:
             return "string"
         case Mapping():
             return "map[string]interface {}"
-        case None:
+        case None | Nil():
             return "<nil>"
         case _:
             return "[]interface {}"
