@@ -74,7 +74,7 @@ async def test_reading_without_complaint(cli, command):
         ("inspect nope", "no such object: nope"),
         ("network rm bridge", "bridge is a pre-defined network and cannot be removed"),
         ("exec web.1 sh", "No such container: web.1"),
-        ("run myweb", "creating plain containers"),
+        ("search myweb", "searching registries"),
     ],
 )
 async def test_errors(cli, command, message):

@@ -72,4 +72,4 @@ async def test_errors(client):
     with pytest.raises(docker.errors.NotFound, match="No such container"):
         await ask(client.containers.get, "nope")
     with pytest.raises(docker.errors.APIError, match="501"):
-        await ask(client.containers.run, "myweb:latest")
+        await ask(client.images.search, "myweb")
