@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from harness.cli import Cli, make_cli
 from harness.daemons import Daemon, Dockerd, Hiveletd
+from harness.images import import_busybox
 from harness.machine import ADDRESS, OUTSIDE, Machine
+from harness.swarm import Swarm
 from harness.waiting import wait_until
 
 PORT = 2376
@@ -125,6 +127,23 @@ def test_mutual_tls(machine: Machine, remote: Daemon, certificates: Path, name: 
         f"--tlskey={client}/key.pem",
         "version",
     )
+
+
+def test_a_command_in_a_container_by_tls(
+    machine: Machine, remote: Daemon, certificates: Path
+) -> None:
+    """What is spoken once the connection has ceased to be HTTP goes through TLS as well."""
+    docker = make_cli("docker-28", remote.host, machine.dir)
+    import_busybox(docker, machine.dir)
+    docker("swarm", "init")
+    Swarm(machine, remote, docker).create("web", 1)
+    hivelet = Outside(make_cli("hivelet", "", machine.dir), machine, URL)
+    known = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates / "client")}
+    script = "head -c 300000 /dev/zero; echo err >&2; exit 3"
+    done = hivelet("service", "exec", "web", "sh", "-c", script, env=known, status=3)
+    assert (len(done.out), done.err) == (300_000, "err\n")
+    refused = hivelet.fails("service", "exec", "-i", "web", "cat", env=known, stdin="word\n")
+    assert "the end of an input cannot be told to hivelet's daemon through TLS" in refused.err
 
 
 def test_tcp_is_refused_without_certificates_of_both_sides(

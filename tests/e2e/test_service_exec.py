@@ -109,6 +109,27 @@ def test_restart_replaces_all_of_it(engine: tuple[Cli, Swarm]) -> None:
     assert "nope" in hivelet.fails("service", "restart", "nope").err
 
 
+def test_the_life_of_a_service(engine: tuple[Cli, Swarm]) -> None:
+    """Every command of a service's life, each waiting until it is done."""
+    hivelet, swarm = engine
+    create = ["--name", "life", "--no-resolve-image", "-p", "7100:8000", "--update-monitor", "1s"]
+    options = [*create, "--rollback-monitor", "1s", "--env", "A=1", "--quiet"]
+    hivelet("service", "create", *options, "web:latest", timeout=120)
+    assert swarm.replicas("life") == (1, 1)
+    assert "life scaled to 3" in hivelet("service", "scale", "life=3", timeout=120).out
+    assert swarm.replicas("life") == (3, 3)
+    hivelet("service", "update", "--quiet", "--env-add", "A=2", "life", timeout=120)
+    form = "{{json .Spec.TaskTemplate.ContainerSpec.Env}}"
+    assert hivelet("service", "inspect", "--format", form, "life").out == '["A=2"]\n'
+    hivelet("service", "rollback", "--quiet", "life", timeout=120)
+    assert hivelet("service", "inspect", "--format", form, "life").out == '["A=1"]\n'
+    pretty = hivelet("service", "inspect", "--pretty", "life").out
+    assert "PublishedPort = 7100" in pretty
+    assert len(hivelet("service", "ps", "-q", "-f", "desired-state=running", "life").lines) >= 1
+    assert hivelet("service", "rm", "life").out == "life\n"
+    swarm.until_gone("life")
+
+
 def test_logs_end(engine: tuple[Cli, Swarm]) -> None:
     hivelet, _ = engine
     hivelet("service", "exec", "web.1", "sh", "-c", "echo from one > /proc/1/fd/1")

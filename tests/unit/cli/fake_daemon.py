@@ -50,6 +50,8 @@ class FakeDaemon:
         }
         self.contents: dict[str, str] = {}
         self.answers: dict[tuple[str, str], tuple[int, Any]] = {}
+        self.silent: set[str] = set()
+        """Paths of which nothing is ever said."""
         self.talks: dict[str, Callable[[socket.socket], None]] = {}
         """What takes over the connection of a request to a path, once its answer's head is sent."""
         self.swarm = "active"
@@ -239,6 +241,10 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if path != "/_ping":
             daemon.requests.append((method, path, query, copy.deepcopy(body)))
+        if path in daemon.silent:
+            self.connection.recv(1)  # until the client has gone
+            self.close_connection = True
+            return
         if path in daemon.talks and self.headers.get("Upgrade") == "tcp":
             self.wfile.write(b"HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\n")
             daemon.talks[path](self.connection)
