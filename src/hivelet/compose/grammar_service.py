@@ -254,7 +254,7 @@ _AS_SWARM = {
     "restart": differs(STRING, "instead of `deploy.restart_policy`; `no` restarts, as in Docker"),
     "scale": Key(COUNT, note="as `deploy.replicas`, where that is not given"),
     **honoured(secrets=ListOf(FILE_REFERENCE)),
-    "stdin_open": kept(BOOLEAN, "the standard input is empty"),
+    **honoured(stdin_open=BOOLEAN),
     **honoured(stop_grace_period=DURATION, stop_signal=STRING, sysctls=LIST_OR_MAP),
     "tmpfs": Key(STRING_OR_LIST, note="of its options `size` and `mode`"),
     **honoured(
