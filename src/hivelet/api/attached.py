@@ -35,9 +35,12 @@ def content_type(version: tuple[int, ...], *, tty: bool) -> str:
     return MULTIPLEXED if not tty and version >= (1, 42) else RAW
 
 
-async def carry(wire: Wire, streams: AttachedStreams, *, keys: bytes | None) -> None:
-    """Carry until the end. Where the user types `keys`, they leave, and the process goes on."""
-    sending = asyncio.ensure_future(_send(wire, streams))
+async def carry(wire: Wire, streams: AttachedStreams, *, keys: bytes | None, framed: bool) -> None:
+    """Carry until the end. Where the user types `keys`, they leave, and the process goes on.
+
+    `framed` output says of which stream each piece is.
+    """
+    sending = asyncio.ensure_future(_send(wire, streams, framed=framed))
     typing = asyncio.ensure_future(_type(wire, streams, keys))
     try:
         done, _ = await asyncio.wait({sending, typing}, return_when=asyncio.FIRST_COMPLETED)
@@ -55,10 +58,10 @@ async def carry(wire: Wire, streams: AttachedStreams, *, keys: bytes | None) -> 
         await asyncio.gather(sending, typing, return_exceptions=True)
 
 
-async def _send(wire: Wire, streams: AttachedStreams) -> None:
+async def _send(wire: Wire, streams: AttachedStreams, *, framed: bool) -> None:
     async with closing(streams.output()) as output:
         async for stream, data in output:
-            await wire.send(data if streams.tty else frame(stream, data))
+            await wire.send(frame(stream, data) if framed else data)
 
 
 async def _type(wire: Wire, streams: AttachedStreams, keys: bytes | None) -> bool:

@@ -44,6 +44,7 @@ from hivelet.objects.engine import (
 )
 from hivelet.objects.event import Event
 from hivelet.objects.exec import Exec, ExecConfig, ExecStart
+from hivelet.objects.files import CommitRequest, FileChange, PathStat
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -335,6 +336,42 @@ class PlainBackend(Protocol):
         ...
 
 
+class FilesBackend(Protocol):
+    """Files of this node's containers."""
+
+    async def stat_path(self, ref: str, path: str) -> PathStat:
+        """What is at a path; `NotFound` where there is nothing."""
+        ...
+
+    def read_archive(self, ref: str, path: str) -> AsyncIterator[bytes]:
+        """What is at a path, as a tar."""
+        ...
+
+    async def write_archive(
+        self,
+        ref: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        keep_kinds: bool,
+        as_user: bool,
+    ) -> None:
+        """Unpack a tar into a directory: no directory becomes a file (`keep_kinds`), all is the user's (`as_user`)."""
+        ...
+
+    async def list_changes(self, ref: str) -> Sequence[FileChange]:
+        """What a container has changed in its file system."""
+        ...
+
+    def export_container(self, ref: str) -> AsyncIterator[bytes]:
+        """A container's file system without its volumes, as a tar."""
+        ...
+
+    async def commit_container(self, request: CommitRequest) -> str:
+        """Make an image of a container; its id."""
+        ...
+
+
 class AttachedStreams(Protocol):
     """The streams of a process that a client is attached to. Nothing is kept: who does not read holds the process up."""
 
@@ -505,6 +542,7 @@ class VolumesBackend(Protocol):
 class EngineBackend(
     ContainersBackend,
     PlainBackend,
+    FilesBackend,
     ExecsBackend,
     ImagesBackend,
     NodeNetworksBackend,

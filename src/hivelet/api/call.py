@@ -57,8 +57,8 @@ class Call:
         """The query's filters, of which only these are accepted."""
         return parse_filters(self.query.get("filters", ""), accepted)
 
-    async def json(self) -> Any:
-        """The body as JSON data without nulls.
+    async def json(self, *, optional: bool = False) -> Any:
+        """The body as JSON data without nulls; an `optional` one may be null altogether.
 
         Raises:
             InvalidParameter: it is not JSON, says that it is something else, or is too large.
@@ -78,6 +78,8 @@ class Call:
         except (ConnectionError, web.RequestPayloadError) as error:
             raise ClientGone("the connection closed in the middle of the request") from error
         data = parse_json(raw)
+        if data is None and optional:
+            return {}
         if not isinstance(data, dict):
             raise InvalidParameter("the request body must be a JSON object")
         return data

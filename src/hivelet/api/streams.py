@@ -7,7 +7,7 @@ chunk get their own status; later ones, when the status is sent already, are tol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -57,6 +57,7 @@ async def send_stream(
     content_type: str,
     wait: bool = False,
     tell: Callable[[HiveletError], bytes] = json_error,
+    headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Send chunks as they come.
 
@@ -66,8 +67,9 @@ async def send_stream(
         content_type: of the answer.
         wait: hold the headers back until the first chunk, so that an error before it gets a status of its own.
         tell: how an error is told once the answer has begun.
+        headers: more of them.
     """
-    response = web.StreamResponse(headers={"Content-Type": content_type})
+    response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
     async with closing(chunks):
         head = await anext(chunks, None) if wait else None
         try:

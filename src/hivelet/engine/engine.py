@@ -20,6 +20,7 @@ from hivelet.engine.dependencies import Dependencies, FileReference
 from hivelet.engine.dependency_files import DependencyFiles
 from hivelet.engine.events import EventBus
 from hivelet.engine.execs import ExecActions, Execs
+from hivelet.engine.files.actions import FileActions
 from hivelet.engine.further import FurtherProcesses
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
@@ -70,7 +71,13 @@ class EngineConfig:
 
 
 class Engine(
-    ContainerActions, PlainActions, ExecActions, ImageActions, NetworkActions, VolumeActions
+    ContainerActions,
+    PlainActions,
+    FileActions,
+    ExecActions,
+    ImageActions,
+    NetworkActions,
+    VolumeActions,
 ):
     """This node's engine. `start` before use; `stop` leaves all containers running."""
 
@@ -119,6 +126,7 @@ class Engine(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
         PlainActions.__init__(self, self.lifecycle, self.registry, self._images, self._networks)
+        FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(self, self._images, self.registry, self._events)
         NetworkActions.__init__(self, self._networks, self.registry, plane)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,12 +24,13 @@ from hivelet.engine.create import (
 )
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
+from hivelet.engine.living import Living
 from hivelet.engine.place import Place, shares_network
 from hivelet.engine.plain.published import PublishedPorts
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
 from hivelet.engine.system import read_machine
-from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound, System
+from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
@@ -38,8 +38,7 @@ from hivelet.objects.common import ContainerId, Driver
 from hivelet.objects.container import ContainerState, HostConfig
 from hivelet.objects.log_driver import log_policy
 from hivelet.objects.signals import parse_signal
-from hivelet.runtime.attach import Attachment
-from hivelet.runtime.cgroups import cgroup_path, linux_resources
+from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
 from hivelet.runtime.failures import CreateFailed
@@ -53,14 +52,12 @@ GONE = 255
 """Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
 
 
-class Lifecycle:
+class Lifecycle(Living):
     """Makes, starts, stops and removes this node's containers."""
 
     def __init__(self, parts: LifecycleParts) -> None:
-        self._parts = parts
-        self._registry = parts.registry
+        super().__init__(parts)
         self._provision = Provision(parts)
-        self._locks: defaultdict[ContainerId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._ends: dict[ContainerId, asyncio.Future[ContainerState]] = {}
         self._removals: dict[ContainerId, asyncio.Event] = {}
         self._supervisor = Supervisor("engine")
@@ -71,7 +68,6 @@ class Lifecycle:
         self.on_stop: list[Callable[[ContainerId], None]] = []
         """Who is told that a user has stopped or removed a container, whether it ran or not."""
         self._ports = PublishedPorts(parts.plane)
-        self._attaching: dict[ContainerId, list[asyncio.Future[Attachment]]] = {}
         self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self.publish)
 
     # ---- adoption and end of the daemon
@@ -329,88 +325,6 @@ class Lifecycle:
         if self._registry.get(container_id) is not None:
             await self._removals.setdefault(container_id, asyncio.Event()).wait()
 
-    # ---- what can be done to it meanwhile
-
-    async def pause(self, container_id: ContainerId) -> None:
-        """Freeze all of its processes.
-
-        Raises:
-            Conflict: it does not run, or is paused already.
-        """
-        async with self._locks[container_id]:
-            record = self._current(container_id)
-            state = record.container.state
-            if not state.running:
-                raise Conflict(f"Container {container_id} is not running")
-            if state.paused:
-                raise Conflict(f"Container {container_id} is already paused")
-            await self._parts.runtime.pause(container_id)
-            self._registry.write(record.with_state(state.replaced(status="paused", paused=True)))
-            self.publish(record, "pause")
-
-    async def unpause(self, container_id: ContainerId) -> None:
-        """Let a paused container go on.
-
-        Raises:
-            System: it is not paused (Docker's category for it).
-        """
-        async with self._locks[container_id]:
-            record = self._current(container_id)
-            state = record.container.state
-            if not state.paused:
-                raise System(f"Container {container_id} is not paused")
-            await self._parts.runtime.resume(container_id)
-            self._registry.write(record.with_state(state.replaced(status="running", paused=False)))
-            self.publish(record, "unpause")
-
-    async def update(self, container_id: ContainerId, host: HostConfig) -> None:
-        """Give it other limits, at once where it runs.
-
-        Raises:
-            InvalidParameter: the machine does not have so much.
-        """
-        check_limits(host, read_machine().cpus)
-        async with self._locks[container_id]:
-            record = self._current(container_id)
-            if record.container.state.running:
-                limits = linux_resources(
-                    host,
-                    cgroup_version=self._parts.facts.cgroup_version,
-                    swap_limit=self._parts.facts.swap_limit,
-                    devices=(),
-                )
-                limits.pop("devices", None)
-                await self._parts.runtime.update(container_id, limits)
-            changed = record.container.replaced(host_config=host)
-            record = record.replaced(container=changed)
-            self._registry.write(record)
-            self.publish(record, "update")
-
-    def attach(self, container_id: ContainerId) -> asyncio.Future[Attachment]:
-        """Its first process's streams: at once, or from before its next start on."""
-        ready: asyncio.Future[Attachment] = asyncio.get_running_loop().create_future()
-        record = self._current(container_id)
-        if record.container.state.running:
-            try:
-                ready.set_result(self._parts.runtime.attach(container_id))
-            except Conflict as error:
-                _fail(ready, error)
-        else:
-            self._attaching.setdefault(container_id, []).append(ready)
-        return ready
-
-    async def resize(self, container_id: ContainerId, height: int, width: int) -> None:
-        """Set the size of its terminal.
-
-        Raises:
-            Conflict: it does not run.
-        """
-        record = self._current(container_id)
-        if not record.container.state.running:
-            raise Conflict(f"Container {container_id} is not running")
-        self._parts.runtime.resize(container_id, height, width)
-        self.publish(record, "resize", height=str(height), width=str(width))
-
     def _by_hand(self, record: Record) -> Record:
         """The user has stopped it: no restart policy starts it again."""
         for tell in self.on_stop:
@@ -424,19 +338,7 @@ class Lifecycle:
         self._registry.write(record)
         return record
 
-    def _give_up(self, container_id: ContainerId, error: HiveletError) -> None:
-        """Whoever attaches waits in vain."""
-        for ready in self._attaching.pop(container_id, []):
-            if not ready.done():
-                _fail(ready, error)
-
     # ---- inside
-
-    def _current(self, container_id: ContainerId) -> Record:
-        record = self._registry.get(container_id)
-        if record is None or record.removing:
-            raise NotFound(f"No such container: {container_id}")
-        return record
 
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
         return self._ends.setdefault(container_id, asyncio.get_running_loop().create_future())
@@ -458,9 +360,7 @@ class Lifecycle:
         )
         paths = self.paths(record.id).runtime
         created = await self._parts.runtime.create(record.id, spec, paths, options)
-        for ready in self._attaching.pop(record.id, []):
-            if not ready.done():
-                ready.set_result(self._parts.runtime.attach(record.id))
+        self._let_attach(record.id)
         await self._parts.runtime.start(record.id)
         return created.pid
 
@@ -573,14 +473,6 @@ class Lifecycle:
         self._removals.pop(record.id, asyncio.Event()).set()
         self.publish(record, "destroy")
 
-    def publish(self, record: Record, action: str, **more: str) -> None:
-        """Tell the world of an event of a container."""
-        container = record.container
-        attributes = (
-            {"image": container.image, "name": container.name} | container.config.labels | more
-        )
-        self._parts.events.publish("container", action, record.id, attributes)
-
 
 def stop_signal(record: Record) -> int:
     """What the container is asked to stop with; SIGTERM where its image names a signal that there is not, as in Docker."""
@@ -588,9 +480,3 @@ def stop_signal(record: Record) -> int:
         return parse_signal(record.container.config.stop_signal or "SIGTERM")
     except InvalidParameter:
         return SIGTERM
-
-
-def _fail(ready: asyncio.Future[Attachment], error: HiveletError) -> None:
-    """Nobody need have looked: an attachment that is not waited for is no error of ours."""
-    ready.set_exception(error)
-    ready.exception()

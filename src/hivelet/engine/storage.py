@@ -23,6 +23,7 @@ from hivelet.objects.common import ContainerId
 from hivelet.objects.container import Mount
 from hivelet.objects.engine import MountPoint
 from hivelet.runtime.images.inroot import InRoot
+from hivelet.runtime.images.mounts import mount_bind
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.images.users import find_user
@@ -80,6 +81,29 @@ class Storage:
                 prepare_bind(mount)
             elif mount.type == "volume":
                 await self._prepare_volume(record, mount, names[mount.target], rootfs)
+
+    def mounted(self, record: Record, *, volumes: bool = False) -> Path:
+        """The root file system, mounted if it is not: for a thread with a view of the mounts of its own.
+
+        With `volumes`, what the container mounts is bound in its place as well.
+        """
+        root = self._snapshots.mount(record.id)
+        for point in record.container.mounts if volumes else ():
+            if point.type == "tmpfs" or not Path(point.source).exists():
+                continue
+            source = os.open(point.source, os.O_PATH | os.O_CLOEXEC)
+            try:
+                with InRoot(root) as inside, inside.directory(point.destination) as place:
+                    mount_bind(source, Path(f"/proc/self/fd/{place}"))
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # made when the container first starts; or a file, which stays what the image has
+            finally:
+                os.close(source)
+        return root
+
+    def layers(self, record: Record) -> tuple[Path, tuple[Path, ...]]:
+        """What the container wrote, and the layers below it, the top one first."""
+        return self._snapshots.upper(record.id), tuple(self._snapshots.lower(record.id))
 
     def rootfs(self, record: Record) -> Path:
         """Where the container's root file system is mounted."""

@@ -29,6 +29,7 @@ from hivelet.objects.engine import (
 )
 from hivelet.objects.event import Event
 from hivelet.objects.exec import Exec, ExecConfig, ExecStart
+from hivelet.objects.files import CommitRequest, FileChange, PathStat
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -97,6 +98,7 @@ class FakeEngine:
         self.credentials: dict[str, str] = {}
         self.history: list[Event] = []
         self.execs: dict[str, Exec] = {}
+        self.files: dict[str, bytes] = {}
         self.streams: FakeStreams | None = None
         self.received: list[bytes] = []
         self.calls: list[tuple[object, ...]] = []
@@ -226,6 +228,55 @@ class FakeEngine:
         """Only remembered."""
         self.calls.append(("update", (await self.get_container(ref)).id, given, named))
         return []
+
+    # -- files
+
+    async def stat_path(self, ref: str, path: str) -> PathStat:
+        """A file of the bytes that `files` has."""
+        data = self._file(await self.get_container(ref), path)
+        return PathStat(
+            name=path.rpartition("/")[2], size=len(data), mode=0o100644, mtime=self.moment
+        )
+
+    async def read_archive(self, ref: str, path: str) -> AsyncIterator[bytes]:
+        """The bytes, and no tar."""
+        yield self._file(await self.get_container(ref), path)
+
+    async def write_archive(
+        self,
+        ref: str,
+        path: str,
+        archive: AsyncIterator[bytes],
+        *,
+        keep_kinds: bool,
+        as_user: bool,
+    ) -> None:
+        """Keep the bytes."""
+        await self.get_container(ref)
+        self.files[path] = b"".join([chunk async for chunk in archive])
+        self.calls.append(("copy", path, keep_kinds, as_user))
+
+    async def list_changes(self, ref: str) -> Sequence[FileChange]:
+        """All files are new."""
+        await self.get_container(ref)
+        return [FileChange(path=path, kind=1) for path in self.files]
+
+    async def export_container(self, ref: str) -> AsyncIterator[bytes]:
+        """All bytes."""
+        await self.get_container(ref)
+        for data in self.files.values():
+            yield data
+
+    async def commit_container(self, request: CommitRequest) -> str:
+        """Only remembered."""
+        await self.get_container(request.container)
+        self.calls.append(("commit", request))
+        return f"sha256:{new_hex_id()}"
+
+    def _file(self, container: Container, path: str) -> bytes:
+        if path not in self.files:
+            raise NotFound(f"Could not find the file {path} in container {container.name}")
+        return self.files[path]
 
     # -- execs
 

@@ -255,4 +255,4 @@ async def test_the_rest(api):
     assert (await api.get("/info"))["ContainersRunning"] == 2
     assert len((await api.get("/system/df"))["Containers"]) == 2
     assert await api.get("/plugins") == []
-    assert (await api.ask("POST", "/commit", json={}))[0] == 501
+    assert (await api.ask("GET", "/images/search"))[0] == 501

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
-from hivelet.api.router import missing, route
+from hivelet.api.router import route
 from hivelet.api.routes.tasks import log_content_type, tell_in_log
 from hivelet.api.streams import closing, gathered, json_line, send_stream
 from hivelet.convert import container as convert
@@ -185,11 +185,4 @@ ROUTES = (
     route("POST", "/containers/{ref}/kill", kill_container),
     route("POST", "/containers/{ref}/wait", wait_container, streaming=True),
     route("DELETE", "/containers/{ref}", remove_container),
-    missing("GET", "/containers/{ref}/attach/ws", "attaching to containers"),
-    missing("GET", "/containers/{ref}/changes", "listing changed files"),
-    missing("GET", "/containers/{ref}/export", "exporting containers"),
-    missing("HEAD", "/containers/{ref}/archive", "copying files"),
-    missing("GET", "/containers/{ref}/archive", "copying files"),
-    missing("PUT", "/containers/{ref}/archive", "copying files"),
-    missing("POST", "/commit", "committing containers"),
 )

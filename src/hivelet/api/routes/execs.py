@@ -69,7 +69,7 @@ async def _run(call: Call, found: Exec, start: ExecStart) -> None:
             return
         keys = parse_detach_keys(found.config.detach_keys) if tty else None
         try:
-            await carry(wire, streams, keys=keys)
+            await carry(wire, streams, keys=keys, framed=not tty)
         finally:
             streams.close()
     finally:

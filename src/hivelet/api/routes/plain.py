@@ -8,6 +8,7 @@ from hivelet.api.attached import carry, content_type
 from hivelet.api.call import Call, done, reply
 from hivelet.api.hijack import Taken, hijack
 from hivelet.api.router import route
+from hivelet.api.websocket import WebSocket
 from hivelet.convert.body import convert_json
 from hivelet.convert.create import named_fields, parse_create
 from hivelet.convert.detach_keys import parse_detach_keys
@@ -25,24 +26,38 @@ async def create_container(call: Call) -> web.Response:
 
 async def attach_container(call: Call) -> web.StreamResponse:
     """`POST /containers/{id}/attach`: the connection becomes the process's streams."""
-    keys = parse_detach_keys(call.query.get("detachKeys", ""))
-    wish = AttachWish(
-        stdin=call.flag("stdin"),
-        stdout=call.flag("stdout"),
-        stderr=call.flag("stderr"),
-        logs=call.flag("logs"),
-        stream=call.flag("stream"),
-    )
+    keys, wish = _wish(call)
     streams = await call.engine.attach_container(call.ref, wish)
     try:
         wire = await hijack(call, content_type(call.version, tty=streams.tty))
         try:
-            await carry(wire, streams, keys=keys if streams.tty and wish.stdin else None)
+            wanted = keys if streams.tty and wish.stdin else None
+            await carry(wire, streams, keys=wanted, framed=not streams.tty)
         finally:
             await wire.close()
     finally:
         streams.close()
     return Taken()
+
+
+async def attach_by_websocket(call: Call) -> web.StreamResponse:
+    """`GET /containers/{id}/attach/ws`: the same in messages of a web socket, whose output is never framed (Docker)."""
+    keys, wish = _wish(call)
+    streams = await call.engine.attach_container(call.ref, wish)
+    try:
+        socket = WebSocket(call)
+        await socket.prepare()
+        wanted = keys if streams.tty and wish.stdin else None
+        await carry(socket, streams, keys=wanted, framed=False)
+        return await socket.close()
+    finally:
+        streams.close()
+
+
+def _wish(call: Call) -> tuple[bytes, AttachWish]:
+    keys = parse_detach_keys(call.query.get("detachKeys", ""))
+    names = ("stdin", "stdout", "stderr", "logs", "stream")
+    return keys, AttachWish(**{name: call.flag(name) for name in names})
 
 
 async def resize_container(call: Call) -> web.Response:
@@ -81,6 +96,7 @@ async def update_container(call: Call) -> web.Response:
 ROUTES = (
     route("POST", "/containers/create", create_container),
     route("POST", "/containers/{ref}/attach", attach_container, streaming=True),
+    route("GET", "/containers/{ref}/attach/ws", attach_by_websocket, streaming=True),
     route("POST", "/containers/{ref}/resize", resize_container),
     route("POST", "/containers/{ref}/pause", pause_container),
     route("POST", "/containers/{ref}/unpause", unpause_container),

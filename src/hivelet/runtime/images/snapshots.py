@@ -46,6 +46,10 @@ class Snapshots:
         """Where what a container wrote is."""
         return self._directory(container_id) / "upper"
 
+    def lower(self, container_id: str) -> list[Path]:
+        """The layers below, the top one first."""
+        return self._paths_of(container_id, self._lower(container_id))[::-1]
+
     def prepare(self, container_id: str, layers: Sequence[str]) -> Path:
         """Make and mount a container's file system; where there is one already, that one is mounted and kept.
 

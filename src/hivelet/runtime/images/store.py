@@ -18,6 +18,8 @@ from weakref import WeakValueDictionary
 from hivelet.errors import System
 from hivelet.kit.clock import Clock, SystemClock
 from hivelet.objects.container import ContainerConfig
+from hivelet.objects.engine import Container
+from hivelet.objects.files import CommitRequest
 from hivelet.objects.image import Image, ImageHistory, ImageRemoval
 from hivelet.runtime.images.archive import (
     ArchivedImage,
@@ -185,6 +187,38 @@ class ImageStore:
                 platform=(platform.os, platform.architecture, platform.variant),
             )
             return await self._commit(parse_image(raw), [layer], names)
+
+    async def commit(
+        self, container: Container, layer: AsyncIterator[bytes], request: CommitRequest
+    ) -> ImageRecord:
+        """Make an image of a container: its image's layers, and one of what it has changed (a tar).
+
+        Raises:
+            ImageUnknown: the image that it was made from is gone.
+        """
+        base = self._catalog.get(container.image_id)
+        names = [parse_tagged(request.reference).canonical] if request.reference else []
+        config = apply_changes(container.config, request.changes)
+        async with spooled(layer, self._layers.scratch) as path, self._holding() as hold:
+            hold(base.diff_ids)
+            top = await self._unpack(lambda diff: unpack_rootfs(path, diff), hold)
+            now = self._clock.now()
+            command = " ".join([container.path, *container.args])
+            entry = HistoryEntry(
+                created=render_time(now),
+                created_by=command,
+                author=request.author,
+                comment=request.message,
+            )
+            raw = build_image(
+                config,
+                [*base.diff_ids, top.diff_id],
+                [*base.history, entry],
+                created=now,
+                platform=(base.os or "linux", base.architecture, base.variant),
+            )
+            layers = [self._catalog.layers[diff_id] for diff_id in base.diff_ids]
+            return await self._commit(parse_image(raw), [*layers, top], names)
 
     async def load(self, source: Source) -> list[str]:
         """Take in all images of an archive; returns their names, or the id of one without a name.

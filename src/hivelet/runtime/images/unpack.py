@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from hivelet.errors import System
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader
@@ -53,7 +54,7 @@ def unpack_layer(source: Reader, target: Path) -> Unpacked:
     recipe = RecipeWriter(target.parent / "recipe")
     try:
         tar = TarStream(BufferedBytes(hashed), recipe.literal)
-        with _Unpacker(target, recipe) as unpacker:
+        with Unpacker(target, recipe) as unpacker:
             for entry in tar:
                 unpacker.add(entry, tar)
             unpacker.set_directory_times()
@@ -66,8 +67,22 @@ def unpack_layer(source: Reader, target: Path) -> Unpacked:
     return Unpacked(hashed.digest, unpacker.size)
 
 
-class _Unpacker:
-    def __init__(self, target: Path, recipe: RecipeWriter) -> None:
+class Recipe(Protocol):
+    """Who is told of files as they are unpacked."""
+
+    def content(self, name: str, size: int) -> None:
+        """This file's content came next."""
+        ...
+
+    def abandon(self) -> None:
+        """Something was written over."""
+        ...
+
+
+class Unpacker:
+    """Makes files of entries below one root. `set_directory_times` comes last."""
+
+    def __init__(self, target: Path, recipe: Recipe) -> None:
         self.size = 0
         self._recipe = recipe
         self._root = InRoot(target)
@@ -75,7 +90,7 @@ class _Unpacker:
         self._cursor = Cursor(self._root)
         self._parent_path = ""
 
-    def __enter__(self) -> _Unpacker:
+    def __enter__(self) -> Unpacker:
         return self
 
     def __exit__(
@@ -88,10 +103,11 @@ class _Unpacker:
         self._root.close()
 
     def add(self, entry: Entry, tar: TarStream) -> None:
+        """Make what an entry says."""
         place = parse_place(entry.name)
         if place.meaning is Meaning.NOTHING:
             return
-        with _blamed_on(entry):
+        with blamed_on(entry):
             self._enter(place.parent)
             match place.meaning:
                 case Meaning.OPAQUE:
@@ -242,7 +258,7 @@ class _Unpacker:
 
 
 @contextmanager
-def _blamed_on(entry: Entry) -> Iterator[None]:
+def blamed_on(entry: Entry) -> Iterator[None]:
     """Errors in here say which entry they are about, and whose fault it is."""
     shown = entry.name if len(entry.name) < 200 else f"{entry.name[:200]}…"
     try:

@@ -1,0 +1,107 @@
+"""Looks at one path of a container's root, and copies it out."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from hivelet.errors import NotFound
+from hivelet.objects.files import PathStat
+from hivelet.runtime.files.tarwriter import TarWriter
+from hivelet.runtime.images.inroot import InRoot
+
+
+def stat_path(root: Path, path: str) -> PathStat:
+    """What is at `path`: a symlink itself, unless the path ends in a slash.
+
+    Raises:
+        NotFound: nothing.
+    """
+    with _found(root, path) as (parent, name, shown):
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        target = ""
+        if stat.S_ISLNK(found.st_mode):
+            link = os.readlink(name, dir_fd=parent)
+            folder = posixpath.dirname(posixpath.normpath(f"/{path}"))
+            target = posixpath.normpath(posixpath.join(folder, link))
+        return PathStat(
+            name=shown,
+            size=found.st_size,
+            mode=found.st_mode,
+            mtime=datetime.fromtimestamp(found.st_mtime, UTC),
+            link_target=target,
+        )
+
+
+def write_path(out: IO[bytes], root: Path, path: str) -> None:
+    """What is at `path` and below it, as a tar whose names begin with the path's last part.
+
+    Raises:
+        NotFound: nothing.
+    """
+    with _found(root, path) as (parent, name, shown):
+        tar = TarWriter(out)
+        if shown == "/":
+            tar.add_header(parent, ".", "./")
+            _add_content(tar, parent, ".", "")
+        elif name == ".":
+            tar.add_header(parent, ".", f"{shown}/")
+            _add_content(tar, parent, ".", shown)
+        else:
+            tar.add(parent, name, shown)
+        tar.finish()
+
+
+def write_root(out: IO[bytes], root: Path) -> None:
+    """A whole root file system as a tar."""
+    with InRoot(root) as inside, inside.directory("/") as top:
+        tar = TarWriter(out)
+        _add_content(tar, top, ".", "")
+        tar.finish()
+
+
+def check_directory(root: Path, path: str) -> None:
+    """Refuse what is no directory.
+
+    Raises:
+        NotFound: there is nothing.
+        NotADirectoryError: there is something else.
+    """
+    try:
+        with InRoot(root) as inside, inside.directory(path):
+            pass
+    except FileNotFoundError as error:
+        raise NotFound(path) from error
+
+
+def _add_content(tar: TarWriter, parent: int, name: str, called: str) -> None:
+    directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        tar.add_content(directory, called)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def _found(root: Path, path: str) -> Iterator[tuple[int, str, str]]:
+    """The directory that a path's last part is in, that part (`.` for a directory itself), and how it is shown."""
+    whole = posixpath.normpath(f"/{path}")
+    as_directory = path.endswith(("/", "/.")) or whole == "/"
+    folder, _, name = whole.rpartition("/")
+    try:
+        with InRoot(root) as inside:
+            if as_directory:
+                with inside.directory(whole) as directory:
+                    yield directory, ".", name or "/"
+                return
+            with inside.directory(folder or "/") as directory:
+                os.stat(name, dir_fd=directory, follow_symlinks=False)
+                yield directory, name, name
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotFound(path) from error
