@@ -82,6 +82,7 @@ async def test_files(api):
         "POST",
         f"/commit?container={ONE}&repo=a/b&changes=CMD+x&changes=USER+y&pause=0",
         data=b"null",
+        headers={"Content-Type": "application/json"},
     )
     assert (status, made["Id"][:7]) == (201, "sha256:")
     asked = api.engine.calls[-1][1]
