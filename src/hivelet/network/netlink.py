@@ -29,6 +29,8 @@ _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _GETROUTE = 24, 26
 _NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
+_CLONED = 0x200
+"""RTM_F_CLONED of linux/rtnetlink.h."""
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBi")
 _ROUTE = struct.Struct("=BBBBBBBBI")
@@ -415,11 +417,13 @@ def list_routes() -> list[tuple[str, int]]:
     found: list[tuple[str, int]] = []
     for wanted in _HOST_BITS:
         for body in _dump(_GETROUTE, _ROUTE.pack(wanted, 0, 0, 0, 0, 0, 0, 0, 0)):
-            family, length, table = body[0], body[1], body[4]
+            family, length, _, _, table, _, _, _, flags = _ROUTE.unpack_from(body)
             attributes = nlmsg.split_attributes(body, _ROUTE.size)
             destination = attributes.get(_RTA_DST)
             if table == TABLE_LOCAL or destination is None or family != wanted:
                 continue
+            if flags & _CLONED:
+                continue  # what the kernel learned about one neighbour (a redirect, a path's MTU) is no route of anybody's
             if not _of_one_link(destination):
                 index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
                 found.append((f"{nlmsg.unpack_address(destination)}/{length}", index))

@@ -360,11 +360,13 @@ class NetworkPlane:
 
     async def used_subnets(self) -> dict[str, str]:
         """Subnets in use on this host, each with who uses it ("route through eth0", "network myapp_webnet")."""
-        used = await self._kernel.call(joiner.list_used_subnets)
+        host = await self._kernel.call(joiner.list_used_subnets)
+        ours: dict[str, str] = {}
         for network in self._state.networks.values():
             subnets = filter(None, (network.subnet, network.subnet6))
-            used |= dict.fromkeys(subnets, f"network {network.name}")
-        return used
+            ours |= dict.fromkeys(subnets, f"network {network.name}")
+        # Networks first: who overlaps one is told its name, not that of the link that it happens to have.
+        return ours | {subnet: owner for subnet, owner in host.items() if subnet not in ours}
 
     async def check_port_free(self, port: PortConfig) -> None:
         """Refuse a published port that a foreign process holds.

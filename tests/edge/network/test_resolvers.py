@@ -14,7 +14,7 @@ from network_lab import HOST, INGRESS, OTHER, VIP, WEBNET, backend, web_service
 
 from hivelet.errors import InvalidParameter
 from hivelet.network.dns.keeper import resolver_name
-from hivelet.network.dns.server import ResolverFailed
+from hivelet.network.dns.server import Resolver, ResolverConfig, ResolverFailed
 from hivelet.network.ports import PortTaken
 from hivelet.network.sandbox import DnsSettings
 from hivelet.objects.task import PortConfig
@@ -133,6 +133,15 @@ async def test_one_that_cannot_read_its_records_is_mended(web):
         0,
         list(web.sandboxes["here"].addresses.values()),
     )
+
+
+async def test_one_that_is_replaced_leaves_its_address_to_the_next(web, tmp_path):
+    """A process that is being killed has its sockets for a while longer than its command line."""
+    resolver = Resolver(tmp_path / "often", ResolverConfig(name="often", address=HOST))
+    zones = {"owner": {"web": (VIP,)}}
+    for _ in range(20):
+        await resolver.renew(zones)
+    await resolver.stop()
 
 
 async def test_one_that_hangs_does_not_keep_the_node_from_leaving(web):

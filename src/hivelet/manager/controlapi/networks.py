@@ -46,7 +46,10 @@ class NetworksApi(Door):
                 raise Conflict(f"network with name {spec.name} already exists")
             if spec.ingress and any(n.spec.ingress for n in _shown(tx)):
                 raise Conflict("only one ingress network is possible, and there is one already")
-            used = {**host, **_used(tx)}
+            networks = _used(tx)
+            used = networks | {
+                subnet: owner for subnet, owner in host.items() if subnet not in networks
+            }
             for config in asked:
                 check_subnet(config.subnet, used, name=spec.name)
             return tx.create(Network(id=NetworkId(""), spec=spec))

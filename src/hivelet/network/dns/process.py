@@ -36,8 +36,12 @@ def find_resolvers(home: Path) -> dict[str, int]:
     return found
 
 
-async def end_process(pid: int) -> None:
-    """End a process and wait for its end."""
+async def end_process(pid: int, *signals: signal.Signals) -> None:
+    """End a process by these signals, SIGTERM and then SIGKILL where none is named, and wait for its end.
+
+    A process that is being killed has no command line any more and still has its sockets: whoever starts another one at
+    its address waits for it here, by its descriptor.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -46,7 +50,7 @@ async def end_process(pid: int) -> None:
     ended = asyncio.Event()
     loop.add_reader(descriptor, ended.set)
     try:
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in signals or (signal.SIGTERM, signal.SIGKILL):
             signal.pidfd_send_signal(descriptor, number)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_ENDS_WITHIN):

@@ -105,8 +105,7 @@ class Resolver:
             ResolverFailed: the new one does not answer either.
         """
         async with self._lock:
-            self._kill()
-            await self._end()
+            await self._end(signal.SIGKILL)
             await self._publish(zones, whole=True)
 
     async def _publish(self, zones: Mapping[str, Records], *, whole: bool) -> None:
@@ -164,7 +163,7 @@ class Resolver:
                 return ""
             if answer is not None:
                 return "it answers with old records"
-        self._kill()
+        await self._end(signal.SIGKILL)
         return "it runs but does not answer"
 
     def follow(self, resolv_conf: str) -> None:
@@ -261,16 +260,10 @@ class Resolver:
             f"the resolver at {self.config.address} (dnsmasq, pid {pid}) does not answer with its new records"
         )
 
-    async def _end(self) -> None:
+    async def _end(self, *signals: signal.Signals) -> None:
         pid = self.pid()
         if pid is not None:
-            await end_process(pid)
-
-    def _kill(self) -> None:
-        pid = self.pid()
-        if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+            await end_process(pid, *signals)
 
     def _zone_file(self, owner: str) -> Path:
         return self._home / "zones" / owner.replace(":", ".")
