@@ -20,7 +20,7 @@ from hivelet.network.family import FRAMES, IPV4, Family
 from hivelet.network.names import bridge_name, mac_address
 from hivelet.network.rules.frames import Speaker, build_frames
 from hivelet.network.rules.ingress import build_ports
-from hivelet.network.rules.isolation import build_asker, build_isolation, is_open
+from hivelet.network.rules.isolation import build_asker, build_isolation, build_members, is_open
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
 from hivelet.network.rules.vip import build_vips
@@ -274,19 +274,21 @@ class DesiredState:
         record = self.containers.get(container_id)
         if record is None:
             return EMPTY
-        if family is not IPV4:
-            return build_sandbox(sorted(record.addresses6.values()), None)
-        resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
-        addresses = sorted(record.addresses.values())
-        if resolver is None:
-            return build_sandbox(addresses, None)
-        places = {
-            bridge_name(network): address
-            for network_id, address in record.addresses.items()
+        own = record.addresses if family is IPV4 else record.addresses6
+        places = [
+            (network, address)
+            for network_id, address in own.items()
             if (network := self.networks.get(network_id)) is not None
-        }
+        ]
+        members, addresses = build_members(places), sorted(own.values())
+        resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
+        if family is not IPV4 or resolver is None:
+            return _merge(members, build_sandbox(addresses, None))
+        asker = {bridge_name(network): address for network, address in places}
         return _merge(
-            build_sandbox(addresses, resolver.address), build_asker(places, resolver.address)
+            members,
+            build_sandbox(addresses, resolver.address),
+            build_asker(asker, resolver.address),
         )
 
     def _build_frames(self, container_id: ContainerId) -> Fragment:
@@ -351,7 +353,8 @@ def _of_container(container_id: ContainerId) -> str:
     return f"container:{container_id}"
 
 
-def _merge(first: Fragment, second: Fragment) -> Fragment:
+def _merge(*parts: Fragment) -> Fragment:
     return Fragment(
-        chains={**first.chains, **second.chains}, elements={**first.elements, **second.elements}
+        chains={name: chain for part in parts for name, chain in part.chains.items()},
+        elements={key: item for part in parts for key, item in part.elements.items()},
     )

@@ -23,6 +23,7 @@ BRIDGES = "bridges"
 INTERNAL = "internal"
 SUBNETS = "subnets"
 HOME = "home"
+MEMBERS = "members"
 OPEN = "open"
 UPLINKS = "uplinks"
 HAIRPIN = "hairpin"
@@ -62,6 +63,12 @@ def containers(family: Family) -> tuple[Container, ...]:
             HOME,
             f"type ifname . {address}; flags interval",
             "the addresses that a bridge's members may have",
+        ),
+        Container(
+            "set",
+            MEMBERS,
+            f"type ifname . {address}",
+            "sandboxes, each by its bridge and the address it was given",
         ),
         Container(
             "set", OPEN, "type ifname . ifname", "bridges whose members may talk to each other"
@@ -120,14 +127,13 @@ _OPENING = "tcp flags syn,rst ct direction reply ct status dnat iifname {links} 
 
 
 def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ...]:
-    """The chains that the kernel enters; without the last one where it has no timeouts for single connections."""
+    """The chains that the kernel enters; `patience` False where it has no timeouts for single connections.
+
+    What every packet meets is kept short: all that a connection's first packet has settled is behind an `established`, or
+    in a chain of type nat, which the kernel enters for first packets alone.
+    """
     if family is FRAMES:
         return frames.BASE_CHAINS
-    chains = _base_chains(family)
-    return (*chains, PATIENCE_CHAIN) if patience else chains
-
-
-def _base_chains(family: Family) -> tuple[BaseChain, ...]:
     word, ipv4 = family.word, family.version == 4
     opening = _OPENING.format(links=f"@{BRIDGES}")
     # Nobody can be reached at, or answer to, an IPv6 address of one link from another one: such a packet is the host's.
@@ -163,6 +169,7 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             # to reach the loopback of the host or, over the bridge, of each other. And a neighbour on any wire must not
             # reach a port published on 127.0.0.1: it would be translated before the kernel looks for such addresses.
             (
+                f"iifname . {word} saddr @{MEMBERS} goto from-member",
                 f"{_PORTS} jump from-container",
                 *(() if ipv4 else _TURN),
                 f'{word} daddr {family.loopback} iifname != "lo" drop',
@@ -183,7 +190,9 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             "type filter hook input priority 0",
             (
                 opening,
-                *((_OTHERS_RESOLVERS,) if ipv4 else (_OPENING.format(links=f'"{LOCAL_LINK}"'),)),
+                *(() if ipv4 else (_OPENING.format(links=f'"{LOCAL_LINK}"'),)),
+                "ct state established,related accept",
+                *((_OTHERS_RESOLVERS,) if ipv4 else ()),
                 *_to_host(family),
             ),
         ),
@@ -207,6 +216,7 @@ def _base_chains(family: Family) -> tuple[BaseChain, ...]:
             "nat-postrouting",
             "type nat hook postrouting priority 100",
             (
+                *((_PATIENCE_RULE,) if patience else ()),
                 f"{word} saddr . {word} daddr @{HAIRPIN} masquerade",
                 from_loopback,
                 f"{word} saddr @{UPLINKS} oifname != @{BRIDGES} masquerade",
@@ -268,11 +278,8 @@ def patience_object(family: Family) -> tuple[str, ...]:
     )
 
 
-PATIENCE_CHAIN = BaseChain(
-    "filter-postrouting",
-    "type filter hook postrouting priority 90",
-    (f'ct state new ct status dnat meta l4proto tcp ct timeout set "{PATIENT}"',),
-)
+_PATIENCE_RULE = f'ct status dnat meta l4proto tcp ct timeout set "{PATIENT}"'
+"""Before the source is chosen, which ends the way through the chain; a timeout can be set until the connection is confirmed."""
 
 _OPENING_FLAGS = "syn,rst,ack"
 OPENING = (
@@ -285,11 +292,19 @@ out of the balancer. Such a refusal (a reset that answers a SYN has the sequence
 connections lately, is kept from the client: conntrack has forgotten the connection with it, the client's SYN comes again
 after a second, and meets another backend. The second refusal passes, and so does one by a port where nobody listens."""
 
+_TO_RESOLVER = f"ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept"
+
+FROM_MEMBER = {
+    4: (_TO_RESOLVER, "ip daddr 127.0.0.0/8 drop"),
+    6: ("ip6 daddr ::1 drop",),
+}
+"""What a sandbox sends from the very address that it was given, which is nearly all there is: one look instead of three."""
+
 FROM_CONTAINER = {
     4: (
         f"iifname . ip saddr != @{HOME} drop",
         "fib saddr type local drop",
-        f"ip daddr {EMBEDDED_RESOLVER} meta l4proto {{ tcp, udp }} th dport 53 accept",
+        _TO_RESOLVER,
     ),
     # Neighbours are asked for from the addresses of the link, or from none; nothing is balanced that comes from there.
     6: (
@@ -298,8 +313,8 @@ FROM_CONTAINER = {
         "fib saddr type local drop",
     ),
 }
-"""Whatever a member of our bridges sends, by family. It may write any source (NET_RAW): it must pass neither for another
-network's member nor for a VIP. Every packet meets these, so their number counts."""
+"""Whatever else comes from our bridges, by family. A container may write any source (NET_RAW): it must pass neither for another
+network's member nor for a VIP."""
 
 TO_CONTAINER = (
     f"iifname @{INTERNAL} drop",
@@ -320,6 +335,7 @@ def fixed_chains(family: Family = IPV4) -> dict[str, tuple[str, ...]]:
         "retried": RETRIED,
     }
     return {
+        "from-member": FROM_MEMBER[family.version],
         "from-container": FROM_CONTAINER[family.version],
         "to-container": TO_CONTAINER,
         "opening": tuple(rule.format(**words) for rule in OPENING),

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
-from hivelet.network.rules.base import ASKERS, BRIDGES, HOME, INTERNAL, OPEN, SUBNETS
+from hivelet.network.rules.base import ASKERS, BRIDGES, HOME, INTERNAL, MEMBERS, OPEN, SUBNETS
 from hivelet.network.rules.ruleset import Fragment, Key
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -44,6 +44,15 @@ def _home(network: BridgeNetwork, subnet: str) -> str:
     if network.bridge and network.kind == "bridge":
         return "::/0" if ":" in subnet else "0.0.0.0/0"
     return subnet
+
+
+def build_members(places: Iterable[tuple[BridgeNetwork, str]]) -> Fragment:
+    """One sandbox's addresses, each with the network that it was given in: what it sends from there is believed."""
+    return Fragment(
+        elements={
+            (MEMBERS, f'"{bridge_name(network)}" . {address}'): "" for network, address in places
+        }
+    )
 
 
 def build_asker(addresses: Mapping[str, str], resolver: str) -> Fragment:

@@ -84,11 +84,13 @@ def packet(source: str, destination: str, iif: str = "", **fields) -> Packet:
     return Packet(source=source, destination=destination, iif=iif, **fields)
 
 
-INTO = ("filter-forward", "to-container", "filter-postrouting", "nat-postrouting")
+INTO = ("filter-forward", "to-container", "nat-postrouting")
 PUBLISHED = "port_webid_ingress_tcp_80"
 VIP_CHAIN = "vip_webid_webnetid"
 COMING = ("raw-prerouting", "nat-prerouting")
-LEAVING = ("raw-prerouting", "from-container", "nat-prerouting")
+LEAVING = ("raw-prerouting", "from-member", "nat-prerouting")
+NOT_GIVEN = ("raw-prerouting", "from-container", "nat-prerouting")
+"""From an address of the network that no sandbox was given."""
 
 # Who asks what, and where the first packet goes, by which link, as whom; through which chains.
 WAYS = [
@@ -107,37 +109,37 @@ WAYS = [
     pytest.param(
         packet("127.0.0.1", "127.0.0.1", dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, "10.0.0.1"),
-        ("nat-output", PUBLISHED, "filter-postrouting", "nat-postrouting"),
+        ("nat-output", PUBLISHED, "nat-postrouting"),
         id="the host asks 127.0.0.1",
     ),
     pytest.param(
         packet("127.0.0.1", "127.0.0.1", dport=8001),
         ("10.0.0.3:81", INGRESS_LINK, "10.0.0.1"),
-        ("nat-output", "port_webid_ingress_tcp_81", "filter-postrouting", "nat-postrouting"),
+        ("nat-output", "port_webid_ingress_tcp_81", "nat-postrouting"),
         id="the host asks a port of 127.0.0.1 only",
     ),
     pytest.param(
         packet(HOST, HOST, dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, HOST),
-        ("nat-output", PUBLISHED, "filter-postrouting", "nat-postrouting"),
+        ("nat-output", PUBLISHED, "nat-postrouting"),
         id="the host asks its own address",
     ),
     pytest.param(
         packet(VIP, VIP),
         ("10.0.1.3:80", WEB_LINK, VIP),
-        ("nat-output", VIP_CHAIN, "filter-postrouting", "nat-postrouting"),
+        ("nat-output", VIP_CHAIN, "nat-postrouting"),
         id="the host asks a VIP",
     ),
     pytest.param(
         packet(CALLER, VIP, WEB_LINK),
         ("10.0.1.3:80", WEB_LINK, CALLER),
-        (*LEAVING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, VIP_CHAIN, "filter-forward", "nat-postrouting"),
         id="a task asks a VIP",
     ),
     pytest.param(
         packet("10.0.1.3", VIP, WEB_LINK),
         ("10.0.1.3:80", WEB_LINK, "10.0.1.1"),
-        (*LEAVING, VIP_CHAIN, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, VIP_CHAIN, "filter-forward", "nat-postrouting"),
         id="a task is given to itself through its VIP",
     ),
     pytest.param(
@@ -155,31 +157,31 @@ WAYS = [
     pytest.param(
         packet("10.0.2.3", HOST, OTHER_LINK, dport=8000),
         ("10.0.0.3:80", INGRESS_LINK, "10.0.2.3"),
-        (*LEAVING, PUBLISHED, *INTO),
+        (*NOT_GIVEN, PUBLISHED, *INTO),
         id="another network reaches it through the published port",
     ),
     pytest.param(
         packet("172.20.0.2", "203.0.113.9", GATEWAY_LINK, dport=443),
         ("", "uplink", HOST),
-        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "nat-postrouting"),
         id="a task asks the world",
     ),
     pytest.param(
         packet("10.0.0.3", "203.0.113.9", INGRESS_LINK, dport=443),
         ("", "uplink", HOST),
-        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "nat-postrouting"),
         id="a task with published ports asks the world",
     ),
     pytest.param(
         packet(CALLER, "10.0.1.3", WEB_LINK),
         ("", WEB_LINK, CALLER),
-        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*LEAVING, "filter-forward", "nat-postrouting"),
         id="a task asks a neighbour of its network",
     ),
     pytest.param(
         packet("10.0.3.4", "10.0.3.3", INSIDE_LINK),
         ("", INSIDE_LINK, "10.0.3.4"),
-        (*LEAVING, "filter-forward", "filter-postrouting", "nat-postrouting"),
+        (*NOT_GIVEN, "filter-forward", "nat-postrouting"),
         id="a task asks a neighbour of an internal network",
     ),
 ]
