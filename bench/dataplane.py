@@ -1,7 +1,8 @@
-"""What the data plane costs: each way to a service beside a direct connection to one backend, and beside three well-known proxies.
+"""What the data plane costs: each way to a service beside direct connections, and beside three well-known proxies.
 
-A service of three replicas on a private machine (`tests/e2e/harness`), and the same server once more behind a plain bridge
-that no rule of hivelet concerns. docker-proxy, haproxy and nginx run on that machine in front of the service's own replicas.
+A service of three replicas on a private machine (`tests/e2e/harness`), and three more containers of its image behind a plain bridge
+that no rule of hivelet concerns: the direct ways' client gives its connections to the three in turn, so that both sides of
+a ratio wake as many servers. docker-proxy, haproxy and nginx run on that machine in front of the service's own replicas.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from harness.cli import make_cli
 from harness.daemons import Hiveletd
 from harness.images import import_busybox
 from harness.machine import ADDRESS, INSIDE, OUTSIDE, Machine, Where
-from harness.native import IMAGE, PORT, Client, build, import_http
+from harness.native import IMAGE, PORT, Client, import_http
 from harness.swarm import Swarm
 from harness.waiting import wait_until
 
 from bench.load import MODES, Plan, Way, measure, ratio, work_ratio
 
 PUBLISHED = 8080
-BARE = "10.99.0.2"
+BARE = "10.99.0"
 GOALS = {"keep": 0.95, "close": 0.85}
 PROXIES = {"docker-proxy": 8081, "haproxy": 8082, "nginx": 8083}
 
@@ -85,34 +86,26 @@ class Stage:
         self.backends = [
             self.swarm.address(task, "ingress") for task in self.swarm.tasks("web", running=True)
         ]
-        self._start_bare()
+        self.bare = self._start_bare(replicas)
         self._start_proxies()
 
-    def _start_bare(self) -> None:
-        """A backend like the others, behind a plain bridge."""
-        server = self.machine.popen(["unshare", "--net", str(build("server")), str(PORT)])
-        wait_until(
-            lambda: Path(f"/proc/{server.pid}/exe").readlink() == build("server"),
-            timeout=10,
-            what="the bare server runs in a network namespace of its own",
-        )
-        status = Path(f"/proc/{server.pid}/status").read_text()
-        # Among the containers, so that the scheduler gives it what it gives to one of them.
-        for folder in self.machine.cgroups():
-            if folder.name == self.machine.cgroup_parent:
-                (folder / "bare").mkdir(exist_ok=True)
-                with contextlib.suppress(OSError):  # cpuset wants its processors first
-                    (folder / "bare" / "cgroup.procs").write_text(str(server.pid))
-        inner = int(status.split("NSpid:", 1)[1].split("\n", 1)[0].split()[1])
-        batch = f"""link add bare0 type bridge
-            addr add 10.99.0.1/24 dev bare0
-            link set bare0 up
-            link add bare1 type veth peer name eth0 netns {inner}
-            link set bare1 master bare0 up"""
-        self.machine.run(["ip", "-batch", "-"], input=batch)
-        inside = f"addr add {BARE}/24 dev eth0\nlink set eth0 up\nlink set lo up\nroute add default via 10.99.0.1"
-        self.machine.run(["ip", "-batch", "-"], where=inner, input=inside)
-        self.machine.run(["ip", "route", "add", "10.99.0.0/24", "via", ADDRESS], where=OUTSIDE)
+    def _start_bare(self, replicas: int) -> list[str]:
+        """As many containers of the same image, behind a plain bridge that no rule of hivelet concerns; their addresses."""
+        addresses = [f"{BARE}.{number + 2}" for number in range(replicas)]
+        self.machine.run(["ip", "-batch", "-"], input=f"link add bare0 type bridge\naddr add {BARE}.1/24 dev bare0\nlink set bare0 up")  # fmt: skip
+        for number, address in enumerate(addresses):
+            name = f"bare{number + 1}"
+            self.swarm.cli("run", "--detach", "--network", "none", "--name", name, IMAGE)
+            process = int(self.swarm.cli("inspect", "--format", "{{.State.Pid}}", name).out)
+            batch = f"""link add {name} type veth peer name eth0 netns {process}
+                link set {name} master bare0 up"""
+            self.machine.run(["ip", "-batch", "-"], input=batch)
+            inside = (
+                f"addr add {address}/24 dev eth0\nlink set eth0 up\nroute add default via {BARE}.1"
+            )
+            self.machine.run(["ip", "-batch", "-"], where=process, input=inside)
+        self.machine.run(["ip", "route", "add", f"{BARE}.0/24", "via", ADDRESS], where=OUTSIDE)
+        return addresses
 
     def _start_proxies(self) -> None:
         folder = self.machine.dir
@@ -138,13 +131,18 @@ class Stage:
     def ways(self) -> list[Way]:
         """All ways, each with its clients."""
         vip = self.swarm.vip("web", "back")
-        one = self.swarm.address(self.swarm.tasks("web", running=True)[0], "back")
+        bare, inside = (
+            ",".join(self.bare),
+            ",".join(
+                self.swarm.address(task, "back") for task in self.swarm.tasks("web", running=True)
+            ),
+        )
         plan: list[tuple[str, str, int, Where, str | None, bool]] = [
-            ("direct, from outside", BARE, PORT, OUTSIDE, None, False),
+            ("direct, from outside", bare, PORT, OUTSIDE, None, False),
             ("published port, from outside", ADDRESS, PUBLISHED, OUTSIDE, "direct, from outside", False),
-            ("direct, from the host", BARE, PORT, INSIDE, None, False),
+            ("direct, from the host", bare, PORT, INSIDE, None, False),
             ("published port, from localhost", "127.0.0.1", PUBLISHED, INSIDE, "direct, from the host", False),
-            ("direct, service to service", one, PORT, self.caller, None, False),
+            ("direct, service to service", inside, PORT, self.caller, None, False),
             ("VIP, service to service", vip, PORT, self.caller, "direct, service to service", False),
             *(
                 (f"{name}, from outside", ADDRESS, port, OUTSIDE, "direct, from outside", True)
@@ -209,7 +207,7 @@ def render(ways: Sequence[Way], mode: str) -> str:
 def sustain(stage: Stage, seconds: float, connections: int) -> str:
     """Short connections that the client closes first, which leaves each source port in use for a while."""
     ways = {
-        "direct": (BARE, PORT),
+        "direct": (stage.bare[0], PORT),
         "localhost": ("127.0.0.1", PUBLISHED),
     }
     clients = {

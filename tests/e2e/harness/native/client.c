@@ -1,6 +1,8 @@
 /* A load generator that accounts for every request.
  *
- *     client ADDRESS PORT MODE CONNECTIONS RATE REQUESTS SECONDS
+ *     client ADDRESS[,ADDRESS...] PORT MODE CONNECTIONS RATE REQUESTS SECONDS
+ *
+ * Each connection goes to the next of the addresses.
  *
  * MODE  close   one connection a request, which the server closes first ("Connection: close")
  *       abrupt  one connection a request, which the client closes first
@@ -28,6 +30,7 @@
 #include <unistd.h>
 
 #define SLOTS 1024
+#define TARGETS 64
 #define BUFFER 4096
 #define BUCKETS 500000 /* of ten microseconds */
 #define REPORTED 2000
@@ -63,8 +66,8 @@ static unsigned int histogram[BUCKETS];
 static struct { char name[64]; long answers; } replicas[256];
 static long failures[CLASSES], begun, done, good, reconnects, failed;
 static int poller, keep, abrupt;
-static struct sockaddr_storage target;
-static socklen_t target_size;
+static struct sockaddr_storage targets[TARGETS];
+static int target_count;
 static char request[256];
 static long long slowest, last_end;
 
@@ -111,8 +114,10 @@ static enum class class_of(int error) {
 static void send_request(struct slot *s);
 
 static void open_connection(struct slot *s) {
+    static int next;
+    const struct sockaddr_storage *target = &targets[next++ % target_count];
     int one = 1;
-    s->fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    s->fd = socket(target->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (s->fd < 0) {
         perror("client");
         exit(1);
@@ -120,7 +125,7 @@ static void open_connection(struct slot *s) {
     s->used = 0;
     s->state = CONNECTING;
     setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(s->fd, (struct sockaddr *)&target, target_size) && errno != EINPROGRESS) {
+    if (connect(s->fd, (const struct sockaddr *)target, sizeof *target) && errno != EINPROGRESS) {
         fail(s, class_of(errno));
         return;
     }
@@ -305,21 +310,24 @@ static void report(long long start) {
     fflush(stdout);
 }
 
+static int read_target(struct sockaddr_storage *target, const char *word, int port) {
+    struct sockaddr_in *four = (struct sockaddr_in *)target;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)target;
+    if (inet_pton(AF_INET, word, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(port);
+        return 1;
+    }
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(port);
+    return inet_pton(AF_INET6, word, &six->sin6_addr) == 1;
+}
+
 int main(int argc, char **argv) {
     if (argc != 8) return 2;
-    struct sockaddr_in *four = (struct sockaddr_in *)&target;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&target;
-    if (inet_pton(AF_INET, argv[1], &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = htons(atoi(argv[2]));
-        target_size = sizeof *four;
-    } else if (inet_pton(AF_INET6, argv[1], &six->sin6_addr) == 1) {
-        six->sin6_family = AF_INET6;
-        six->sin6_port = htons(atoi(argv[2]));
-        target_size = sizeof *six;
-    } else {
-        return 2;
-    }
+    for (char *word = strtok(argv[1], ","); word; word = strtok(NULL, ","))
+        if (target_count == TARGETS || !read_target(&targets[target_count++], word, atoi(argv[2]))) return 2;
+    if (!target_count) return 2;
     keep = !strcmp(argv[3], "keep");
     abrupt = !strcmp(argv[3], "abrupt");
     int number = atoi(argv[4]), open_input = 1;
