@@ -27,9 +27,15 @@ from hivelet.objects.task import PortConfig
 
 _NEW_NET, _NEW_MOUNT, _PRIVATE = 0x40000000, 0x00020000, 0x4000 | 0x40000
 INGRESS = BridgeNetwork(
-    id="ingress0", name="ingress", kind="ingress", subnet="10.0.0.0/16", gateway="10.0.0.1"
+    id="ingress".ljust(25, "0"),
+    name="ingress",
+    kind="ingress",
+    subnet="10.0.0.0/16",
+    gateway="10.0.0.1",
 )
-BACK = BridgeNetwork(id="back0", name="back", subnet="10.1.0.0/16", gateway="10.1.0.1")
+BACK = BridgeNetwork(
+    id="back".ljust(25, "0"), name="back", subnet="10.1.0.0/16", gateway="10.1.0.1"
+)
 REPLICAS = 3
 
 
