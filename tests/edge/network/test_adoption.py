@@ -92,7 +92,7 @@ async def mend(nft: Nft) -> list[str]:
             "the chain nat-output is missing",
         ),
         (
-            "flush chain {t} filter-postrouting; delete ct timeout {t} patient",
+            "flush chain {t} nat-postrouting; delete ct timeout {t} patient",
             "the object patient is missing",
         ),
         ("delete table {t}", "the table ip hivelet is missing"),
