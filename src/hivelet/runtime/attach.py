@@ -30,6 +30,10 @@ class Attachment:
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
+        self.heard = False
+        """Whether conmon has said anything."""
+        self.unheard: asyncio.Future[list[tuple[int, bytes]]] | None = None
+        """Where conmon may end without having accepted this connection: what the process has written until then."""
 
     async def output(self) -> AsyncIterator[tuple[int, bytes]]:
         """What the process writes: the stream's number in Docker's format, and bytes. Ends with the process."""
@@ -38,9 +42,14 @@ class Attachment:
             try:
                 message = await loop.sock_recv(self._socket, _MESSAGE)
             except ConnectionError:
+                # A reset and no end: the connection was still waiting to be accepted (unix(7)'s embryo) or has input left.
+                if not self.heard and self.unheard is not None:
+                    for piece in await asyncio.shield(self.unheard):
+                        yield piece
                 return
             if not message:
                 return
+            self.heard = True
             stream = _STREAMS.get(message[0])
             if stream is not None and len(message) > 1:
                 yield stream, message[1:]

@@ -173,9 +173,18 @@ class ExecPaths:
         return self.directory / "attach"
 
     @property
+    def output(self) -> Path:
+        """What it has written, as a log; begun anew at `EXEC_OUTPUT_LIMIT`."""
+        return self.directory / "output"
+
+    @property
     def control_fifo(self) -> Path:
         """Conmon's control pipe: window size."""
         return self.directory / "ctl"
+
+
+EXEC_OUTPUT_LIMIT = 4 << 20
+"""Bytes: what two full pipes (64 KiB each) are as a log, if they hold nothing but short lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +209,13 @@ def conmon_exec(
     argv += ["--cid", container, "--cuuid", container, "--name", container[:12]]
     argv += ["--runtime", runtime.program, "--runtime-arg", f"--root={runtime.root}"]
     argv += ["--bundle", str(paths.directory), "--persist-dir", str(paths.directory)]
-    argv += ["--container-pidfile", str(paths.pid_file), "--log-path", "none"]
+    argv += ["--container-pidfile", str(paths.pid_file)]
     if options.attach:
-        argv.append("--exec-attach")
+        # Conmon accepts who attaches only after it has started the runtime: see `unheard_output`.
+        argv += ["--exec-attach", "--log-path", f"k8s-file:{paths.output}"]
+        argv += ["--log-size-max", str(EXEC_OUTPUT_LIMIT)]
+    else:
+        argv += ["--log-path", "none"]
     if options.terminal:
         # Its input is its output: closed when a user leaves, it would hang the process up.
         argv += ["--terminal", "--leave-stdin-open"]

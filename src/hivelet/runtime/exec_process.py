@@ -15,6 +15,7 @@ import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from hivelet.runtime.attach import Attachment, open_attachment, resize_terminal
 from hivelet.runtime.commands import ExecOptions
 from hivelet.runtime.failures import CreateFailed, explain_exec_failure
 from hivelet.runtime.host import SEARCH_PATH
+from hivelet.runtime.logfile import parse_log_line
 from hivelet.runtime.spawn import readable, reap, spawn_in
 from hivelet.runtime.status import KILLED
 from hivelet.runtime.supervised import Belongings
@@ -102,6 +104,7 @@ async def _start(
         if options.attach:
             await pipes.read_message(pipes.attach)
             attachment = open_attachment(paths.attach_socket)
+            attachment.unheard = asyncio.get_running_loop().create_future()
             os.write(pipes.start, b"\0")
         answer = await pipes.read_message(pipes.sync)
         pid = int(answer.get("data", -1))
@@ -133,11 +136,29 @@ async def _until_end(
         code = int(answer.get("exit_code", answer.get("data", KILLED)))
         await readable(pidfd)
     finally:
+        if found.attachment is not None and found.attachment.unheard is not None:
+            pieces = [] if found.attachment.heard else unheard_output(paths.output)
+            found.attachment.unheard.set_result(pieces)
         reap(pidfd)
         os.close(pidfd)
         pipes.close()
         shutil.rmtree(paths.directory, ignore_errors=True)
         found.settle(code)
+
+
+def unheard_output(log: Path) -> list[tuple[int, bytes]]:
+    """All that a process has written, from its conmon's log: each piece with its stream's number in Docker's format.
+
+    Conmon accepts connections in its main loop, which it enters after it has started the runtime, or not at all where on a
+    busy machine the process has ended before: then it writes what is left in the pipes to its log and to nobody else.
+    """
+    try:
+        lines = log.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
+    records = map(parse_log_line, lines)
+    by_stream = groupby(filter(None, records), key=lambda record: record.stream)
+    return [(stream, b"".join(one.line for one in group)) for stream, group in by_stream]
 
 
 async def _reap(pidfd: int, pipes: _Pipes) -> None:

@@ -275,8 +275,15 @@ class ImageStore:
             return await self._unpack(lambda diff: unpack_archived(blobs, layer, diff), hold)
 
     async def _unpack(self, write: Callable[[Path], Unpacked], hold: Hold) -> LayerRecord:
-        async with self._slots:
-            layer = await in_thread(self._layers.unpack, write)
+        made: list[LayerRecord] = []
+        try:
+            async with self._slots:
+                await in_thread(lambda: made.append(self._layers.unpack(write)))
+        except BaseException:
+            # Cancelled while the thread was finishing: nobody will ever know this one.
+            await self._delete_layers(made)
+            raise
+        [layer] = made
         hold([layer.diff_id])
         # Imports learn only now which layer it is; another one may have brought it meanwhile.
         known = self._catalog.layers.setdefault(layer.diff_id, layer)
