@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 
 def mount(*words: str) -> None:
@@ -33,6 +34,11 @@ def prepare(resolv_conf: str) -> None:
     os.mkdir("/run/lock", 0o1777)
     mount("--bind", resolv_conf, "/etc/resolv.conf")
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    # A namespace begins with what the host has set; a fresh machine forwards nothing.
+    for family in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+        switch = Path("/proc/sys/net", family)
+        if switch.exists():
+            switch.write_text("0")
 
 
 def serve() -> None:
