@@ -10,7 +10,7 @@ from enum import StrEnum
 from hivelet.objects.service import DEPENDS_ON_LABEL, STACK_LABEL, ServiceSpec
 
 HELD = "waiting for "
-"""How the error of a task begins that is held for others."""
+"""How the error of a task begins that the scheduler holds for others."""
 
 
 class Condition(StrEnum):

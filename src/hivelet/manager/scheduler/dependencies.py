@@ -47,10 +47,10 @@ def unmet_dependency(service: Service, named: Named, tasks_of: TasksOf) -> str:
         return ""
     if circle := _circle(service, named):
         return (
-            f"{HELD}itself, and would for ever: {' -> '.join(circle)}; "
+            f"waiting for itself, and would for ever: {' -> '.join(circle)}; "
             f"take one of these out of the label {DEPENDS_ON_LABEL}"
         )
-    return f"{HELD}{'; '.join(reasons)}"
+    return f"waiting for {'; '.join(reasons)}"
 
 
 def _is_on_job(dependency: Dependency, named: Named) -> bool:
