@@ -142,8 +142,20 @@ def test_a_command_in_a_container_by_tls(
     script = "head -c 300000 /dev/zero; echo err >&2; exit 3"
     done = hivelet("service", "exec", "web", "sh", "-c", script, env=known, status=3)
     assert (len(done.out), done.err) == (300_000, "err\n")
-    refused = hivelet.fails("service", "exec", "-i", "web", "cat", env=known, stdin="word\n")
-    assert "the end of an input cannot be told to hivelet's daemon through TLS" in refused.err
+    known["DOCKER_HOST"] = URL
+    wordy = "word\n" * 100_000
+    (task,) = docker("ps", "-q", "--filter", "name=web.1").lines
+    for cli in (
+        hivelet,
+        Outside(make_cli("docker-28", "", machine.dir), machine, URL),
+        Outside(make_cli("docker-20", "", machine.dir), machine, URL),
+    ):
+        # The end of the input is one of the input alone: what `sort` has to say comes after it.
+        cli.host = ""
+        done = cli("exec", "-i", task, "sort", env=known, stdin=wordy)
+        assert done.out == wordy
+        done = cli("exec", "-i", task, "sh", "-c", "cat; exit 4", env=known, stdin="", status=4)
+        assert done.out == ""
 
 
 def test_tcp_is_refused_without_certificates_of_both_sides(

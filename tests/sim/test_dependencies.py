@@ -14,7 +14,7 @@ from hivelet.objects.service import (
     ServiceMode,
     UpdateConfig,
 )
-from hivelet.objects.task import RestartPolicy, TaskState
+from hivelet.objects.task import ResourceRequirements, Resources, RestartPolicy, TaskState
 from hivelet.objects.transitions import Actor
 from hivelet.testing.cluster import SimulatedCluster, forced, replicated, scaled
 from hivelet.testing.runtime import Script
@@ -174,7 +174,7 @@ def test_an_update_waits_for_a_job_that_runs_anew_and_the_old_tasks_go_on(order)
         await cluster.change("web", forced)
         await cluster.settle(1)
         assert {task.id for task in cluster.running("web")} <= old
-        assert len(cluster.running("web")) == (3 if order == "start-first" else 2)
+        assert len(cluster.running("web")) == 3
         assert "waiting for migrate to be completed (0 of 1)" in errors(cluster, "web")
         await cluster.until(
             lambda: len([t for t in cluster.running("web") if t.id not in old]) == 3, within=60
@@ -186,13 +186,12 @@ def test_an_update_waits_for_a_job_that_runs_anew_and_the_old_tasks_go_on(order)
     simulated(story)
 
 
-def test_a_job_that_fails_holds_the_new_release_back():
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_a_job_that_fails_holds_the_new_release_back(order):
     async def story(cluster):
         migrate = replicated("migrate", 1, image="done:1")
         migrate = migrate.replaced(mode=ServiceMode(replicated_job=ReplicatedJobMode()))
-        web = replicated("web", 2).replaced(
-            update_config=UpdateConfig(order="start-first", parallelism=1)
-        )
+        web = replicated("web", 2).replaced(update_config=UpdateConfig(order=order, parallelism=1))
         await cluster.create(migrate)
         await cluster.create(awaiting(web, "migrate:completed"))
         await cluster.until(lambda: len(cluster.running("web")) == 2)
@@ -202,6 +201,68 @@ def test_a_job_that_fails_holds_the_new_release_back():
         await cluster.change("web", forced)
         await cluster.settle(60)
         assert {task.id for task in cluster.running("web")} == old
+
+    simulated(story)
+
+
+MOST = Resources(nano_cpus=40 * 10**9)
+"""So much that a node of the simulation (64 CPUs) has room for one task of it."""
+
+
+def released(**template):
+    """A job, and a service that waits for it and stops its old task first."""
+    migrate = replicated("migrate", 1, image="done:1")
+    migrate = migrate.replaced(mode=ServiceMode(replicated_job=ReplicatedJobMode()))
+    web = replicated("web", 1).replaced(
+        update_config=UpdateConfig(order="stop-first", parallelism=1)
+    )
+    web = web.replaced(task_template=web.task_template.replaced(**template))
+    return migrate, awaiting(web, "migrate:completed")
+
+
+def test_a_predecessor_makes_room_once_the_job_is_done():
+    """The new task finds no room beside its predecessor, and waits for nothing else: then that one stops."""
+
+    async def story(cluster):
+        reserved = ResourceRequirements(reservations=MOST)
+        migrate, web = released(resources=reserved)
+        await cluster.create(migrate)
+        await cluster.create(web)
+        await cluster.until(lambda: len(cluster.running("web")) == 1)
+        (old,) = cluster.running("web")
+        await cluster.change("migrate", forced)
+        await cluster.change("web", forced)
+        await cluster.settle(1)
+        assert [task.id for task in cluster.running("web")] == [old.id]
+        await cluster.until(
+            lambda: [t for t in cluster.running("web") if t.id != old.id], within=60
+        )
+
+    simulated(story)
+
+
+def test_a_second_release_while_the_first_is_held():
+    async def story(cluster):
+        migrate, web = released()
+        await cluster.create(migrate)
+        await cluster.create(web)
+        await cluster.until(lambda: len(cluster.running("web")) == 1)
+        (old,) = cluster.running("web")
+        host_of(cluster).scripts["done:1"] = Script(exits_after=1.0, exit_code=1)
+        await cluster.change("migrate", forced)
+        await cluster.change("web", forced)
+        await cluster.settle(5)
+        await cluster.change("web", forced)
+        await cluster.settle(5)
+        assert [task.id for task in cluster.running("web")] == [old.id]
+        host_of(cluster).scripts["done:1"] = Script(exits_after=1.0)
+        await cluster.change("migrate", forced)
+        await cluster.until(
+            lambda: cluster.running("web") and not cluster.service("web").is_updating, within=90
+        )
+        (new,) = cluster.running("web")
+        assert new.id != old.id
+        assert new.spec.force_update == 2
 
     simulated(story)
 

@@ -18,6 +18,7 @@ from hivelet.api.call import BODY_LIMIT, Call, refuse
 from hivelet.api.listeners import open_listeners
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES
+from hivelet.api.tls_front import TlsFront
 from hivelet.convert.versions import MAXIMUM
 from hivelet.errors import HiveletError, System
 from hivelet.kit.clock import Clock, SystemClock
@@ -100,13 +101,20 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 class ApiServer:
     """A served application."""
 
-    def __init__(self, runner: web.AppRunner, hosts: tuple[str, ...]) -> None:
+    def __init__(
+        self, runner: web.AppRunner, hosts: tuple[str, ...], front: TlsFront | None
+    ) -> None:
         self._runner = runner
+        self._front = front
         self.hosts = hosts
 
     async def close(self) -> None:
         """Stop listening, and end what is still being answered."""
+        if self._front is not None:
+            self._front.stop_listening()
         await self._runner.cleanup()
+        if self._front is not None:
+            await self._front.close()
 
 
 async def serve(
@@ -130,7 +138,11 @@ async def serve(
     listeners = open_listeners(hosts, group=group, secured=tls is not None)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_GRACE, access_log=None)
     await runner.setup()
+    assert runner.server is not None
+    front = TlsFront(tls, runner.server) if tls is not None else None
     for listener in listeners:
-        ssl = tls if listener.secured else None
-        await web.SockSite(runner, listener.socket, ssl_context=ssl).start()
-    return ApiServer(runner, tuple(hosts))
+        if listener.secured and front is not None:
+            await front.listen(listener.socket)
+        else:
+            await web.SockSite(runner, listener.socket).start()
+    return ApiServer(runner, tuple(hosts), front)

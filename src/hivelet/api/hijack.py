@@ -1,7 +1,7 @@
 """Takes a connection over from the HTTP server: for attach and exec, which talk raw bytes both ways.
 
 What always holds: once the client is gone, whatever the taken connection feeds or is fed by is cancelled; a client that
-merely closes its half is told apart from one that is gone, where the socket knows (unix sockets do).
+merely closes its half is told apart from one that is gone, where the socket knows (unix sockets do, and `tls_front` has one too).
 """
 
 from __future__ import annotations

@@ -94,8 +94,6 @@ def run_in_container(
         )
     if options.terminal and options.interactive and not sys.stdin.isatty():
         raise InvalidParameter("the standard input is not a terminal; leave out -t")
-    if options.interactive and not options.terminal:
-        _check_input(session)
     size = terminal_size() if options.terminal and not options.detach else None
     engine = session.engine
     exec_id = engine.create_exec(container, exec_request(words, options, size))
@@ -107,17 +105,6 @@ def run_in_container(
         start["ConsoleSize"] = list(size)
     _talk(session, exec_id, start, options)
     return _exit_code(session, exec_id)
-
-
-def _check_input(session: Session) -> None:
-    """TLS of asyncio's servers has no half-closed connections: the end of the input would be that of the output too."""
-    address = session.engine.transport.address
-    platform = session.engine.version().get("Platform") or {}
-    if address.tls is not None and platform.get("Name") == "hivelet":
-        raise InvalidParameter(
-            "the end of an input cannot be told to hivelet's daemon through TLS: leave out -i, add -t, "
-            f"or go by ssh: hivelet -H ssh://{address.host} …"
-        )
 
 
 def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import http.client
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hivelet.client.address import Address, SshTarget, TlsFiles
 from hivelet.errors import InvalidParameter, Unavailable
 
 if TYPE_CHECKING:
+    import ssl
     import subprocess
 
 _CONNECT_TIMEOUT = 10.0
@@ -44,6 +45,22 @@ class SocketConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         """It is."""
         self.sock = self._ready
+
+
+class TlsConnection(http.client.HTTPConnection):
+    """HTTP by TLS."""
+
+    def __init__(self, address: Address, context: ssl.SSLContext) -> None:
+        super().__init__(address.host, address.port, timeout=_CONNECT_TIMEOUT)
+        self._context = context
+
+    def connect(self) -> None:
+        """Connect, and shake hands."""
+        from hivelet.client.tls import TlsSocket
+
+        super().connect()
+        assert self.sock is not None
+        self.sock = TlsSocket(self.sock, self._context, self.host)
 
 
 class Dialer:
@@ -92,12 +109,7 @@ class Dialer:
         if address.ssh is not None:
             return SocketConnection(self._run(self._ssh(address.ssh)))
         if address.tls is not None:
-            return http.client.HTTPSConnection(
-                address.host,
-                address.port,
-                timeout=_CONNECT_TIMEOUT,
-                context=_tls_context(address.tls),
-            )
+            return TlsConnection(address, _tls_context(address.tls))
         return http.client.HTTPConnection(address.host, address.port, timeout=_CONNECT_TIMEOUT)
 
     def _ssh(self, target: SshTarget) -> list[str]:
@@ -140,7 +152,7 @@ def ssh_command(target: SshTarget) -> list[str]:
     return ["ssh", *options, *user, *port, "--", target.host, f"sh -c {shlex.quote(far)}"]
 
 
-def _tls_context(files: TlsFiles) -> Any:
+def _tls_context(files: TlsFiles) -> ssl.SSLContext:
     import ssl
 
     used = ", ".join(filter(None, (files.ca, files.certificate, files.key))) or "none"

@@ -52,9 +52,12 @@ class Hijacked:
 
     def end_input(self) -> None:
         """Tell the other side that no more is sent; it may go on sending."""
+        end_of_tls = getattr(self._sock, "end_output", None)
         try:
-            # The socket's own, below TLS: Python's TLS socket would give up reading as well.
-            socket.socket.shutdown(self._sock, socket.SHUT_WR)
+            if end_of_tls is not None:
+                end_of_tls()
+            else:
+                self._sock.shutdown(socket.SHUT_WR)
         except OSError:
             return
 

@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from hivelet.objects.service import DEPENDS_ON_LABEL, STACK_LABEL, ServiceSpec
 
+HELD = "waiting for "
+"""How the error of a task begins that the scheduler holds for others."""
+
 
 class Condition(StrEnum):
     """What must be true of a dependency."""
@@ -58,6 +61,13 @@ def dependencies_of(spec: ServiceSpec) -> list[Dependency]:
             raise ValueError(f'"{name}" is no name of a service')
         found.append(Dependency(name, _candidates(name, spec.labels), condition))
     return found
+
+
+def awaits_completion(spec: ServiceSpec) -> bool:
+    """Whether a job of others may hold the tasks of a new spec, and so an update, in the middle."""
+    if DEPENDS_ON_LABEL not in spec.labels:
+        return False
+    return any(each.condition is Condition.COMPLETED for each in dependencies_of(spec))
 
 
 def find_cycle(graph: Mapping[str, list[str]], start: str) -> list[str]:

@@ -23,7 +23,7 @@ from hivelet.manager.runner import Decisions, Runner
 from hivelet.objects.common import NodeId, ServiceId
 from hivelet.objects.node import Node
 from hivelet.objects.plan import NOTHING, Plan, merge_plans
-from hivelet.objects.service import Service
+from hivelet.objects.service import DEPENDS_ON_LABEL, Service
 from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
@@ -181,6 +181,9 @@ def _by_task(view: View, task: Task, event: Event) -> Iterator[Key]:
         if last or (is_wanted(task) and not service.pending_delete):
             yield from _whole(service)
             return
+    if service.is_updating and _is_held(task) and DEPENDS_ON_LABEL in service.spec.labels:
+        # Its predecessor goes on for as long as a dependency holds it; where it is held no more, that one may stop.
+        yield Key(service.id, step=True)
     # Several changes may reach a loop as one: a task may be there and run, or be down and forgotten, all at once.
     moved = not isinstance(event.old, Task) or event.old.status.state is not task.status.state
     if not moved or not _tells(task):

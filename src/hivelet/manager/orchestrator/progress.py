@@ -20,6 +20,7 @@ from hivelet.manager.dirty import is_dirty
 from hivelet.manager.orchestrator.slots import Slot, SlotKey, is_alive
 from hivelet.objects.common import NodeId, TaskId
 from hivelet.objects.defaults import UPDATE_MONITOR, UPDATE_ORDER, UPDATE_PARALLELISM
+from hivelet.objects.dependency import HELD, awaits_completion
 from hivelet.objects.node import Node
 from hivelet.objects.service import Service, UpdateConfig
 from hivelet.objects.task import Task, TaskState
@@ -201,7 +202,7 @@ def assess_slot(
         slot=slot,
         dirty=dirty,
         kept=kept,
-        surplus=_surplus(slot, kept, config) if kept is not None else (),
+        surplus=_surplus(service, slot, kept, config) if kept is not None else (),
         replacement=_replacement(slot, clean, since),
     )
 
@@ -238,11 +239,23 @@ def _kept(slot: Slot, clean: Collection[TaskId]) -> Task | None:
     return found[-1] if found else None
 
 
-def _surplus(slot: Slot, kept: Task, config: UpdateConfig) -> tuple[Task, ...]:
+def _surplus(service: Service, slot: Slot, kept: Task, config: UpdateConfig) -> tuple[Task, ...]:
     """The others, which can stop; in a start-first update not before the one to keep runs."""
     others = tuple(task for task in slot.wanted if task.id != kept.id)
-    waits = starts_first(config) and kept.status.state is not TaskState.RUNNING
+    if starts_first(config):
+        waits = kept.status.state is not TaskState.RUNNING
+    else:
+        waits = _may_be_held(kept) and awaits_completion(service.spec)
     return () if waits and any(map(is_alive, others)) else others
+
+
+def _may_be_held(task: Task) -> bool:
+    """Whether the scheduler has not yet looked at the task, or holds it for what its service depends on.
+
+    One that finds no room is not held: the room may be that of its predecessor.
+    """
+    placed = task.status.state.order >= TaskState.ASSIGNED.order
+    return not placed and (not task.status.err or task.status.err.startswith(HELD))
 
 
 def _replacement(slot: Slot, clean: Collection[TaskId], since: datetime | None) -> Task | None:

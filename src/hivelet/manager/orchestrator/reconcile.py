@@ -15,6 +15,7 @@ from hivelet.manager.orchestrator.enforce import must_leave
 from hivelet.manager.orchestrator.global_mode import may_start, spread_service
 from hivelet.manager.orchestrator.job_progress import is_done, is_outdated
 from hivelet.manager.orchestrator.jobs import run_on_nodes, run_to_completion
+from hivelet.manager.orchestrator.progress import effective_config, starts_first
 from hivelet.manager.orchestrator.replicated import remove_slot, scale_service
 from hivelet.manager.orchestrator.restart import Restart, should_restart
 from hivelet.manager.orchestrator.slots import (
@@ -167,8 +168,10 @@ def _let_go(situation: Situation, slot: Slot, task: Task) -> Plan:
     now = situation.now
     if task.start_after is not None and task.start_after > now:
         return Plan(wake_at=task.start_after, why="the restart delay is not over")
-    leaving = [t for t in slot.tasks if not is_wanted(t) and _blocks(t, situation.nodes)]
-    if leaving:
+    blocking = [t for t in slot.tasks if t is not task and _blocks(t, situation.nodes)]
+    if not starts_first(effective_config(situation.service)) and any(map(is_wanted, blocking)):
+        return Plan(why="the update stops its predecessor first")
+    if leaving := [t for t in blocking if not is_wanted(t)]:
         limit = _patience(leaving, task)
         if limit is None or limit > now:
             return Plan(wake_at=limit, why=f"{leaving[0].id} is still stopping")

@@ -5,6 +5,9 @@ the middle changes nothing. There are never more busy slots than the parallelism
 or busy and the last replacement has been watched for the monitor period. A replacement that ends within the monitor period, or
 before it ever ran, is a failure.
 
+Old first means that the old task is stopped with the write that makes the new one; where the service waits for a job, only
+once the new one is held no more, so that a migration takes nothing down.
+
 Slots go by number. Where a slot already has a task of the present spec, that one is kept and the others are stopped.
 """
 
@@ -24,6 +27,7 @@ from hivelet.manager.orchestrator.progress import (
 from hivelet.manager.orchestrator.slots import Slot, SlotKey, is_alive, is_wanted, new_task
 from hivelet.objects.common import NodeId
 from hivelet.objects.defaults import FAILURE_ACTION
+from hivelet.objects.dependency import awaits_completion
 from hivelet.objects.node import Node
 from hivelet.objects.plan import Plan, Write, earliest
 from hivelet.objects.service import Service, UpdateConfig, UpdateStatus
@@ -113,7 +117,10 @@ def _replace(service: Service, slot: Slot, config: UpdateConfig, now: datetime) 
         return Write(create=(made,), update=gone, why="start first")
     held = any(map(is_alive, slot.tasks))
     made = new_task(service, slot, now, held=held).replaced(made_by_update=since)
-    return Write(create=(made,), update=tuple(map(_stopped, slot.wanted)), why="stop first")
+    # Where a migration may hold the new task, the old one goes on until the new one has a place (`progress`).
+    waits = awaits_completion(service.spec)
+    leaving = tuple(_stopped(t) for t in slot.wanted if not (waits and is_alive(t)))
+    return Write(create=(made,), update=leaving, why="stop first")
 
 
 def _stopped(task: Task) -> Task:

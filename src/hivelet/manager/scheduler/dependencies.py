@@ -12,7 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hivelet.objects.common import ServiceId
-from hivelet.objects.dependency import Condition, Dependency, dependencies_of, find_cycle
+from hivelet.objects.dependency import (
+    HELD,
+    Condition,
+    Dependency,
+    dependencies_of,
+    find_cycle,
+)
 from hivelet.objects.dirty import is_task_dirty
 from hivelet.objects.service import DEPENDS_ON_LABEL, Service
 from hivelet.objects.task import Task, TaskState
@@ -116,7 +122,5 @@ def _trouble(tasks: Sequence[Task]) -> str:
 
 def _failure(tasks: Sequence[Task]) -> str:
     """What went wrong last, where something has: the way to the cause."""
-    failed = [
-        task for task in tasks if task.status.err and not task.status.err.startswith("waiting")
-    ]
+    failed = [task for task in tasks if task.status.err and not task.status.err.startswith(HELD)]
     return f": {failed[-1].status.err}" if failed else ""
