@@ -264,7 +264,14 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/info"): ("differs", "`Warnings` is empty; `hiveletd`'s log has them"),
     ("GET", "/plugins"): ("differs", "there are none"),
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
-    ("POST", "/build/prune"): ("differs", "there is no build cache: nothing is freed"),
+    ("POST", "/build"): (
+        "differs",
+        "by buildah; 501 for BuildKit and `outputs`, 400 for `squash`; `cachefrom` has no effect",
+    ),
+    ("POST", "/build/cancel"): (
+        "differs",
+        "does nothing: a build ends with the connection that asked for it",
+    ),
     ("POST", "/auth"): ("differs", "credentials are checked; `IdentityToken` is empty"),
     ("POST", "/swarm/init"): (
         "differs",
@@ -339,9 +346,8 @@ _NOUNS = {
     "exec": "containers",
     "commit": "containers",
     "plugins": "system",
-    "build": "system",
-    "session": "system",
-    "grpc": "system",
+    "session": "builds",
+    "grpc": "builds",
 }
 
 # ---- service flags

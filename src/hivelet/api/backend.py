@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from hivelet.objects.build import BuildProgress, BuildPrune, BuildPruneRequest, BuildRequest
 from hivelet.objects.cluster import Cluster, ClusterSpec
 from hivelet.objects.common import (
     ConfigId,
@@ -479,6 +480,20 @@ class ImagesBackend(Protocol):
         ...
 
 
+class BuildsBackend(Protocol):
+    """Images built on this node."""
+
+    def build_image(
+        self, context: AsyncIterator[bytes], request: BuildRequest
+    ) -> AsyncIterator[BuildProgress]:
+        """Build an image of a tar; the first step is empty: what was asked for can be done."""
+        ...
+
+    async def prune_build_cache(self, rule: BuildPruneRequest) -> BuildPrune:
+        """Remove steps that later builds would not have to take again."""
+        ...
+
+
 class NodeNetworksBackend(Protocol):
     """Networks of scope local, and this node's containers in networks of any scope."""
 
@@ -545,6 +560,7 @@ class EngineBackend(
     FilesBackend,
     ExecsBackend,
     ImagesBackend,
+    BuildsBackend,
     NodeNetworksBackend,
     VolumesBackend,
     Protocol,

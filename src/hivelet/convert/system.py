@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from hivelet.convert.build import encode_cache_record
 from hivelet.convert.container import encode_summary as encode_container_summary
 from hivelet.convert.image import encode_summary as encode_image_summary
 from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
@@ -62,14 +63,14 @@ def encode_info(info: EngineInfo, swarm: Json, now: datetime) -> Json:
 
 
 def encode_disk_usage(usage: DiskUsage, now: datetime, *, virtual_size: bool) -> Json:
-    """What `GET /system/df` answers. There is no build cache of our own."""
+    """What `GET /system/df` answers."""
     return {
         "LayersSize": usage.layers_size,
         "Images": [encode_image_summary(i, virtual_size=virtual_size) for i in usage.images],
         "Containers": [encode_container_summary(container, now) for container in usage.containers],
         "Volumes": [encode_volume(volume) for volume in usage.volumes],
-        "BuildCache": [],
-        "BuilderSize": 0,
+        "BuildCache": [encode_cache_record(record) for record in usage.build_cache],
+        "BuilderSize": sum(record.size for record in usage.build_cache),
     }
 
 

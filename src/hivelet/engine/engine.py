@@ -13,6 +13,8 @@ from pathlib import Path
 
 import structlog
 
+from hivelet.engine.build.actions import BuildActions, BuildParts
+from hivelet.engine.build.network import BuildNetworks
 from hivelet.engine.containers import ContainerActions
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
@@ -46,6 +48,8 @@ from hivelet.objects.event import Event
 from hivelet.objects.node import NodeDescription
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.task import GenericResource
+from hivelet.runtime.build.commands import StoragePlace
+from hivelet.runtime.build.storage import BuildStorage
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.conmon import ConmonRuntime
@@ -76,6 +80,7 @@ class Engine(
     FileActions,
     ExecActions,
     ImageActions,
+    BuildActions,
     NetworkActions,
     VolumeActions,
 ):
@@ -129,8 +134,24 @@ class Engine(
         FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(self, self._images, self.registry, self._events)
+        BuildActions.__init__(self, self._build_parts())
         NetworkActions.__init__(self, self._networks, self.registry, plane)
         VolumeActions.__init__(self, self._volumes, self.registry)
+
+    def _build_parts(self) -> BuildParts:
+        config = self._config
+        place = StoragePlace(root=config.root / "build", run=config.run / "build")
+        networks = BuildNetworks(
+            config.run / "builds", self._plane, self._networks, self.registry, self._cgroups
+        )
+        return BuildParts(
+            images=self._images,
+            storage=BuildStorage(place, self._images),
+            networks=networks,
+            events=self._events,
+            runtime=config.runtime,
+            cgroup_parent=config.cgroup_parent,
+        )
 
     # ---- life
 
@@ -138,6 +159,7 @@ class Engine(
         """Open the stores and adopt what an earlier daemon left."""
         await self._images.start()
         await self.lifecycle.adopt()
+        await self.clear_builds()
         self._restarts.resume()
 
     async def stop(self) -> None:
@@ -294,6 +316,7 @@ class Engine(
             images=images,
             containers=list(await self.list_containers(size=True)),
             volumes=volumes,
+            build_cache=await self.build_cache(),
         )
 
     async def engine_events(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import field
 
+from hivelet.objects.build import BuildCacheRecord
 from hivelet.objects.common import ContainerId, NetworkId, Struct
 from hivelet.objects.container import ContainerConfig, ContainerState, HostConfig, PortBinding
 from hivelet.objects.image import Image
@@ -257,3 +258,4 @@ class DiskUsage(Struct, frozen=True, kw_only=True):
     images: list[Image] = []
     containers: list[Container] = []
     volumes: list[Volume] = []
+    build_cache: list[BuildCacheRecord] = []

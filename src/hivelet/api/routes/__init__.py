@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hivelet.api.routes import (
     auth,
+    builds,
     configs,
     containers,
     distribution,
@@ -36,6 +37,7 @@ ALL_ROUTES = (
     *execs.ROUTES,
     *files.ROUTES,
     *images.ROUTES,
+    *builds.ROUTES,
     *distribution.ROUTES,
     *volumes.ROUTES,
 )

@@ -70,11 +70,6 @@ async def inspect_plugin(call: Call) -> web.Response:
     raise NotFound(f'plugin "{call.ref}" not found')
 
 
-async def prune_builds(_: Call) -> web.Response:
-    """`POST /build/prune`: there is no build cache; `docker system prune` asks for it last."""
-    return reply({"CachesDeleted": None, "SpaceReclaimed": 0})
-
-
 async def _events(
     call: Call, since: datetime | None, until: datetime | None, filters: Filters
 ) -> AsyncIterator[bytes]:
@@ -112,9 +107,4 @@ ROUTES = (
     route("GET", "/plugins/{ref:path}/json", inspect_plugin, since="1.25"),
     missing("POST", "/plugins/{ref:path}", "plugins"),
     missing("DELETE", "/plugins/{ref:path}", "plugins"),
-    missing("POST", "/build", "image builds; build with another tool and load the result"),
-    route("POST", "/build/prune", prune_builds, since="1.31"),
-    missing("POST", "/build/{ref:path}", "image builds"),
-    missing("POST", "/session", "BuildKit sessions"),
-    missing("POST", "/grpc", "BuildKit"),
 )

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ class Pull:
     insecure: bool = False
 
 
-async def pull_image(store: ImageStore, request: Pull) -> AsyncIterator[ImageProgress]:
+async def pull_image(store: ImageStore, request: Pull) -> AsyncGenerator[ImageProgress, None]:
     """Fetch an image, telling how it goes on in Docker's words; who stops listening ends the pull.
 
     Raises:
