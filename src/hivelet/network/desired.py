@@ -59,6 +59,8 @@ class ContainerRecord:
     resolver: str | None = None
     resolv_conf: str = ""
     hosts: str = ""
+    way_out: NetworkId | None = None
+    priorities: dict[NetworkId, int] = field(default_factory=dict)
 
 
 class DesiredState:
