@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -403,6 +403,14 @@ class NetworkPlane:
         self._kernel.close()
         self._connections.close()
         self._nft.close()
+
+    async def leave(self, kept: Collection[NetworkId]) -> None:
+        """Remove the swarm's part: services, and all networks but these; containers that are in these stay as they are."""
+        self._state.set_services({})
+        for network_id in [key for key in self._state.networks if key not in kept]:
+            await self.remove_network(network_id)
+        await self._resolvers.stop_unused()
+        await self._writer.settle()
 
     async def tear_down(self) -> None:
         """Remove all that is hivelet's: sandboxes, bridges, tables, resolvers, files. The plane stays usable."""

@@ -158,12 +158,16 @@ class SandboxKeeper:
         for leg in legs:
             key = leg.network.id
             if key in held:
-                known = {
-                    "address": _with_prefix(before.addresses.get(key, ""), leg.network.subnet),
-                    "address6": _with_prefix(before.addresses6.get(key, ""), leg.network.subnet6),
-                }
+                address = before.addresses.get(key, "")
+                address6 = before.addresses6.get(key, "")
                 numbered.append(
-                    replace(leg, **known, mac=before.macs.get(key, ""), ordinal=held[key])
+                    replace(
+                        leg,
+                        address=_with_prefix(address, leg.network.subnet),
+                        address6=_with_prefix(address6, leg.network.subnet6),
+                        mac=before.macs.get(key, ""),
+                        ordinal=held[key],
+                    )
                 )
                 continue
             taken = {*held.values(), *(other.ordinal for other in numbered)}
