@@ -290,8 +290,6 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
         "differs",
         "drivers `overlay` and `bridge`; one subnet of each family",
     ),
-    ("POST", "/networks/{ref}/connect"): ("501", "name the networks in the service's spec"),
-    ("POST", "/networks/{ref}/disconnect"): ("501", "name the networks in the service's spec"),
     ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
     ("POST", "/volumes/create"): ("differs", "driver `local` only, else 501"),
 }

@@ -29,13 +29,12 @@ from hivelet.objects.common import (
     ServiceId,
     TaskId,
 )
-from hivelet.objects.container import ContainerCreate, HostConfig
+from hivelet.objects.container import ContainerCreate, EndpointRequest, HostConfig
 from hivelet.objects.engine import (
     BackendTraffic,
     Container,
     ContainerStats,
     DiskUsage,
-    EndpointSettings,
     EngineInfo,
     EngineVersion,
     ExitResult,
@@ -521,7 +520,7 @@ class NodeNetworksBackend(Protocol):
         """Remove a network that no container uses."""
         ...
 
-    async def connect_network(self, ref: str, container: str, settings: EndpointSettings) -> None:
+    async def connect_network(self, ref: str, container: str, wish: EndpointRequest) -> None:
         """Join a container to a network of any scope."""
         ...
 

@@ -9,6 +9,7 @@ from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
 from hivelet.kit.durations import human_duration
 from hivelet.objects.container import ContainerState, Health, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
+from hivelet.objects.links import shown_links
 
 
 def encode_summary(container: Container, now: datetime) -> Json:
@@ -58,7 +59,8 @@ def encode_container(container: Container) -> Json:
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": empty_to_none(container.exec_ids),
-        "HostConfig": encode_host_config(container.host_config),
+        "HostConfig": encode_host_config(container.host_config)
+        | {"Links": shown_links(container.host_config.links, container.name) or None},
         "GraphDriver": {"Data": container.directories, "Name": container.storage_driver},
         "Mounts": encode(container.mounts),
         "Config": encode_container_config(container.config) | {"Labels": container.config.labels},
@@ -158,8 +160,12 @@ def _encode_bindings(bindings: list[PortBinding]) -> list[Json] | None:
 
 def _encode_endpoint(endpoint: EndpointSettings) -> Json:
     answer: Json = encode(endpoint)
-    wanted = answer.pop("Ipv4Requested")
-    answer["IPAMConfig"] = {"IPv4Address": wanted} if wanted else None
+    wanted = {
+        key: address
+        for key in ("IPv4Address", "IPv6Address")
+        if (address := answer.pop(key.replace("IP", "Ip").replace("Address", "Requested")))
+    }
+    answer["IPAMConfig"] = wanted or None
     for key in ("Links", "Aliases", "DriverOpts", "DNSNames"):
         answer[key] = answer[key] or None
     return answer

@@ -10,7 +10,8 @@ from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Annotations, Driver, NetworkId, NodeId, ServiceId, Struct
-from hivelet.objects.engine import EndpointSettings, NetworkContainer, NodeNetwork
+from hivelet.objects.container import EndpointRequest
+from hivelet.objects.engine import NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
 from hivelet.objects.service import Endpoint, Service
 from hivelet.objects.task import Task, TaskState
@@ -80,12 +81,10 @@ def parse_network_spec(data: Json) -> NetworkSpec:
     )
 
 
-def parse_connection(data: Json) -> tuple[str, EndpointSettings, bool]:
+def parse_connection(data: Json) -> tuple[str, EndpointRequest, bool]:
     """A connect or disconnect request: the container, how it joins, and whether by force."""
     request = convert_json(data, _Connection)
-    settings = convert_json(request.endpoint_config, EndpointSettings)
-    wanted = request.endpoint_config.get("IPAMConfig", {}).get("IPv4Address", "")
-    return request.container, settings.replaced(ipv4_requested=wanted), request.force
+    return request.container, convert_json(request.endpoint_config, EndpointRequest), request.force
 
 
 def encode_network(network: Network) -> Json:

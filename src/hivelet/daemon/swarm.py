@@ -6,7 +6,7 @@ The store, and the control API on it, are always there; the loops and the agent 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,13 @@ from hivelet.daemon.address import choose_address
 from hivelet.engine.engine import Engine
 from hivelet.engine.merge import merge_healthcheck
 from hivelet.engine.system import read_machine
-from hivelet.errors import HiveletError, InvalidParameter, NotFound
+from hivelet.errors import (
+    HiveletError,
+    InvalidParameter,
+    NotASwarmManager,
+    NotFound,
+    Unavailable,
+)
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.manager.controlapi import ControlApi
@@ -26,8 +32,9 @@ from hivelet.manager.controlapi.cluster import local_node
 from hivelet.manager.manager import Manager
 from hivelet.network.ipam import PoolExhausted
 from hivelet.network.plane import NetworkPlane
-from hivelet.objects.common import NodeId
+from hivelet.objects.common import ContainerId, NetworkId, NodeId
 from hivelet.objects.container import Healthcheck
+from hivelet.objects.network import Network
 from hivelet.objects.task import ContainerSpec
 from hivelet.store import Store
 from hivelet.store.sqlite import SqliteJournal
@@ -44,6 +51,37 @@ class _Membership:
 
     manager: Manager
     agent: Agent
+
+
+class ClusterMembership:
+    """This node's swarm, or the lack of one, as the engine's plain containers find it (`ClusterNetworks`)."""
+
+    def __init__(self, member: SwarmMember) -> None:
+        self._member = member
+
+    async def find_network(self, ref: str) -> Network | None:
+        """A network of the swarm."""
+        try:
+            return await self._member.api.get_network(ref)
+        except (NotFound, NotASwarmManager):
+            return None
+
+    async def attach(
+        self, network_id: NetworkId, container_id: ContainerId, wanted: Sequence[str]
+    ) -> Network:
+        """A place in one, once the loops that give it run."""
+        if not self._member.active:
+            raise Unavailable("the swarm of this node is not running yet, or not any more")
+        node_id = self._member.store.view(local_node).id
+        return await self._member.api.attach_container(network_id, container_id, node_id, wanted)
+
+    async def detach(
+        self, container_id: ContainerId, networks: Collection[NetworkId] | None = None
+    ) -> None:
+        """Give places back. Where the swarm is not running, its start or its end does."""
+        if self._member.active:
+            await self._member.api.detach_container(container_id, networks)
+            await self._member.drop_networks()
 
 
 class SwarmMember:
@@ -66,6 +104,7 @@ class SwarmMember:
         self.store = Store(self._clock, SqliteJournal(directory / "state.db"))
         self.api = ControlApi(self.store, self)
         self._engine.node_id = self._node_id
+        self._engine.cluster.networks = ClusterMembership(self)
 
     async def start(self) -> None:
         """Resume the swarm that the store holds, if any."""
@@ -113,8 +152,12 @@ class SwarmMember:
         """Stop all tasks, remove all that is the swarm's from this machine, and forget its state."""
         await self._end()
         await self._remove_tasks()
+        await self._engine.leave_cluster_networks()
         await self._engine.forget_gateway_bridge()
-        await self._plane.tear_down()
+        if self._engine.attached_containers():
+            await self._plane.leave(self._engine.own_networks())
+        else:
+            await self._plane.tear_down()
         await self._engine.restore_networks()
         await self.store.wipe()
         log.info("left the swarm")
@@ -126,6 +169,15 @@ class SwarmMember:
         except (NotFound, InvalidParameter):  # not here yet, or a name that could mean several
             return spec.healthcheck
         return merge_healthcheck(spec.healthcheck, image.config.healthcheck)
+
+    @property
+    def active(self) -> bool:
+        """Whether loops and agent run."""
+        return self._membership is not None
+
+    async def drop_networks(self) -> None:
+        """Remove the bridges of networks that nobody here is in any more."""
+        await self._executor.drop_networks()
 
     # ---- inside
 
@@ -140,6 +192,7 @@ class SwarmMember:
         agent = Agent(self._executor, manager.dispatcher, node_id, self._clock)
         await manager.start()
         await agent.start()
+        await self.api.keep_attachments(node_id, self._engine.attached_containers())
         self._membership = _Membership(manager, agent)
         log.info("member of a swarm", **{"node.id": node_id})
 

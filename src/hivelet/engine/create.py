@@ -18,7 +18,7 @@ from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import InvalidParameter
 from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
-from hivelet.objects.common import SECOND, ContainerId, TaskId
+from hivelet.objects.common import SECOND, ContainerId, NetworkId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
 from hivelet.objects.exec import ExecConfig
@@ -176,9 +176,8 @@ def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSet
     """How the container's networks look in `inspect`; like Docker, without `docker_gwbridge` where there are others."""
     shown = [leg for leg in record.legs if leg.network.kind != "gateway"] or record.legs
     return {
-        leg.network.name: EndpointSettings(
-            network_id=leg.network.id,
-            endpoint_id=_endpoint_id(record.id, leg),
+        leg.network.name: _idle(record, leg).replaced(
+            endpoint_id=_endpoint_id(record.id, leg.network.id),
             gateway=leg.network.gateway if leg.network.kind == "bridge" else "",
             ip_address=sandbox.addresses.get(leg.network.id, ""),
             ip_prefix_len=prefix_length(leg.network.subnet),
@@ -188,10 +187,45 @@ def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSet
             global_ipv6_address=(address6 := sandbox.addresses6.get(leg.network.id, "")),
             global_ipv6_prefix_len=prefix_length(leg.network.subnet6) if address6 else 0,
             mac_address=sandbox.macs.get(leg.network.id, ""),
-            aliases=[*leg.aliases, record.id[:SHORT_ID]],
+            ipv4_requested=(
+                sandbox.addresses.get(leg.network.id, "")
+                if leg.network.kind == "overlay" and not record.task_id
+                else leg.asked.ipv4_address
+            ),
         )
         for leg in shown
     }
+
+
+def idle_settings(record: Record) -> dict[str, EndpointSettings]:
+    """How the networks of a container look that does not run: named, without an address."""
+    shown = [leg for leg in record.legs if leg.network.kind != "gateway"] or record.legs
+    return {leg.network.name: _idle(record, leg) for leg in shown}
+
+
+def predefined_settings(
+    record: Record, network_id: NetworkId, *, running: bool
+) -> dict[str, EndpointSettings]:
+    """How the network of a container looks that is in the host's, or in none."""
+    mode = record.container.host_config.network_mode
+    if mode not in ("host", "none"):
+        return {}
+    endpoint = _endpoint_id(record.id, network_id) if running else ""
+    return {mode: EndpointSettings(network_id=network_id, endpoint_id=endpoint)}
+
+
+def _idle(record: Record, leg: LegRecord) -> EndpointSettings:
+    own = [record.id[:SHORT_ID]] if leg.network.name != "bridge" else []
+    names = [record.container.name, *leg.aliases, *own, record.container.config.hostname]
+    return EndpointSettings(
+        network_id=leg.network.id,
+        aliases=[*leg.aliases, *own],
+        links=leg.links,
+        driver_opts=leg.driver_opts,
+        dns_names=list(dict.fromkeys(names)) if own else [],
+        ipv4_requested=leg.asked.ipv4_address,
+        ipv6_requested=leg.asked.ipv6_address,
+    )
 
 
 def volume_sources(record: Record) -> dict[str, str]:
@@ -210,6 +244,6 @@ def host_config(record: Record) -> HostConfig:
     return record.container.host_config.replaced(binds=[], mounts=mounts)
 
 
-def _endpoint_id(container_id: str, leg: LegRecord) -> str:
+def _endpoint_id(container_id: str, network_id: str) -> str:
     """64 hexadecimal digits that are the same for the same container in the same network."""
-    return hashlib.sha256(f"{container_id} {leg.network.id}".encode()).hexdigest()
+    return hashlib.sha256(f"{container_id} {network_id}".encode()).hexdigest()

@@ -15,6 +15,7 @@ import structlog
 
 from hivelet.engine.build.actions import BuildActions, BuildParts
 from hivelet.engine.build.network import BuildNetworks
+from hivelet.engine.cluster_networks import ClusterDoor
 from hivelet.engine.containers import ContainerActions
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
@@ -97,6 +98,7 @@ class Engine(
         self._images = ImageStore(
             config.root / "images", clock=clock, layers_in_use=self._snapshots.layers_in_use
         )
+        self.cluster = ClusterDoor()
         self._networks = LocalNetworks(self._database, self._events, clock, plane)
         self._plane = plane
         self._storage = Storage(
@@ -110,6 +112,7 @@ class Engine(
             storage=self._storage,
             files=self._dependencies,
             networks=self._networks,
+            cluster=self.cluster,
             plane=plane,
             runtime=self._runtime,
             events=self._events,
@@ -130,12 +133,12 @@ class Engine(
         ContainerActions.__init__(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
-        PlainActions.__init__(self, self.lifecycle, self.registry, self._images, self._networks)
+        PlainActions.__init__(self, self.lifecycle, self.registry, self._images)
         FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(self, self._images, self.registry, self._events)
         BuildActions.__init__(self, self._build_parts())
-        NetworkActions.__init__(self, self._networks, self.registry, plane)
+        NetworkActions.__init__(self, self._networks, self.registry, plane, self.lifecycle)
         VolumeActions.__init__(self, self._volumes, self.registry)
 
     def _build_parts(self) -> BuildParts:
@@ -254,6 +257,22 @@ class Engine(
         network = self._networks.find(GATEWAY_BRIDGE)
         if network is not None and network.automatic:
             self._networks.forget(network)
+
+    async def leave_cluster_networks(self) -> None:
+        """The swarm is left: containers that were joined to its networks by hand run on without these."""
+        for record in self.registry.all():
+            kinds = {leg.network.id: leg.network.kind for leg in record.legs}
+            for network_id, kind in kinds.items():
+                if kind == "overlay" and not record.task_id:
+                    await self.disconnect_network(network_id, record.id, force=True)
+
+    def own_networks(self) -> set[NetworkId]:
+        """The networks that are this node's, whether it is in a swarm or not."""
+        return {network.id for network in self._networks.list()}
+
+    def attached_containers(self) -> list[ContainerId]:
+        """The containers that have a place in the network, in the kernel."""
+        return [r.id for r in self.registry.all() if self._plane.sandbox(r.id) is not None]
 
     async def restore_networks(self) -> None:
         """Make the bridges of this node's own networks again, after the network plane was torn down."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
@@ -26,6 +26,8 @@ from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.living import Living
 from hivelet.engine.place import Place, shares_network
+from hivelet.engine.plain.joins import Joins
+from hivelet.engine.plain.links import linked_from
 from hivelet.engine.plain.published import PublishedPorts
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record, running
@@ -42,6 +44,9 @@ from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
 from hivelet.runtime.failures import CreateFailed
+
+Change = Callable[[Record], Awaitable[Record]]
+"""Gives a container's record other networks."""
 
 log = structlog.get_logger(__name__)
 
@@ -184,8 +189,10 @@ class Lifecycle(Living):
         self._registry.add(record)
         async with self._locks[container_id]:
             try:
-                # What it joins of another container is looked at when it starts.
-                if not shares_network(request.host):
+                if request.plain:
+                    # It may start late or never: its network, and what it joins of others, comes with its start.
+                    record = await self._provision.prepare(record)
+                else:
                     record, _ = await self._provision.ensure(record)
             except HiveletError:
                 # As it is known by now: with the names of the volumes that were made for it.
@@ -226,8 +233,45 @@ class Lifecycle(Living):
             self._registry.write(record)
             await self._ports.open(record)
             self._watch(record)
+            self.publish_networks(record, "connect")
             self.publish(record, "start")
-            return True
+        for other in linked_from(record, self._registry.all()):
+            self._supervisor.spawn(f"link {other.id[:12]}", self.refresh(other.id))
+        return True
+
+    @property
+    def joins(self) -> Joins:
+        """Which networks containers may be in."""
+        return self._provision.joins
+
+    async def refresh(self, container_id: ContainerId) -> None:
+        """Have a container's names, and what it knows of others, as they are now."""
+        await self.rejoin(container_id, _as_it_is)
+
+    async def rejoin(self, container_id: ContainerId, change: Change) -> None:
+        """Change the networks of a container, at once where it runs.
+
+        Raises:
+            NotFound: there is no such container, or no such network.
+            HiveletError: it can't be in these networks; nothing has changed.
+        """
+        async with self._locks[container_id]:
+            before = self._current(container_id)
+            record = await change(before)
+            if not record.container.state.running or shares_network(record.container.host_config):
+                if record is not before:
+                    self._provision.idle(record)
+                return
+            try:
+                record = await self._provision.rejoin(record)
+            except BaseException:
+                await self._provision.joins.left(record, before)
+                raise
+            await self._ports.open(record)
+            await self._provision.joins.left(before, record)
+            names = before.container.networks.keys(), record.container.networks.keys()
+            self.publish_networks(record, "connect", names[1] - names[0])
+            self.publish_networks(before, "disconnect", names[0] - names[1])
 
     async def stop(
         self, container_id: ContainerId, *, grace: float | None, signal: str = ""
@@ -372,9 +416,10 @@ class Lifecycle(Living):
         await self._ports.close(record.id)
         await self._provision.release(record.id)
         if self._registry.get(record.id) is not None:
-            self._registry.write(
-                record.with_state(state.replaced(finished_at=self._parts.clock.now()))
-            )
+            ended = record.with_state(state.replaced(finished_at=self._parts.clock.now()))
+            self._registry.write(ended)
+            if not record.task_id:
+                self._provision.idle(ended)
 
     async def _ask_to_stop(self, record: Record, number: int) -> None:
         """The first signal of a stop. Whatever comes of it, the grace period runs, and SIGKILL follows."""
@@ -441,12 +486,15 @@ class Lifecycle(Living):
         if status.oom_killed:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(status.code))
+        self.publish_networks(record, "disconnect")
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
                 await self._ports.close(container_id)
                 await self.health.end(container_id)
                 await self._provision.release(container_id)
+                if not current.task_id:
+                    self._provision.idle(current)
         for done in self.after_end:
             if (current := self._registry.get(container_id)) is not None:
                 done(current)
@@ -472,6 +520,11 @@ class Lifecycle(Living):
         self.health.tell(record.id, record.container.state)
         self._removals.pop(record.id, asyncio.Event()).set()
         self.publish(record, "destroy")
+
+
+async def _as_it_is(record: Record) -> Record:
+    """The same networks: what else its files say of others has changed."""
+    return record
 
 
 def stop_signal(record: Record) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from hivelet.engine.create import check_limits
@@ -15,7 +15,7 @@ from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.registry import Record
 from hivelet.engine.system import read_machine
 from hivelet.errors import Conflict, HiveletError, NotFound, System
-from hivelet.objects.common import ContainerId
+from hivelet.objects.common import ContainerId, NetworkId
 from hivelet.objects.container import HostConfig
 from hivelet.runtime.attach import Attachment
 from hivelet.runtime.cgroups import linux_resources
@@ -128,6 +128,20 @@ class Living:
         )
         self._parts.events.publish("container", action, record.id, attributes)
 
+    def publish_networks(
+        self, record: Record, action: str, names: Collection[str] | None = None
+    ) -> None:
+        """Tell that a container has joined its networks, or these of them, or left them."""
+        for name, settings in record.container.networks.items():
+            if names is None or name in names:
+                kind = network_type(record, settings.network_id, name)
+                self._parts.events.publish(
+                    "network",
+                    action,
+                    settings.network_id,
+                    {"container": record.id, "name": name, "type": kind},
+                )
+
     def _current(self, container_id: ContainerId) -> Record:
         record = self._registry.get(container_id)
         if record is None or record.removing:
@@ -145,6 +159,14 @@ class Living:
         for ready in self._attaching.pop(container_id, []):
             if not ready.done():
                 _fail(ready, error)
+
+
+def network_type(record: Record, network_id: NetworkId, name: str) -> str:
+    """The driver of a network that a container is in."""
+    kinds = {leg.network.id: leg.network.kind for leg in record.legs}
+    if (kind := kinds.get(network_id)) is None:
+        return {"none": "null"}.get(name, name)
+    return "overlay" if kind in ("overlay", "ingress") else "bridge"
 
 
 def _fail(ready: asyncio.Future[Attachment], error: HiveletError) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.networks import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
-from hivelet.errors import NotFound, NotImplemented
+from hivelet.errors import NotFound
 from hivelet.network.ipam import prefix_length
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import SECOND, NetworkId, TaskId
+from hivelet.objects.container import EndpointRequest
 from hivelet.objects.defaults import DRAIN_IDLE
 from hivelet.objects.engine import BackendTraffic, EndpointSettings, NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamOptions, NetworkSpec
@@ -18,7 +20,14 @@ from hivelet.objects.network import IpamOptions, NetworkSpec
 class NetworkActions:
     """The network side of the engine."""
 
-    def __init__(self, networks: LocalNetworks, registry: Registry, plane: NetworkPlane) -> None:
+    def __init__(
+        self,
+        networks: LocalNetworks,
+        registry: Registry,
+        plane: NetworkPlane,
+        lifecycle: Lifecycle,
+    ) -> None:
+        self._life = lifecycle
         self._local = networks
         self._joined = registry
         self._data_plane = plane
@@ -40,7 +49,14 @@ class NetworkActions:
         for record in self._joined.all():
             sandbox = self._data_plane.sandbox(record.id)
             leg = next((leg for leg in record.legs if leg.network.id == network_id), None)
-            if sandbox is None or leg is None or not record.container.state.running:
+            if not record.container.state.running:
+                continue
+            if sandbox is None or leg is None:
+                for shown in record.container.networks.values():
+                    if shown.network_id == network_id:
+                        found[record.id] = NetworkContainer(
+                            name=record.container.name, endpoint_id=shown.endpoint_id
+                        )
                 continue
             prefix = prefix_length(leg.network.subnet)
             address6 = sandbox.addresses6.get(network_id, "")
@@ -86,17 +102,24 @@ class NetworkActions:
         self._local.remove(ref, users)
         await self._data_plane.remove_network(network.id)
 
-    async def connect_network(self, ref: str, container: str, settings: EndpointSettings) -> None:
-        """Join a running container to a network: not yet."""
-        raise NotImplemented(
-            "joining a network at run time is not implemented: name the service's networks in its spec"
-        )
+    async def connect_network(self, ref: str, container: str, wish: EndpointRequest) -> None:
+        """Join a container to a network of any scope, at once where it runs.
+
+        Raises:
+            Forbidden: it is in it already.
+        """
+        record = self._joined.find(container)
+        await self._life.rejoin(record.id, lambda known: self._life.joins.connect(known, ref, wish))
 
     async def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
-        """Take a running container out of a network: not yet."""
-        raise NotImplemented(
-            "leaving a network at run time is not implemented: name the service's networks in its spec"
-        )
+        """Take a container out of a network; by force also means: one that is not there any more has left it."""
+        try:
+            record = self._joined.find(container)
+        except NotFound:
+            if force:
+                raise NotFound(f"endpoint {container} not found") from None
+            raise
+        await self._life.rejoin(record.id, lambda known: self._life.joins.disconnect(known, ref))
 
     def _described(self, network: LocalNetwork) -> NodeNetwork:
         return NodeNetwork(

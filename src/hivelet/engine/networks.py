@@ -48,6 +48,8 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     internal: bool = False
     attachable: bool = False
+    chosen: bool = False
+    """Whether hivelet chose the subnet: then members have no say in their addresses, which another network may get."""
     automatic: bool = False
     """Made by hivelet itself, so it goes when hivelet has no more use for it."""
 
@@ -72,6 +74,12 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
             masquerade=self.options.get(_BRIDGE + "enable_ip_masquerade", "true").lower()
             != "false",
             mtu=read_mtu(self.options, ipv6=bool(self.pool6.subnet)),
+            ip_range=self.pool.ip_range,
+            ip_range6=self.pool6.ip_range,
+            reserved=[
+                *self.pool.auxiliary_addresses.values(),
+                *self.pool6.auxiliary_addresses.values(),
+            ],
         )
 
 
@@ -152,6 +160,7 @@ class LocalNetworks:
             labels=spec.annotations.labels,
             internal=spec.internal,
             attachable=spec.attachable,
+            chosen=not any(pool.subnet for pool in asked_pools(spec) if pool is not None),
             automatic=automatic,
         )
         _ = network.bridge  # what cannot be built is refused before it is remembered

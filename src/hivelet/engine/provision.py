@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from hivelet.engine.binds import mount_flags
+from hivelet.engine.cluster_networks import ClusterDoor
 from hivelet.engine.create import (
     ContainerPaths,
     CreateContainer,
     host_config,
+    idle_settings,
+    predefined_settings,
     volume_sources,
     with_sandbox,
 )
@@ -30,14 +33,16 @@ from hivelet.engine.place import (
     shared_place,
     shares_network,
 )
+from hivelet.engine.plain.joins import Joins
+from hivelet.engine.plain.links import Linked, find_linked, link_environment
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.kit.clock import Clock
 from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
-from hivelet.objects.common import ContainerId
-from hivelet.objects.container import DeviceMapping, HostConfig
+from hivelet.objects.common import ContainerId, NetworkId
+from hivelet.objects.container import ContainerConfig, DeviceMapping, HostConfig
 from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.conmon import ConmonRuntime
 from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
@@ -51,6 +56,7 @@ class LifecycleParts:
     storage: Storage
     files: DependencyFiles
     networks: LocalNetworks
+    cluster: ClusterDoor
     plane: NetworkPlane
     runtime: ConmonRuntime
     events: EventBus
@@ -79,6 +85,7 @@ class Provision:
 
     def __init__(self, parts: LifecycleParts) -> None:
         self._parts = parts
+        self.joins = Joins(parts.networks, parts.cluster)
 
     def paths(self, container_id: ContainerId) -> ContainerPaths:
         """Where the container's files are."""
@@ -90,7 +97,7 @@ class Provision:
     async def legs(self, request: CreateContainer) -> list[LegRecord]:
         """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
         legs = list(request.legs)
-        if request.plain and not any(leg.network.kind == "overlay" for leg in legs):
+        if request.plain:
             return legs
         ingress = any(leg.network.kind == "ingress" for leg in legs)
         closed = legs and all(leg.network.internal for leg in legs)
@@ -107,6 +114,42 @@ class Provision:
         finds them there.
         """
         paths = self.paths(record.id)
+        record = self._planned(record)
+        # Both are waited for, also where one fails: what comes to be too late would have no owner.
+        storage, placed = await asyncio.gather(
+            self._parts.storage.prepare(record),
+            self._ensure_place(record),
+            return_exceptions=True,
+        )
+        if isinstance(storage, BaseException):
+            raise storage
+        if isinstance(placed, BaseException):
+            raise placed
+        record, place = placed
+        write_atomic(paths.hostname, record.container.config.hostname + "\n")
+        write_atomic(paths.hosts, place.hosts)
+        write_atomic(paths.resolv_conf, place.resolv_conf)
+        self._parts.registry.write(record)
+        return record, place
+
+    async def prepare(self, record: Record) -> Record:
+        """The file system and the volumes of a container that need not start soon; its network comes with its start."""
+        record = self._planned(record)
+        await self._parts.storage.prepare(record)
+        return self.idle(record)
+
+    def idle(self, record: Record) -> Record:
+        """The record of a container that does not run, written: its networks have no addresses."""
+        mode = record.container.host_config.network_mode
+        networks = idle_settings(record) or predefined_settings(
+            record, self.joins.predefined(mode), running=False
+        )
+        record = record.replaced(container=record.container.replaced(networks=networks))
+        self._parts.registry.write(record)
+        return record
+
+    def _planned(self, record: Record) -> Record:
+        paths = self.paths(record.id)
         planned = self._parts.storage.plan(record)
         if planned != record.container.mounts:
             record = record.replaced(container=record.container.replaced(mounts=planned))
@@ -115,23 +158,7 @@ class Provision:
         for directory in (paths.directory, paths.run, paths.bundle):
             ensure_private(directory)
         self._parts.files.prepare(record.id, record.files)
-        # Both are waited for, also where one fails: what comes to be too late would have no owner.
-        storage, place = await asyncio.gather(
-            self._parts.storage.prepare(record),
-            self._ensure_place(record),
-            return_exceptions=True,
-        )
-        if isinstance(storage, BaseException):
-            raise storage
-        if isinstance(place, BaseException):
-            raise place
-        if place.sandbox is not None:
-            record = with_sandbox(record, place.sandbox)
-        write_atomic(paths.hostname, record.container.config.hostname + "\n")
-        write_atomic(paths.hosts, place.hosts)
-        write_atomic(paths.resolv_conf, place.resolv_conf)
-        self._parts.registry.write(record)
-        return record, place
+        return record
 
     def spec(self, record: Record, place: Place) -> dict[str, Any]:
         """The OCI spec of a container for which all this has been made."""
@@ -141,7 +168,7 @@ class Provision:
         return build_oci_spec(
             OciInput(
                 id=record.id,
-                config=record.container.config,
+                config=self._config(record),
                 host=host.replaced(mounts=[*host.mounts, *files]),
                 facts=self._parts.facts,
                 rootfs=str(self._parts.storage.rootfs(record)),
@@ -162,44 +189,98 @@ class Provision:
             )
         )
 
+    def _config(self, record: Record) -> ContainerConfig:
+        """What the process is given: what it asked for, after what its links tell of others."""
+        config = record.container.config
+        told = link_environment(record, self.linked(record))
+        return config.replaced(env=[*told, *config.env]) if told else config
+
     async def release(self, container_id: ContainerId) -> None:
         """Undo what only a running container needs."""
         await self._parts.runtime.delete(container_id, force=True)
         await self._parts.plane.remove_sandbox(container_id)
+        if (record := self._parts.registry.get(container_id)) is not None:
+            await self.joins.leave_all(record)
         await self._parts.storage.release(container_id)
         self._parts.files.release(container_id)
 
-    async def _ensure_place(self, record: Record) -> Place:
+    async def _ensure_place(self, record: Record) -> tuple[Record, Place]:
         host = record.container.host_config
-        if not shares_network(host):
-            return own_place(await self._ensure_sandbox(record))
-        return shared_place(host, self._parts.registry)
+        if shares_network(host):
+            place = shared_place(host, self._parts.registry)
+            network_id = self.joins.predefined(host.network_mode)
+            shown = predefined_settings(record, network_id, running=True)
+            return record.replaced(container=record.container.replaced(networks=shown)), place
+        sandbox = self._parts.plane.sandbox(record.id)
+        if sandbox is None:
+            if not record.task_id:
+                record = await self.joins.enter(record)
+                # Before there is a link: whoever takes the container down gives its places back.
+                self._parts.registry.write(record)
+            sandbox = await self._parts.plane.create_sandbox(self._request(record))
+        return self._placed(record, sandbox), own_place(sandbox)
 
-    async def _ensure_sandbox(self, record: Record) -> Sandbox:
-        existing = self._parts.plane.sandbox(record.id)
-        if existing is not None:
-            return existing
+    async def rejoin(self, record: Record) -> Record:
+        """Have a running container in the networks of its record, and its files say so, from now on."""
+        sandbox = await self._parts.plane.change_sandbox(self._request(record))
+        record = self._placed(record, sandbox)
+        self._parts.registry.write(record)
+        paths = self.paths(record.id)
+        for path, text in ((paths.hosts, sandbox.hosts), (paths.resolv_conf, sandbox.resolv_conf)):
+            if text and path.read_text() != text:
+                path.write_text(
+                    text
+                )  # in place: what is mounted in the container is this very file
+        return record
+
+    def _placed(self, record: Record, sandbox: Sandbox) -> Record:
+        record = with_sandbox(record, sandbox)
+        if record.legs or record.task_id:
+            return record
+        mode = record.container.host_config.network_mode
+        shown = predefined_settings(record, self.joins.predefined(mode), running=True)
+        return record.replaced(container=record.container.replaced(networks=shown))
+
+    def linked(self, record: Record) -> list[Linked]:
+        """The containers that this one is linked to.
+
+        Raises:
+            System: one of the default bridge does not run.
+        """
+        return find_linked(record, self._parts.registry, self._address_of)
+
+    def _address_of(self, container_id: ContainerId, network_id: NetworkId) -> str:
+        sandbox = self._parts.plane.sandbox(container_id)
+        record = self._parts.registry.get(container_id)
+        if sandbox is None or record is None or not record.container.state.running:
+            return ""
+        return sandbox.addresses.get(network_id, "")
+
+    def _request(self, record: Record) -> SandboxRequest:
         config, host = record.container.config, record.container.host_config
-        return await self._parts.plane.create_sandbox(
-            SandboxRequest(
-                container_id=record.id,
-                legs=tuple(
-                    Leg(
-                        network=leg.network,
-                        address=leg.address or None,
-                        address6=leg.address6 or None,
-                        aliases=tuple(leg.aliases),
-                    )
-                    for leg in record.legs
-                ),
-                task_id=record.task_id or None,
-                hostname=config.hostname,
-                names=(record.container.name, record.id[:12]),
-                dns=DnsSettings(
-                    nameservers=tuple(host.dns),
-                    search=tuple(host.dns_search),
-                    options=tuple(host.dns_options),
-                ),
-                extra_hosts=tuple(host.extra_hosts),
-            )
+        return SandboxRequest(
+            container_id=record.id,
+            legs=tuple(
+                Leg(
+                    network=leg.network,
+                    address=leg.address or None,
+                    address6=leg.address6 or None,
+                    aliases=tuple(leg.aliases),
+                    asked=not record.task_id and leg.network.kind == "bridge",
+                    mac=leg.mac_address,
+                    priority=leg.priority,
+                )
+                for leg in record.legs
+            ),
+            task_id=record.task_id or None,
+            hostname=config.hostname,
+            names=(record.container.name, record.id[:12]),
+            dns=DnsSettings(
+                nameservers=tuple(host.dns),
+                search=tuple(host.dns_search),
+                options=tuple(host.dns_options),
+            ),
+            extra_hosts=tuple(host.extra_hosts),
+            linked=tuple((link.address, link.names) for link in self.linked(record)),
+            moves=not record.task_id,
         )

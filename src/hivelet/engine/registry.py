@@ -11,7 +11,7 @@ from hivelet.engine.database import Database
 from hivelet.engine.dependencies import FileReference
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId, Struct, TaskId
-from hivelet.objects.container import ContainerState
+from hivelet.objects.container import ContainerState, EndpointIpam
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.engine import Container
 
@@ -19,12 +19,23 @@ _KIND = "container"
 
 
 class LegRecord(Struct, frozen=True, kw_only=True):
-    """A container's place in one network, as it was asked for; an empty address lets the network plane choose."""
+    """A container's place in one network, as it was asked for; an empty address lets the network plane choose.
+
+    In a network of the cluster the addresses are the allocator's: a task's for its whole life, another container's while it
+    runs.
+    """
 
     network: BridgeNetwork
     address: str = ""
     address6: str = ""
     aliases: list[str] = []
+    asked: EndpointIpam = EndpointIpam()
+    """The addresses that the user named."""
+    mac_address: str = ""
+    links: list[str] = []
+    """Other containers that this one knows in this network by a name of its own, as `NAME:ALIAS`."""
+    driver_opts: dict[str, str] = {}
+    priority: int = 0
 
 
 class Record(Struct, frozen=True, kw_only=True):

@@ -59,6 +59,8 @@ class ContainerRecord:
     resolver: str | None = None
     resolv_conf: str = ""
     hosts: str = ""
+    way_out: NetworkId | None = None
+    priorities: dict[NetworkId, int] = field(default_factory=dict)
 
 
 class DesiredState:
@@ -115,8 +117,8 @@ class DesiredState:
     def publish(self, backend: Backend) -> None:
         """Add the host-mode ports of a plain container; `withdraw` takes them out again."""
         entry = ServiceEntry(service_id=backend.service_id, name=backend.service_name, mode="dnsrr")
+        self.admit(backend)  # a change withdraws what was, and its entry with it
         self.published[backend.service_id] = entry
-        self.admit(backend)
 
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""

@@ -14,6 +14,7 @@ from hivelet.network import local6, netlink, sysctls
 from hivelet.network.drift import HostState
 from hivelet.network.ipam import ROUTE, prefix_length
 from hivelet.network.layout import Link, SandboxLayout
+from hivelet.network.layout_change import diff_layouts
 from hivelet.network.names import bridge_name, is_bridge_name, is_port_name, mac_address
 from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.objects.endpoint import BridgeNetwork
@@ -158,6 +159,32 @@ def mend_sandbox(path: Path, layout: SandboxLayout) -> None:
         with inside(path):
             indexes = _prepare(layout.links, lost)
         netlink.execute_on(door, _requests_inside(layout, indexes))
+
+
+def change_sandbox(path: Path, before: SandboxLayout, after: SandboxLayout) -> None:
+    """Turn a sandbox in which processes run from one layout into another; where this fails, call it the other way round.
+
+    New links come first, so that whoever is joined to another network instead is never without any.
+    """
+    change = diff_layouts(before, after)
+    with inside(path):
+        door = netlink.open_door()
+    with closing(door):
+        _make_links(path, change.new)
+        with inside(path):
+            if any(link.address6 for link in change.new):
+                sysctls.ensure_loopback_ipv6()
+            indexes = _prepare(after.links, change.new)
+            there = {link.interface: netlink.link_index(link.interface) for link in before.links}
+        gone = [netlink.delete_source_rule(rule.source, rule.table) for rule in change.rules]
+        gone += [
+            netlink.delete_route(route.destination, index, via=route.via, table=route.table)
+            for route in change.routes
+            if (index := there[route.interface]) is not None
+        ]
+        netlink.execute_on(door, gone)
+        netlink.execute([netlink.delete_link(link.port) for link in change.old])
+        netlink.execute_on(door, _requests_inside(after, indexes))
 
 
 def _prepare(links: Collection[Link], fresh: Collection[Link]) -> dict[str, int]:

@@ -76,9 +76,16 @@ class SandboxLayout:
 
 
 def way_out_leg(legs: tuple[Leg, ...]) -> Leg | None:
-    """The leg that carries the default route: ingress before docker_gwbridge before a plain bridge."""
+    """The leg that carries the default route: ingress before docker_gwbridge before a plain bridge.
+
+    Of several plain bridges the one with the highest priority, then the one whose name comes first (Docker).
+    """
     fit = [leg for leg in legs if leg.network.kind in _RANK and not leg.network.internal]
-    return min(fit, key=lambda leg: _RANK[leg.network.kind], default=None)
+    return min(
+        fit,
+        key=lambda leg: (_RANK[leg.network.kind], -leg.priority, leg.network.name),
+        default=None,
+    )
 
 
 def build_layout(
@@ -87,10 +94,13 @@ def build_layout(
     """The layout of a sandbox whose legs all have addresses.
 
     Interfaces are numbered with the application's own networks first, so that `eth0` is what a program that looks
-    for "the" address should find. The resolver is reached through a gateway, never by ARP for its link-local address.
+    for "the" address should find; one that has a number keeps it, whatever comes and goes beside it. The resolver is reached through a gateway, never by ARP for its link-local address.
     """
     ordered = sorted(legs, key=lambda leg: _RANK.get(leg.network.kind, -1))
-    links = tuple(_link(container_id, ordinal, leg) for ordinal, leg in enumerate(ordered))
+    links = tuple(
+        _link(container_id, ordinal if leg.ordinal is None else leg.ordinal, leg)
+        for ordinal, leg in enumerate(ordered)
+    )
     by_network = {link.network_id: link for link in links}
     out = way_out_leg(legs)
     routes: list[Route] = []
@@ -128,7 +138,7 @@ def _link(container_id: ContainerId, ordinal: int, leg: Leg) -> Link:
         interface=interface_name(ordinal),
         address=str(interface.ip),
         prefix=interface.network.prefixlen,
-        mac=mac_address(str(interface.ip)),
+        mac=leg.mac or mac_address(str(interface.ip)),
         mtu=leg.network.mtu,
         address6=str(second.ip) if second else "",
         prefix6=second.network.prefixlen if second else 0,

@@ -45,6 +45,11 @@ def port_name(container_id: ContainerId, ordinal: int) -> str:
     return f"hv{container_id[:11]}_{_DIGITS[ordinal]}"
 
 
+def port_ordinal(port: str) -> int:
+    """The number of the interface whose other end a port is."""
+    return _DIGITS.index(port[-1])
+
+
 def is_port_name(name: str) -> bool:
     """Whether a link's name says that it is the host's end of a container's veth pair."""
     return _OUR_PORT.match(name) is not None

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 _NEWLINK, _DELLINK, _GETLINK = 16, 17, 18
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
-_NEWROUTE, _GETROUTE = 24, 26
+_NEWROUTE, _DELROUTE, _GETROUTE = 24, 25, 26
 _NEWRULE, _DELRULE, _GETRULE = 32, 33, 34
 _CLONED = 0x200
 """RTM_F_CLONED of linux/rtnetlink.h."""
@@ -50,7 +50,7 @@ _AT_ONCE = 64
 """Requests in one packet: the answers to all of them must fit into the socket's receive buffer."""
 
 _IFF_UP, _IFF_NOARP = 1, 0x80
-_SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
 _PROTO_STATIC = 4
 _UNICAST = 1
 _TO_TABLE = 1
@@ -290,6 +290,23 @@ def new_route(destination: str, index: int, *, via: str, source: str, table: int
         verb=_NEWROUTE,
         flags=nlmsg.CREATE | nlmsg.REPLACE,
         body=body,
+    )
+
+
+def delete_route(destination: str, index: int, *, via: str, table: int) -> Request:
+    """Remove a route that `new_route` has made; one that is not there is no error."""
+    network, _, length = destination.partition("/")
+    family = nlmsg.family_of(network or via)
+    body = _ROUTE.pack(family, int(length or 0), 0, 0, 0, 0, _SCOPE_NOWHERE, 0, 0)
+    body += nlmsg.number(_RTA_OIF, index) + nlmsg.number(_RTA_TABLE, table)
+    if network:
+        body += nlmsg.attribute(_RTA_DST, nlmsg.pack_address(network))
+    return Request(
+        what=f"remove the route to {destination or 'everywhere'}",
+        verb=_DELROUTE,
+        flags=0,
+        body=body,
+        harmless=(errno.ESRCH, errno.ENODEV),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -272,6 +272,27 @@ class NetworkPlane:
         request = replace(request, legs=legs)
         return await self._sandboxes.make(request, self._writer.settle)
 
+    async def change_sandbox(self, request: SandboxRequest) -> Sandbox:
+        """Join the container, which may be running, to these networks and take it out of all others.
+
+        Returns once links, names and rules are in effect; its connections through a network that it has left are forgotten.
+
+        Raises:
+            NotFound: it has no sandbox.
+            Conflict: an address is taken, or a network has none left.
+        """
+        for leg in request.legs:
+            await self.ensure_network(leg.network)
+        legs = tuple(replace(leg, network=self._possible(leg.network)) for leg in request.legs)
+        before = self._state.containers.get(request.container_id)
+        sandbox = await self._sandboxes.change(replace(request, legs=legs), self._writer.settle)
+        if before is not None:
+            await self._forget_connections(before.addresses)
+            await self._forget_connections(before.addresses6)
+        await self._resolvers.stop_unused()
+        self._writer.poke()
+        return sandbox
+
     async def remove_sandbox(self, container_id: ContainerId) -> None:
         """Remove the namespace, its links, names and connections; idempotent."""
         record = self._state.containers.get(container_id)
@@ -382,6 +403,14 @@ class NetworkPlane:
         self._kernel.close()
         self._connections.close()
         self._nft.close()
+
+    async def leave(self, kept: Collection[NetworkId]) -> None:
+        """Remove the swarm's part: services, and all networks but these; containers that are in these stay as they are."""
+        self._state.set_services({})
+        for network_id in [key for key in self._state.networks if key not in kept]:
+            await self.remove_network(network_id)
+        await self._resolvers.stop_unused()
+        await self._writer.settle()
 
     async def tear_down(self) -> None:
         """Remove all that is hivelet's: sandboxes, bridges, tables, resolvers, files. The plane stays usable."""

@@ -26,6 +26,14 @@ class Leg:
     address: str | None = None
     address6: str | None = None
     aliases: tuple[str, ...] = ()
+    asked: bool = False
+    """Whether a user chose the addresses, who is told where they are taken."""
+    mac: str = ""
+    """The link address; "" is the one that follows from the address."""
+    priority: int = 0
+    """Of several legs that could be the way out, the one with the highest is."""
+    ordinal: int | None = None
+    """The number of its interface; None is the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +61,10 @@ class SandboxRequest:
     names: tuple[str, ...] = ()
     dns: DnsSettings = DnsSettings()
     extra_hosts: tuple[str, ...] = ()
+    linked: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Other containers that this one knows by names of its own: address and names."""
+    moves: bool = False
+    """Whether its networks may change while it runs: then it asks 127.0.0.11, whoever answers there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +81,5 @@ class Sandbox:
     gateway6: str = ""
     resolv_conf: str = ""
     hosts: str = ""
+    way_out: NetworkId | None = None
+    """The network of its default route."""

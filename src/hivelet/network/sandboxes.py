@@ -7,16 +7,16 @@ the next start drops), and an address chosen here is not given twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
-from ipaddress import ip_interface
 from pathlib import Path
 
 import structlog
 
-from hivelet.errors import Conflict
+from hivelet.errors import Conflict, NotFound
 from hivelet.kit.files import ensure_private
 from hivelet.network import joiner, local6, netlink
+from hivelet.network.addresses import SandboxAddresses
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
 from hivelet.network.dns.files import (
     HostResolver,
@@ -25,10 +25,10 @@ from hivelet.network.dns.files import (
     render_resolv_conf,
 )
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.ipam import AddressPool, prefix_length
+from hivelet.network.ipam import prefix_length
 from hivelet.network.layout import SandboxLayout, build_layout
 from hivelet.network.ledger import Ledger
-from hivelet.network.names import LOCAL_LINK, bridge_name
+from hivelet.network.names import EMBEDDED_RESOLVER, LOCAL_LINK, bridge_name, port_ordinal
 from hivelet.network.netlink import Kernel
 from hivelet.network.netns import is_namespace, remove_namespace
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
@@ -58,7 +58,7 @@ class SandboxKeeper:
         self._ledger = ledger
         self._kernel = kernel
         self._resolvers = resolvers
-        self._pools: dict[tuple[NetworkId, int], AddressPool] = {}
+        self._addresses = SandboxAddresses(state)
         self._making: set[ContainerId] = set()
         self._bridged: set[NetworkId] = set()
 
@@ -92,7 +92,7 @@ class SandboxKeeper:
             raise Conflict(f"container {container_id[:12]} already has a network sandbox")
         self._making.add(container_id)
         try:
-            legs = tuple(self._with_address(leg) for leg in request.legs)
+            legs = tuple(self._addresses.give(leg) for leg in request.legs)
             resolver = self._resolvers.choose(request) if legs else None
             layout = build_layout(container_id, legs, resolver.address if resolver else None)
             record = _record(request, legs, layout, resolver)
@@ -110,6 +110,71 @@ class SandboxKeeper:
             self._making.discard(container_id)
         return self._describe(record)
 
+    async def change(
+        self, request: SandboxRequest, settle: Callable[[], Awaitable[None]]
+    ) -> Sandbox:
+        """Have a sandbox in which processes run as `request` says from now on; what it has already stays as it is.
+
+        Raises:
+            NotFound: there is no such sandbox.
+            Conflict: an address is taken, or a network has none left.
+        """
+        container_id = request.container_id
+        before = self._state.containers.get(container_id)
+        if before is None or container_id in self._making:
+            raise NotFound(f"container {container_id[:12]} has no network sandbox")
+        self._making.add(container_id)
+        after = before
+        try:
+            legs = self._numbered(request.legs, before)
+            resolver = self._resolvers.choose(request) if legs else None
+            old = self._layout(before)
+            new = build_layout(container_id, legs, resolver.address if resolver else None)
+            after = _record(request, legs, new, resolver)
+            self._ledger.put_container(after)
+            self._state.put_container(after)
+            await asyncio.gather(
+                self._kernel.call(joiner.change_sandbox, self._home / container_id, old, new),
+                settle(),
+            )
+            if resolver is not None:
+                await self._resolvers.require(resolver.name)
+        except BaseException:
+            if after is not before:
+                self._ledger.put_container(before)
+                self._state.put_container(before)
+                await self._kernel.call(joiner.change_sandbox, self._home / container_id, new, old)
+                self._addresses.take_back(after, kept=before)
+            raise
+        finally:
+            self._making.discard(container_id)
+        self._addresses.take_back(before, kept=after)
+        return self._describe(after)
+
+    def _numbered(self, legs: Iterable[Leg], before: ContainerRecord) -> tuple[Leg, ...]:
+        """The legs as they will be: those that are there keep their addresses and numbers, others get free ones."""
+        held = {n: port_ordinal(port) for n, port in before.ports.items()}
+        numbered: list[Leg] = []
+        for leg in legs:
+            key = leg.network.id
+            if key in held:
+                address = before.addresses.get(key, "")
+                address6 = before.addresses6.get(key, "")
+                numbered.append(
+                    replace(
+                        leg,
+                        address=_with_prefix(address, leg.network.subnet),
+                        address6=_with_prefix(address6, leg.network.subnet6),
+                        mac=before.macs.get(key, ""),
+                        ordinal=held[key],
+                    )
+                )
+                continue
+            taken = {*held.values(), *(other.ordinal for other in numbered)}
+            free = next(n for n in range(len(taken) + 1) if n not in taken)
+            numbered.append(replace(self._addresses.give(leg), ordinal=free))
+        return tuple(numbered)
+
     def of_task(self, task_id: TaskId) -> Path | None:
         """The namespace of a task's container, if it has one of its own."""
         for record in self._state.containers.values():
@@ -124,10 +189,7 @@ class SandboxKeeper:
         if record is None:
             return
         self._ledger.drop_container(container_id)
-        for version, addresses in ((4, record.addresses), (6, record.addresses6)):
-            for network_id, address in addresses.items():
-                if (pool := self._pools.get((network_id, version))) is not None:
-                    pool.release(address)
+        self._addresses.take_back(record)
 
     async def remove_all(self) -> None:
         """Remove all sandboxes and return when their links are gone."""
@@ -189,8 +251,7 @@ class SandboxKeeper:
 
     def forget_network(self, network_id: NetworkId) -> None:
         """Forget a network's addresses."""
-        for version in (4, 6):
-            self._pools.pop((network_id, version), None)
+        self._addresses.forget_network(network_id)
         self._bridged.discard(network_id)
 
     async def adopt_local_way(self) -> None:
@@ -214,6 +275,9 @@ class SandboxKeeper:
                 network=network,
                 address=f"{address}/{prefix_length(network.subnet)}",
                 address6=_with_prefix(record.addresses6.get(network_id, ""), network.subnet6),
+                mac=record.macs.get(network_id, ""),
+                priority=record.priorities.get(network_id, 0),
+                ordinal=port_ordinal(record.ports[network_id]),
             )
             for network_id, address in record.addresses.items()
             if (network := self._state.networks.get(network_id)) is not None
@@ -223,41 +287,6 @@ class SandboxKeeper:
 
     def _ports(self) -> set[str]:
         return {p for record in self._state.containers.values() for p in record.ports.values()}
-
-    def _with_address(self, leg: Leg) -> Leg:
-        return replace(
-            leg,
-            address=self._address(leg.network, 4, leg.address),
-            address6=self._address(leg.network, 6, leg.address6),
-        )
-
-    def _address(self, network: BridgeNetwork, version: int, wanted: str | None) -> str | None:
-        subnet = network.subnet if version == 4 else network.subnet6
-        if not subnet:
-            return None
-        pool = self._pool(network, version)
-        if wanted is not None:
-            # The allocator has chosen; a stale reservation of ours must not stand in its way.
-            pool.reserve(str(ip_interface(wanted).ip))
-            return wanted
-        return f"{pool.allocate()}/{prefix_length(subnet)}"
-
-    def _pool(self, network: BridgeNetwork, version: int) -> AddressPool:
-        subnet, gateway = (
-            (network.subnet, network.gateway)
-            if version == 4
-            else (network.subnet6, network.gateway6)
-        )
-        pool = self._pools.get((network.id, version))
-        if pool is None or pool.subnet != subnet:
-            pool = AddressPool(subnet)
-            pool.reserve(gateway)
-            for record in self._state.containers.values():
-                addresses = record.addresses if version == 4 else record.addresses6
-                if network.id in addresses:
-                    pool.reserve(addresses[network.id])
-            self._pools[network.id, version] = pool
-        return pool
 
     def _describe(self, record: ContainerRecord) -> Sandbox:
         return Sandbox(
@@ -270,6 +299,7 @@ class SandboxKeeper:
             gateway6=record.gateway6,
             resolv_conf=record.resolv_conf,
             hosts=record.hosts,
+            way_out=record.way_out,
         )
 
 
@@ -291,14 +321,17 @@ def _record(
     layout: SandboxLayout,
     resolver: ResolverRecord | None,
 ) -> ContainerRecord:
-    own = [link for link in layout.links if link.network_id != layout.way_out]
+    # The legs that are only ways in and out are none of the application's affair.
+    ways = {leg.network.id for leg in legs if leg.network.kind in ("ingress", "gateway")}
+    own = [link for link in layout.links if link.network_id not in ways]
     shown = own or layout.links
     addresses = [link.address for link in shown] + [
         link.address6 for link in shown if link.address6
     ]
-    resolv_conf = (
-        render_resolv_conf(resolver.address, request.dns, read_host_resolver()) if resolver else ""
-    )
+    resolv_conf = ""
+    if resolver is not None:
+        asked = EMBEDDED_RESOLVER if request.moves else resolver.address
+        resolv_conf = render_resolv_conf(asked, request.dns, read_host_resolver())
     return ContainerRecord(
         container_id=request.container_id,
         task_id=request.task_id,
@@ -313,5 +346,9 @@ def _record(
         gateway6=layout.gateway6,
         resolver=resolver.name if resolver else None,
         resolv_conf=resolv_conf,
-        hosts=render_hosts(request.hostname, addresses, request.extra_hosts, layout.gateway),
+        hosts=render_hosts(
+            request.hostname, addresses, request.extra_hosts, layout.gateway, request.linked
+        ),
+        way_out=layout.way_out,
+        priorities={leg.network.id: leg.priority for leg in legs if leg.priority},
     )

@@ -138,6 +138,11 @@ def ensure_sandbox_sysctls(*, ipv6: bool = False) -> None:
         ensure_sysctl(f"net/ipv6/conf/{name}", value, optional=True)
 
 
+def ensure_loopback_ipv6() -> None:
+    """Let the loopback of the calling thread's namespace have ::1, which it was made without."""
+    ensure_sysctl("net/ipv6/conf/lo/disable_ipv6", "0", optional=True)
+
+
 def ensure_interface_ipv6(link: str) -> None:
     """Let a link of the calling thread's namespace have IPv6 addresses, and none but those that it is given."""
     for name, value in (*IPV6_QUIET.items(), ("disable_ipv6", "0")):

@@ -178,6 +178,9 @@ class HostConfig(HostSettings, frozen=True, kw_only=True):
     extra_hosts: list[str] = []
     group_add: list[str] = []
     oom_score_adj: int = 0
+    links: list[str] = []
+    """Containers of the default bridge that this one knows by another name, as `NAME:ALIAS`."""
+    volumes_from: list[str] = []
     publish_all_ports: bool = False
     readonly_rootfs: bool = False
     storage_opt: dict[str, str] = {}
@@ -213,6 +216,8 @@ class EndpointRequest(Struct, frozen=True, kw_only=True):
     aliases: list[str] = []
     links: list[str] = []
     mac_address: str = ""
+    driver_opts: dict[str, str] = {}
+    gw_priority: int = 0
 
 
 class NetworkingConfig(Struct, frozen=True, kw_only=True):
@@ -224,6 +229,8 @@ class NetworkingConfig(Struct, frozen=True, kw_only=True):
 class ContainerCreate(ContainerConfig, frozen=True, kw_only=True):
     """The body of `POST /containers/create`."""
 
+    mac_address: str = ""
+    """The link address in its main network, as clients before API 1.44 say it."""
     host_config: HostConfig = HostConfig()
     networking_config: NetworkingConfig = NetworkingConfig()
 

@@ -30,6 +30,11 @@ class BridgeNetwork(Struct, frozen=True, kw_only=True):
     icc: bool = True
     masquerade: bool = True
     mtu: int = 1500
+    ip_range: str = ""
+    ip_range6: str = ""
+    """Where the node itself chooses addresses, the parts of the subnets to choose from; "" is all."""
+    reserved: list[str] = []
+    """Addresses that are somebody else's."""
 
 
 class ServiceEntry(Struct, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ class EndpointSettings(Struct, frozen=True, kw_only=True):
     dns_names: list[str] = field(default_factory=list, name="DNSNames")
     ipv4_requested: str = ""
     """The address the user asked for; "" where it was left to the engine."""
+    ipv6_requested: str = ""
 
 
 class Container(Struct, frozen=True, kw_only=True):

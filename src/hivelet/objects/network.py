@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from msgspec import field
 
-from hivelet.objects.common import Annotations, Driver, Meta, NetworkId, Struct
+from hivelet.objects.common import (
+    Annotations,
+    ContainerId,
+    Driver,
+    Meta,
+    NetworkId,
+    NodeId,
+    Struct,
+)
 
 
 class NetworkAttachmentConfig(Struct, frozen=True, kw_only=True):
@@ -49,6 +57,19 @@ class NetworkSpec(Struct, frozen=True, kw_only=True):
         return self.annotations.name
 
 
+class NodeAttachment(Struct, frozen=True, kw_only=True):
+    """A container without a task in a network of the cluster: `wanted` are the plain addresses that its user asked for.
+
+    The allocator gives `addresses`, in CIDR notation, or says in `err` why there are none.
+    """
+
+    container_id: ContainerId
+    node_id: NodeId
+    wanted: list[str] = []
+    addresses: list[str] = []
+    err: str = ""
+
+
 class Network(Struct, frozen=True, kw_only=True):
     """A network of the cluster. `ipam` is what the allocator gave it; None until then (state "not allocated")."""
 
@@ -56,5 +77,7 @@ class Network(Struct, frozen=True, kw_only=True):
     meta: Meta = Meta()
     spec: NetworkSpec = NetworkSpec()
     ipam: IpamOptions | None = field(default=None, name="IPAM")
+    attachments: list[NodeAttachment] = []
+    """Containers that were joined by hand, while they run."""
     pending_delete: bool = False
     """Removed by the user; kept without being shown until the last task that is attached to it is gone."""

@@ -61,9 +61,11 @@ def _addresses_are_unique(view: View) -> Iterator[str]:
     for service in view.all(Service):
         if service.endpoint is not None:
             taken.update((vip.network_id, vip.addr) for vip in service.endpoint.virtual_ips)
+    for network in view.all(Network):
+        taken.update((network.id, a) for place in network.attachments for a in place.addresses)
     yield from (
-        f"address {address} of network {network} is taken {n} times"
-        for (network, address), n in taken.items()
+        f"address {address} of network {network_id} is taken {n} times"
+        for (network_id, address), n in taken.items()
         if n > 1
     )
 

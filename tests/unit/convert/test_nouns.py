@@ -77,7 +77,7 @@ def test_a_connection_with_a_fixed_address():
             "EndpointConfig": {"Aliases": ["a"], "IPAMConfig": {"IPv4Address": "10.0.0.9"}},
         }
     )
-    assert (container, settings.aliases, settings.ipv4_requested, force) == (
+    assert (container, settings.aliases, settings.ipam_config.ipv4_address, force) == (
         "c",
         ["a"],
         "10.0.0.9",

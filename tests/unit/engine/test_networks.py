@@ -124,5 +124,5 @@ class FailingPlane:
 
 async def test_a_network_that_cannot_be_made_is_forgotten(networks):
     with pytest.raises(System):
-        await NetworkActions(networks, None, FailingPlane()).create_node_network(spec("odd"))
+        await NetworkActions(networks, None, FailingPlane(), None).create_node_network(spec("odd"))
     assert networks.find("odd") is None

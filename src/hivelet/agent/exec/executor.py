@@ -9,8 +9,7 @@ import structlog
 
 from hivelet.agent.exec.adapter import ContainerController, NodeParts
 from hivelet.errors import HiveletError, InvalidParameter
-from hivelet.network.link_options import read_mtu
-from hivelet.network.pools import given_pools
+from hivelet.network.overlay import bridge_of
 from hivelet.objects.common import ConfigId, NetworkId, NodeId, SecretId, ServiceId, TaskId
 from hivelet.objects.endpoint import BridgeNetwork, ServiceEntry
 from hivelet.objects.network import Network
@@ -61,7 +60,8 @@ class NodeExecutor:
         A task is forgotten by the cluster before its container is gone, so this is asked again after each removal.
         """
         records = self.parts.engine.registry.all()
-        used = {leg.network.id for record in records for leg in record.legs}
+        placed = [r for r in records if r.task_id or self.parts.plane.sandbox(r.id) is not None]
+        used = {leg.network.id for record in placed for leg in record.legs}
         for network in self.parts.plane.networks().values():
             left = network.kind in ("overlay", "ingress") and network.id not in self._networks
             if left and network.id not in used:
@@ -123,21 +123,3 @@ def build_networks(
         except (HiveletError, ValueError) as error:
             faults[key] = f"network {network.spec.name}: {error}"
     return built, faults
-
-
-def bridge_of(network: Network) -> BridgeNetwork:
-    """A network of the cluster as this node builds it. Its addresses are the allocator's."""
-    ipv4, ipv6 = given_pools(network.ipam.configs if network.ipam else [])
-    options = network.spec.driver_configuration.options
-    return BridgeNetwork(
-        id=network.id,
-        name=network.spec.name,
-        kind="ingress" if network.spec.ingress else "overlay",
-        subnet=ipv4.subnet,
-        gateway=ipv4.gateway,
-        subnet6=ipv6.subnet,
-        gateway6=ipv6.gateway,
-        internal=network.spec.internal,
-        icc=options.get("com.docker.network.bridge.enable_icc", "true").lower() != "false",
-        mtu=read_mtu(options, ipv6=bool(ipv6.subnet)),
-    )

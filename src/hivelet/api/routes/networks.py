@@ -25,9 +25,9 @@ async def list_networks(call: Call) -> web.Response:
 async def inspect_network(call: Call) -> web.Response:
     """`GET /networks/{id}`, with this node's containers in it."""
     network = await _find(call, scope=call.query.get("scope", ""))
-    if network["Scope"] != "swarm":
-        return reply(_dated(call, network))
     containers = await call.engine.network_containers(NetworkId(network["Id"]))
+    if network["Scope"] != "swarm":
+        return reply(_dated(call, convert.with_containers(network, containers)))
     if call.flag("verbose"):
         around = convert.Surroundings(
             ingress=network["Ingress"],
@@ -91,9 +91,9 @@ async def prune_networks(call: Call) -> web.Response:
 
 async def connect_network(call: Call) -> web.Response:
     """`POST /networks/{id}/connect`."""
-    container, settings, _ = convert.parse_connection(await call.json())
+    container, wish, _ = convert.parse_connection(await call.json())
     network = await _find(call)
-    await call.engine.connect_network(network["Id"], container, settings)
+    await call.engine.connect_network(network["Id"], container, wish)
     return done()
 
 
@@ -125,7 +125,12 @@ async def _find(call: Call, *, scope: str = "") -> Json:
 async def _used(call: Call) -> frozenset[str]:
     """Ids of networks with a container, or with a service that asks for them."""
     containers = await call.engine.list_containers()
-    used = {e.network_id for container in containers for e in container.networks.values()}
+    used = {
+        endpoint.network_id
+        for container in containers
+        for endpoint in container.networks.values()
+        if endpoint.endpoint_id
+    }
     try:
         services = await call.swarm.list_services()
     except NotASwarmManager:

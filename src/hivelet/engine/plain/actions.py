@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.lifecycle import Lifecycle
-from hivelet.engine.networks import LocalNetworks
 from hivelet.engine.plain.attach import LateStreams
+from hivelet.engine.plain.links import check_links
 from hivelet.engine.plain.names import new_name
 from hivelet.engine.plain.ports import asked_ports
 from hivelet.engine.plain.wish import (
-    DEFAULT_MODES,
     check_host,
     check_name,
     split_create,
     warnings_for,
 )
-from hivelet.engine.registry import LegRecord, Registry
+from hivelet.engine.registry import Registry
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId
-from hivelet.objects.container import ContainerCreate, EndpointRequest, HostConfig
+from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.streams import AttachWish
 from hivelet.runtime.images.store import ImageStore
 
@@ -31,12 +30,10 @@ class PlainActions:
         lifecycle: Lifecycle,
         registry: Registry,
         images: ImageStore,
-        networks: LocalNetworks,
     ) -> None:
         self._plain_life = lifecycle
         self._plain = registry
         self._plain_images = images
-        self._plain_networks = networks
 
     async def create_container(
         self, name: str, given: ContainerCreate
@@ -59,7 +56,8 @@ class PlainActions:
                 config.image if ":" in config.image.rpartition("/")[2] else f"{config.image}:latest"
             )
             raise NotFound(f"No such image: {shown}") from None
-        legs = await self._legs(host, given.networking_config.endpoints_config)
+        check_links(host, self._plain)
+        legs = await self._plain_life.joins.legs(given, host)
         record = await self._plain_life.create(
             CreateContainer(name=name, config=config, host=host, image=image, legs=legs, plain=True)
         )
@@ -123,6 +121,7 @@ class PlainActions:
             raise InvalidParameter("Renaming a container with the same name as its current name")
         record = self._plain.rename(record, name)
         self._plain_life.publish(record, "rename", oldName=f"/{before}")
+        await self._plain_life.refresh(record.id)
 
     async def update_container(
         self, ref: str, given: HostConfig, named: frozenset[str]
@@ -138,45 +137,3 @@ class PlainActions:
         check_host(changed)
         await self._plain_life.update(record.id, changed)
         return []
-
-    async def _legs(
-        self, host: HostConfig, wishes: dict[str, EndpointRequest]
-    ) -> tuple[LegRecord, ...]:
-        mode = host.network_mode
-        if mode == "none" or mode == "host" or mode.startswith("container:"):
-            return ()
-        main = "bridge" if mode in DEFAULT_MODES else mode
-        others = [name for name in wishes if name not in (mode, main)]
-        legs = []
-        for name in (main, *others):
-            wish = wishes.get(name) or (wishes.get(mode) if name == main else None)
-            legs.append(await self.local_leg(name, wish or EndpointRequest()))
-        return tuple(legs)
-
-    async def local_leg(self, name: str, wish: EndpointRequest) -> LegRecord:
-        """A place in one of this node's networks.
-
-        Raises:
-            InvalidParameter: there is no such network here, or an address is asked for where none can be chosen.
-        """
-        network = self._plain_networks.find(name)
-        if network is None:
-            # Not Docker's 404: its CLI takes that for a missing image, and pulls.
-            raise InvalidParameter(f"network {name} not found")
-        address = wish.ipam_config.ipv4_address
-        if network.name == "bridge":
-            if address:
-                raise InvalidParameter(
-                    "user specified IP address is supported on user defined networks only"
-                )
-            network = await self._plain_networks.ensure_default_bridge()
-        elif network.driver != "bridge":
-            raise InvalidParameter(
-                f"container cannot be connected to network {network.name} beside others"
-            )
-        prefix = network.pool.subnet.partition("/")[2]
-        return LegRecord(
-            network=network.bridge,
-            address=f"{address}/{prefix}" if address else "",
-            aliases=wish.aliases,
-        )

@@ -9,7 +9,7 @@ from hivelet.engine.plain.ports import Held, asked_ports, choose_ports, port_con
 from hivelet.engine.registry import Record
 from hivelet.errors import Conflict, System
 from hivelet.network.plane import NetworkPlane
-from hivelet.objects.common import ContainerId, ServiceId, TaskId
+from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend
 
 
@@ -58,8 +58,9 @@ class PublishedPorts:
                 task_id=TaskId(record.id),
                 service_id=ServiceId(record.id),
                 service_name=record.container.name,
-                addresses=dict(sandbox.addresses),
-                addresses6=dict(sandbox.addresses6),
+                # Where it is reached is where its answers leave: of several networks, the one of its default route.
+                addresses=_only(sandbox.addresses, sandbox.way_out),
+                addresses6=_only(sandbox.addresses6, sandbox.way_out),
                 host_ports=configs,
             )
         )
@@ -68,3 +69,7 @@ class PublishedPorts:
         """The container has ended: its ports are free again."""
         if self._held.pop(container_id, None):
             await self._plane.withdraw(TaskId(container_id))
+
+
+def _only(addresses: dict[NetworkId, str], network: NetworkId | None) -> dict[NetworkId, str]:
+    return {key: address for key, address in addresses.items() if key == network}

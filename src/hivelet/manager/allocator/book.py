@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from hivelet.errors import HiveletError
 from hivelet.network.ipam import AddressPool, is_ipv6, prefix_length
 from hivelet.network.pools import given_pools
 from hivelet.objects.common import NetworkId
-from hivelet.objects.network import Network
+from hivelet.objects.network import Network, NodeAttachment
 from hivelet.objects.plan import Object
 from hivelet.objects.service import Service
 from hivelet.objects.task import Task
@@ -29,6 +30,7 @@ class AddressBook:
     def __init__(self) -> None:
         self._pools: dict[NetworkId, tuple[AddressPool, ...]] = {}
         self._held: dict[str, frozenset[Holding]] = {}
+        self._places: dict[NetworkId, set[str]] = {}
         self._early: dict[NetworkId, set[str]] = {}
         self.troubles: dict[NetworkId, str] = {}
         """Why a network has no subnet yet, in words for the user."""
@@ -49,15 +51,22 @@ class AddressBook:
         """Whether the network can give addresses."""
         return network_id in PREDEFINED or network_id in self._pools
 
-    def give(self, network_id: NetworkId, holder: str) -> list[str]:
-        """A free address of each family that the network has, IPv4 first, in CIDR notation.
+    def give(self, network_id: NetworkId, holder: str, *, wanted: Iterable[str] = ()) -> list[str]:
+        """A free address of each family that the network has, IPv4 first, in CIDR notation; the one `wanted` where there is one.
 
         They are the holder's from now on, until its object says otherwise.
 
         Raises:
-            Conflict: none is left.
+            Conflict: none is left, or the one that is wanted is taken.
+            InvalidParameter: it is not of the network.
         """
-        return [self._take(pool, network_id, holder) for pool in self._pools[network_id]]
+        asked = {is_ipv6(address): address for address in wanted}
+        pools = self._pools[network_id]
+        try:
+            return [self._take(p, network_id, holder, asked.get(is_ipv6(p.subnet))) for p in pools]
+        except HiveletError:
+            self.take_back(holder)
+            raise
 
     def give_missing(
         self, network_id: NetworkId, holder: str, present: Iterable[str], *, ipv6: bool
@@ -70,8 +79,10 @@ class AddressBook:
             if (kind := is_ipv6(pool.subnet)) is False or ipv6
         ]
 
-    def _take(self, pool: AddressPool, network_id: NetworkId, holder: str) -> str:
-        address = f"{pool.allocate()}/{prefix_length(pool.subnet)}"
+    def _take(
+        self, pool: AddressPool, network_id: NetworkId, holder: str, wanted: str | None = None
+    ) -> str:
+        address = f"{pool.allocate(wanted)}/{prefix_length(pool.subnet)}"
         self._held[holder] = self._held.get(holder, frozenset()) | {(network_id, address)}
         return address
 
@@ -80,6 +91,17 @@ class AddressBook:
         self._hold(holder, ())
 
     def _observe_network(self, network: Network, *, removed: bool) -> None:
+        self._follow_pools(network, removed=removed)
+        places = {} if removed else {holder_of(network.id, p): p for p in network.attachments}
+        for holder in self._places.pop(network.id, set()) - places.keys():
+            self._hold(holder, ())
+        if places:
+            self._places[network.id] = set(places)
+        for holder, place in places.items():
+            if place.addresses:
+                self._hold(holder, ((network.id, address) for address in place.addresses))
+
+    def _follow_pools(self, network: Network, *, removed: bool) -> None:
         if removed:
             self._pools.pop(network.id, None)
             self.troubles.pop(network.id, None)
@@ -135,6 +157,11 @@ def _held_by_task(task: Task) -> Iterable[Holding]:
     if task.status.state.terminal:
         return ()
     return ((a.network_id, address) for a in task.networks for address in a.addresses)
+
+
+def holder_of(network_id: NetworkId, place: NodeAttachment) -> str:
+    """Under which name the book knows a container that was joined by hand."""
+    return f"{network_id}/{place.container_id}"
 
 
 def _plain(address: str) -> str:

@@ -9,6 +9,7 @@ from hivelet.errors import Conflict
 from hivelet.manager.allocator.book import PREDEFINED, AddressBook, ingress_of
 from hivelet.manager.allocator.networks import (
     NoSubnet,
+    allocate_attachments,
     allocate_network,
     forget_network,
     used_subnets,
@@ -100,7 +101,7 @@ class AllocatorLoop:
         if network.pending_delete:
             return forget_network(network, view.tasks_in_network(network.id))
         if network.ipam is not None:
-            return NOTHING
+            return allocate_attachments(network, self._book)
         used = {**used_subnets(view.all(Network)), **self._host_subnets()}
         try:
             return allocate_network(network, used, view.cluster())

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_interface
 
 from hivelet.errors import HiveletError
+from hivelet.manager.allocator.book import AddressBook, holder_of
 from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
 from hivelet.network.pools import asked_pools, ula_pools
 from hivelet.objects.cluster import Cluster
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE
-from hivelet.objects.network import IpamConfig, IpamOptions, Network
+from hivelet.objects.network import IpamConfig, IpamOptions, Network, NodeAttachment
 from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task
 
@@ -56,6 +57,32 @@ def allocate_network(network: Network, used: Mapping[str, str], cluster: Cluster
     )
     why = f"network {name} gets {' and '.join(config.subnet for config in given)}"
     return Plan(writes=(Write(update=(network.replaced(ipam=ipam),), why=why),), why=why)
+
+
+def allocate_attachments(network: Network, book: AddressBook) -> Plan:
+    """Give the containers that were joined by hand their addresses; one that can't have what it wants is told why."""
+    if not any(_waits(place) for place in network.attachments):
+        return NOTHING
+    places = [
+        _allocate_place(network, place, book) if _waits(place) else place
+        for place in network.attachments
+    ]
+    why = f"places in network {network.spec.name}"
+    return Plan(writes=(Write(update=(network.replaced(attachments=places),), why=why),), why=why)
+
+
+def _waits(place: NodeAttachment) -> bool:
+    return not place.addresses and not place.err
+
+
+def _allocate_place(network: Network, place: NodeAttachment, book: AddressBook) -> NodeAttachment:
+    holder = holder_of(network.id, place)
+    book.take_back(holder)  # nothing may have come of an earlier decision
+    try:
+        given = book.give(network.id, holder, wanted=place.wanted)
+    except HiveletError as error:
+        return place.replaced(err=error.message)
+    return place.replaced(addresses=given)
 
 
 def _complete(

@@ -5,6 +5,7 @@ and against the cluster (`conflicts`) inside one transaction, and acknowledged w
 dockerd and SwarmKit, because clients match on them.
 """
 
+from hivelet.manager.controlapi.attachments import AttachmentsApi
 from hivelet.manager.controlapi.cluster import ClusterApi
 from hivelet.manager.controlapi.door import Host
 from hivelet.manager.controlapi.events import EventsApi
@@ -15,5 +16,5 @@ from hivelet.manager.controlapi.services import ServicesApi
 __all__ = ["ControlApi", "Host"]
 
 
-class ControlApi(ClusterApi, ServicesApi, FilesApi, NetworksApi, EventsApi):
+class ControlApi(ClusterApi, ServicesApi, FilesApi, NetworksApi, AttachmentsApi, EventsApi):
     """The whole control API."""

@@ -68,6 +68,11 @@ class NetworksApi(Door):
                 )
             if user is not None:
                 raise failed_precondition(f"network {network.id} is in use by service {user.id}")
+            if network.attachments:
+                place = network.attachments[0]
+                raise failed_precondition(
+                    f"network {network.id} is in use by container {place.container_id}"
+                )
             tx.update(network.replaced(pending_delete=True))
 
         await self._write(change)

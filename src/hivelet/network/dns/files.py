@@ -62,9 +62,14 @@ def render_resolv_conf(resolver: str, settings: DnsSettings, host: HostResolver)
 
 
 def render_hosts(
-    hostname: str, addresses: Sequence[str], extra_hosts: Iterable[str] = (), gateway: str = ""
+    hostname: str,
+    addresses: Sequence[str],
+    extra_hosts: Iterable[str] = (),
+    gateway: str = "",
+    linked: Iterable[tuple[str, Sequence[str]]] = (),
 ) -> str:
-    """A container's /etc/hosts: loopback, the extra hosts, then its own name with each of its addresses.
+    """A container's /etc/hosts: loopback, the extra hosts, those it is linked to, then its own name with each of its
+    addresses.
 
     Raises:
         InvalidParameter: an extra host is not "name:address", or wants a gateway where there is none; or the host
@@ -80,6 +85,7 @@ def render_hosts(
         "ff02::2\tip6-allrouters",
     ]
     lines += [_extra_host(extra, gateway) for extra in extra_hosts]
+    lines += [f"{address}\t{' '.join(names)}" for address, names in linked]
     if hostname:
         short, dot, _ = hostname.partition(".")
         names = f"{hostname} {short}" if dot else hostname
