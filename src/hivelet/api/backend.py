@@ -444,6 +444,12 @@ class ImagesBackend(Protocol):
         """Fetch an image from its registry."""
         ...
 
+    def push_image(
+        self, name: str, tag: str, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[ImageProgress]:
+        """Carry an image to its registry; without `tag` all tags of the repository."""
+        ...
+
     async def import_image(self, archive: AsyncIterator[bytes], request: ImageImport) -> str:
         """Make an image of a root file system's tar; the answer is its id."""
         ...

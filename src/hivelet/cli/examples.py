@@ -76,6 +76,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "config ls": ("hivelet config ls",),
     "config inspect": ("hivelet config inspect nginx_conf",),
     "config rm": ("hivelet config rm nginx_conf",),
+    "build": (
+        "hivelet build -t myweb:2 --build-arg VERSION=2 .",
+        "hivelet build -t myweb:2 -f docker/Dockerfile --target production .",
+    ),
+    "push": ("hivelet push registry.example.com/myweb:2",),
     "image ls": ("hivelet image ls --digests",),
     "image import": ('hivelet image import -c \'CMD ["httpd", "-f"]\' rootfs.tar tiny:latest',),
     "image load": ("hivelet image load -i myweb.tar",),

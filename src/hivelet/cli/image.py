@@ -10,10 +10,11 @@ from typing import IO, Any, TypeAlias
 
 import click
 
+from hivelet.cli.build.command import build, push
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import list_options, no_trunc_option
+from hivelet.cli.progress_lines import progress_line
 from hivelet.cli.registry import registry_auth
-from hivelet.cli.render.human import human_size
 from hivelet.cli.render.listing import View, render_list
 from hivelet.cli.render.others import IMAGES, image_rows
 from hivelet.cli.session import Session, complain, pass_session, say
@@ -166,6 +167,10 @@ def remove(session: Session, refs: tuple[str, ...], force: bool, no_prune: bool)
     return failed
 
 
+image.add_command(build)
+image.add_command(push)
+
+
 def _open(source: str) -> IO[bytes]:
     if source == "-":
         return sys.stdin.buffer
@@ -194,11 +199,5 @@ def _raise_error(answer: Json) -> None:
 
 
 def _print_progress(answer: Json) -> None:
-    status, detail = answer.get("status", ""), answer.get("progressDetail") or {}
-    if detail.get("current") and detail.get("total"):
-        if not sys.stdout.isatty():
-            return
-        status = f"{status} {human_size(detail['current'])}/{human_size(detail['total'])}"
-    prefix = f"{answer['id']}: " if answer.get("id") else ""
-    if status:
-        say(f"{prefix}{status}")
+    if line := progress_line(answer, terminal=sys.stdout.isatty()):
+        say(line)

@@ -38,6 +38,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "secret": ("hivelet.cli.file_object:secret", "Create and manage secrets."),
     "config": ("hivelet.cli.file_object:config", "Create and manage configs."),
     "image": ("hivelet.cli.image:image", "Import, load, pull and manage images."),
+    "build": ("hivelet.cli.build.command:build", "Build an image from a Dockerfile."),
+    "push": ("hivelet.cli.build.command:push", "Carry an image to its registry."),
     "ps": ("hivelet.cli.container:ps", "List containers of this node."),
     "logs": ("hivelet.cli.container:logs", "Show the log of a container."),
     "exec": ("hivelet.cli.container:exec_in_container", "Run a command in a container."),

@@ -39,6 +39,19 @@ def registry_auth(environment: Mapping[str, str], image: str) -> str:
     return encode_auth(entry, server, path)
 
 
+def registry_config(environment: Mapping[str, str]) -> str:
+    """The header with the credentials for all registries that any are stored for; "" where there are none."""
+    config = read_config(environment)
+    servers = [*(config.get("auths") or {}), *(config.get("credHelpers") or {})]
+    found = {}
+    for server in servers:
+        host = _host(server)
+        header = registry_auth(environment, "x" if server == _HUB else f"{host}/x")
+        if header:
+            found[_HUB if server == _HUB else host] = json.loads(base64.urlsafe_b64decode(header))
+    return base64.urlsafe_b64encode(json.dumps(found).encode()).decode() if found else ""
+
+
 def _same_server(key: str, server: str) -> bool:
     """Whether a key of the file means the registry; old files have whole addresses."""
     return key == server or _host(key) == _host(server)

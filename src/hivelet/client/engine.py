@@ -278,6 +278,20 @@ class Engine:
             self.transport.stream("POST", "/images/load", query={"quiet": True}, body=archive)
         )
 
+    def push_image(self, repository: str, tag: str, registry_auth: str = "") -> Iterator[Json]:
+        """Carry an image to its registry; without `tag` all tags of the repository."""
+        headers = _auth(registry_auth) or {"X-Registry-Auth": "e30="}
+        path = f"/images/{repository}/push"
+        query = {"tag": tag} if tag else {}
+        return iter_json(self.transport.stream("POST", path, query=query, headers=headers))
+
+    def build_image(self, context: Iterable[bytes], query: Json, config: str) -> Iterator[Json]:
+        """Build an image of a tar; yields what the builder says. `config` has credentials for registries."""
+        headers = {"X-Registry-Config": config} if config else {}
+        return iter_json(
+            self.transport.stream("POST", "/build", query=query, body=context, headers=headers)
+        )
+
     def exists(self, path: str) -> bool:
         """Whether the object at `path` is there."""
         try:

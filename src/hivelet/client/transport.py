@@ -275,8 +275,8 @@ def _common_version(theirs: str) -> str:
 
 
 def _query_text(query: Mapping[str, Any]) -> str:
-    """Booleans as docker sends them, filters as JSON; what is None is not sent."""
-    pairs: dict[str, str] = {}
+    """Booleans as docker sends them, filters as JSON, a list as one parameter for each; what is None is not sent."""
+    pairs: dict[str, str | list[str]] = {}
     for name, value in query.items():
         if value is None or value is False:
             continue
@@ -284,9 +284,11 @@ def _query_text(query: Mapping[str, Any]) -> str:
             pairs[name] = "1"
         elif isinstance(value, dict):
             pairs[name] = json.dumps(value, separators=(",", ":"))
+        elif isinstance(value, list):
+            pairs[name] = [str(item) for item in value]
         else:
             pairs[name] = str(value)
-    return f"?{urlencode(pairs)}" if pairs else ""
+    return f"?{urlencode(pairs, doseq=True)}" if pairs else ""
 
 
 def _raise_for(response: http.client.HTTPResponse) -> NoReturn:

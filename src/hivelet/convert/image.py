@@ -89,6 +89,8 @@ def encode_history(step: ImageHistory) -> Json:
 
 def encode_progress(progress: ImageProgress) -> Json:
     """One line of a pull's or push's stream."""
+    if progress.pushed is not None:
+        return {"progressDetail": {}, "aux": encode(progress.pushed)}
     answer: Json = {"status": progress.status}
     if progress.id:
         answer["id"] = progress.id

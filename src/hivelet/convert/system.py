@@ -12,16 +12,6 @@ from hivelet.convert.versions import MAXIMUM, MINIMUM
 from hivelet.convert.volume import encode_volume
 from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion
 
-_REGISTRY: Json = {
-    "AllowNondistributableArtifactsCIDRs": [],
-    "AllowNondistributableArtifactsHostnames": [],
-    "InsecureRegistryCIDRs": ["127.0.0.0/8"],
-    "IndexConfigs": {
-        "docker.io": {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
-    },
-    "Mirrors": [],
-}
-
 
 def encode_version(version: EngineVersion) -> Json:
     """What `GET /version` answers: the engine as first component, then the programs it uses."""
@@ -149,7 +139,7 @@ def _programs(info: EngineInfo) -> Json:
         "DockerRootDir": info.root_dir,
         "Debug": info.debug,
         "IndexServerAddress": "https://index.docker.io/v1/",
-        "RegistryConfig": _REGISTRY,
+        "RegistryConfig": _registries(info),
         "Runtimes": {name: {"path": one.path} for name, one in info.runtimes.items()},
         "DefaultRuntime": info.default_runtime,
         "InitBinary": info.init_binary,
@@ -157,4 +147,19 @@ def _programs(info: EngineInfo) -> Json:
         "RuncCommit": commit,
         "InitCommit": unknown,
         "Warnings": empty_to_none(info.warnings),
+    }
+
+
+def _registries(info: EngineInfo) -> Json:
+    official = {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
+    insecure = {
+        host: {"Name": host, "Mirrors": [], "Secure": False, "Official": False}
+        for host in info.insecure_hosts
+    }
+    return {
+        "AllowNondistributableArtifactsCIDRs": [],
+        "AllowNondistributableArtifactsHostnames": [],
+        "InsecureRegistryCIDRs": [*info.insecure_networks, "127.0.0.0/8"],
+        "IndexConfigs": {"docker.io": official, **insecure},
+        "Mirrors": [],
     }

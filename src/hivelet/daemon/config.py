@@ -43,11 +43,13 @@ class DaemonConfig:
     """Its key."""
     tlsverify: bool = True
     """Whether clients must show a certificate; they must."""
+    insecure_registry: tuple[str, ...] = ()
+    """Registries that need no TLS, HOST, HOST:PORT or a network in CIDR notation."""
     node_generic_resource: tuple[str, ...] = ()
     """What this node has beyond CPU and memory, KIND=NUMBER or KIND=NAME (once for each name)."""
 
 
-_SEVERAL = ("host", "label", "node_generic_resource")
+_SEVERAL = ("host", "label", "insecure_registry", "node_generic_resource")
 
 _TRUTHS = ("tlsverify",)
 

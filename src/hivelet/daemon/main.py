@@ -62,6 +62,12 @@ log = structlog.get_logger(__name__)
 )
 @click.option("--label", multiple=True, help="Label NAME=VALUE of this node's engine, repeatable.")
 @click.option(
+    "--insecure-registry",
+    multiple=True,
+    metavar="HOST[:PORT]|CIDR",
+    help="A registry that needs no TLS, repeatable; one on this host never does.",
+)
+@click.option(
     "--node-generic-resource",
     multiple=True,
     help="What this node has beyond CPU and memory: KIND=NUMBER or KIND=NAME, repeatable.",

@@ -22,6 +22,7 @@ from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.generic import parse_generic_resources
+from hivelet.runtime.images.registries import parse_insecure
 from hivelet.runtime.oci import probe_runtime
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ class LocalNode:
                 conmon=conmon,
                 labels=dict(label.partition("=")[::2] for label in config.label),
                 generic_resources=parse_generic_resources(config.node_generic_resource),
+                insecure_registries=parse_insecure(config.insecure_registry),
             ),
             plane,
             self._clock,

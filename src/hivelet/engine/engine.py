@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -55,6 +55,7 @@ from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.conmon import ConmonRuntime
 from hivelet.runtime.host import read_host_facts
+from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.oci import release_leftover_controllers
@@ -73,6 +74,7 @@ class EngineConfig:
     conmon: str
     labels: Mapping[str, str]
     generic_resources: Sequence[GenericResource] = ()
+    insecure_registries: InsecureRegistries = field(default_factory=InsecureRegistries)
 
 
 class Engine(
@@ -136,7 +138,9 @@ class Engine(
         PlainActions.__init__(self, self.lifecycle, self.registry, self._images)
         FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
-        ImageActions.__init__(self, self._images, self.registry, self._events)
+        ImageActions.__init__(
+            self, self._images, self.registry, self._events, config.insecure_registries
+        )
         BuildActions.__init__(self, self._build_parts())
         NetworkActions.__init__(self, self._networks, self.registry, plane, self.lifecycle)
         VolumeActions.__init__(self, self._volumes, self.registry)
@@ -154,6 +158,7 @@ class Engine(
             events=self._events,
             runtime=config.runtime,
             cgroup_parent=config.cgroup_parent,
+            insecure=config.insecure_registries,
         )
 
     # ---- life
@@ -315,6 +320,7 @@ class Engine(
                 warnings=[f"WARNING: {f.meaning} {f.repair}" for f in findings],
                 now=self._clock.now(),
                 node=await self.describe(),
+                insecure=self._config.insecure_registries,
             ),
         )
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from hivelet.engine.events import EventBus
 from hivelet.engine.registry import Registry
-from hivelet.errors import HiveletError, NotFound, Unavailable
+from hivelet.errors import HiveletError, InvalidParameter, NotFound, Unavailable
 from hivelet.objects.image import (
     Image,
     ImageHistory,
@@ -24,7 +25,10 @@ from hivelet.runtime.images.pull import (
     inspect_registry,
     pull_image,
 )
+from hivelet.runtime.images.push import Push, push_image
 from hivelet.runtime.images.records import ImageRecord
+from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
+from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.removal import ImageUse
 from hivelet.runtime.images.store import ImageStore, ImportOptions
 
@@ -35,8 +39,15 @@ REGISTRY_PATIENCE = 5.0
 class ImageActions:
     """The image side of the engine."""
 
-    def __init__(self, store: ImageStore, registry: Registry, events: EventBus) -> None:
+    def __init__(
+        self,
+        store: ImageStore,
+        registry: Registry,
+        events: EventBus,
+        registries: InsecureRegistries,
+    ) -> None:
         self._store = store
+        self._registries = registries
         self._containers = registry
         self._image_events = events
         self._pulls: dict[str, asyncio.Future[ImageRecord]] = {}
@@ -61,11 +72,46 @@ class ImageActions:
         self, reference: str, *, platform: str = "", auth: RegistryAuth | None = None
     ) -> AsyncIterator[ImageProgress]:
         """Fetch an image from its registry."""
-        async for progress in pull_image(
-            self._store, Pull(reference=reference, platform=platform, auth=auth)
-        ):
-            yield progress
+        insecure = self._registries.covers(parse_reference(reference).domain)
+        request = Pull(reference=reference, platform=platform, auth=auth, insecure=insecure)
+        async with aclosing(pull_image(self._store, request)) as pulling:
+            async for progress in pulling:
+                yield progress
         self._image_events.publish("image", "pull", reference, {"name": reference})
+
+    async def push_image(
+        self, name: str, tag: str, auth: RegistryAuth | None = None
+    ) -> AsyncIterator[ImageProgress]:
+        """Carry an image to its registry; without `tag` all tags of the repository `name`.
+
+        Raises:
+            NotFound: no image here has that name.
+        """
+        repository = parse_reference(name)
+        if repository.digest:
+            raise InvalidParameter("cannot push a digest reference")
+        references = [parse_tagged(f"{name}:{tag}")] if tag else await self._tags_of(repository)
+        for reference in references:
+            insecure = self._registries.covers(reference.domain)
+            request = Push(reference=reference.canonical, auth=auth, insecure=insecure)
+            async with aclosing(push_image(self._store, request)) as pushing:
+                async for progress in pushing:
+                    yield progress
+            familiar = reference.familiar
+            self._image_events.publish("image", "push", familiar, {"name": familiar})
+
+    async def _tags_of(self, repository: Reference) -> list[Reference]:
+        tags = [
+            reference
+            for image in await self._store.list_images()
+            for reference in map(parse_reference, image.tags)
+            if reference.name == repository.name
+        ]
+        if not tags:
+            raise NotFound(
+                f"An image does not exist locally with the tag: {repository.familiar_name}"
+            )
+        return sorted(tags, key=lambda reference: reference.tag or "")
 
     async def ensure_image(self, reference: str) -> ImageRecord:
         """The image of that name: the one that is here, or else the registry's.
@@ -138,7 +184,8 @@ class ImageActions:
         """
         try:
             async with asyncio.timeout(REGISTRY_PATIENCE):
-                return await inspect_registry(reference, auth)
+                insecure = self._registries.covers(parse_reference(reference).domain)
+                return await inspect_registry(reference, auth, insecure=insecure)
         except TimeoutError as error:
             raise Unavailable(
                 f"the registry of {reference} did not answer within {REGISTRY_PATIENCE:.0f} s"
@@ -146,7 +193,7 @@ class ImageActions:
 
     async def authenticate(self, auth: RegistryAuth) -> str:
         """Check credentials against their registry, which gives no token of its own."""
-        await check_credentials(self._store, auth)
+        await check_credentials(self._store, auth, self._registries)
         return ""
 
     def _uses(self) -> list[ImageUse]:

@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -20,12 +20,14 @@ from hivelet.objects.common import Platform
 from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
 from hivelet.objects.node import EngineDescription, NodeDescription, PluginDescription
 from hivelet.objects.task import GenericResource, Resources
+from hivelet.runtime.images.registries import InsecureRegistries
 
 _PROGRAMS = {
     "conmon": ("conmon", "--version"),
     "nftables": ("nft", "--version"),
     "dnsmasq": ("dnsmasq", "--version"),
     "skopeo": ("skopeo", "--version"),
+    "buildah": ("buildah", "--version"),
 }
 
 
@@ -112,6 +114,7 @@ class EngineFacts:
     warnings: list[str]
     now: datetime
     node: NodeDescription
+    insecure: InsecureRegistries = field(default_factory=InsecureRegistries)
 
 
 def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
@@ -143,6 +146,8 @@ def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
         system_time=facts.now,
         labels=[f"{name}={value}" for name, value in sorted(facts.node.engine.labels.items())],
         generic_resources=facts.node.resources.generic_resources,
+        insecure_hosts=sorted(facts.insecure.hosts),
+        insecure_networks=[str(network) for network in facts.insecure.networks],
     )
 
 

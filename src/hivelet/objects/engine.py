@@ -239,6 +239,8 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     init_binary: str = ""
     security_options: list[str] = field(default_factory=lambda: ["name=seccomp,profile=default"])
     labels: list[str] = []
+    insecure_hosts: list[str] = []
+    insecure_networks: list[str] = []
     generic_resources: list[GenericResource] = []
     warnings: list[str] = []
     http_proxy: str = ""

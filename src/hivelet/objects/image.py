@@ -57,13 +57,22 @@ class ImageImport(Struct, frozen=True, kw_only=True):
     platform: str = ""
 
 
+class PushedTag(Struct, frozen=True, kw_only=True):
+    """What a push has left in the registry; `size` is the manifest's."""
+
+    tag: str
+    digest: str
+    size: int = 0
+
+
 class ImageProgress(Struct, frozen=True, kw_only=True):
     """A word on how a pull, push or load goes on. `id` names the layer or tag; 0 of 0 means "no numbers"."""
 
-    status: str
+    status: str = ""
     id: str = ""
     current: int = 0
     total: int = 0
+    pushed: PushedTag | None = None
 
 
 class ImageRemoval(Struct, frozen=True, kw_only=True):

@@ -266,7 +266,7 @@ async def test_what_is_pushed_can_be_pulled(store, tmp_path):
         assert told[0] == f"The push refers to repository [{NAME}]"
         assert told.count("Pushed") == 2
         (digest_name,) = (await store.resolve(image.id)).repo_digests
-        assert told[-1].startswith(f"2: digest: {digest_name.partition('@')[2]}")
+        assert told[-2].startswith(f"2: digest: {digest_name.partition('@')[2]}")
         with pytest.raises(NotFound, match="No such image"):
             assert [p async for p in push_image(store, Push(reference=f"{NAME}:3"))]
         other = ImageStore(tmp_path / "other")

@@ -15,7 +15,7 @@ from hivelet.errors import HiveletError
 from hivelet.objects.build import BuildRequest
 
 _CHUNK = 1 << 18
-_BUILDKIT = "BuildKit; set DOCKER_BUILDKIT=0"
+_BUILDKIT = "BuildKit; set DOCKER_BUILDKIT=0, or use `hivelet build`"
 
 
 async def build_image(call: Call) -> web.StreamResponse:

@@ -12,7 +12,7 @@ from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import image as convert
 from hivelet.errors import InvalidParameter, NotImplemented
-from hivelet.objects.image import ImageImport
+from hivelet.objects.image import ImageImport, ImageProgress
 
 _CHUNK = 1 << 18
 
@@ -64,6 +64,13 @@ async def save_images(call: Call) -> web.StreamResponse:
     return await send_stream(call, chunks, content_type="application/x-tar", wait=True)
 
 
+async def push_image(call: Call) -> web.StreamResponse:
+    """`POST /images/{name}/push`: without a tag all of the repository's."""
+    auth = convert.parse_auth(call.request.headers.get("X-Registry-Auth", ""))
+    progress = call.engine.push_image(call.ref, call.query.get("tag", ""), auth)
+    return await send_stream(call, _lines(progress), content_type="application/json", wait=True)
+
+
 async def tag_image(call: Call) -> web.Response:
     """`POST /images/{name}/tag`."""
     target = convert.join_reference(call.query.get("repo", ""), call.query.get("tag", ""))
@@ -94,6 +101,12 @@ async def _pull(call: Call) -> AsyncIterator[bytes]:
     reference = convert.join_reference(call.query["fromImage"], call.query.get("tag", ""))
     auth = convert.parse_auth(call.request.headers.get("X-Registry-Auth", ""))
     progress = call.engine.pull_image(reference, platform=call.query.get("platform", ""), auth=auth)
+    async with closing(_lines(progress)) as lines:
+        async for line in lines:
+            yield line
+
+
+async def _lines(progress: AsyncIterator[ImageProgress]) -> AsyncIterator[bytes]:
     async with closing(progress):
         async for step in progress:
             yield json_line(convert.encode_progress(step))
@@ -137,6 +150,6 @@ ROUTES = (
     route("GET", "/images/{ref:path}/history", show_history),
     route("GET", "/images/{ref:path}/get", save_images, streaming=True),
     route("POST", "/images/{ref:path}/tag", tag_image),
-    missing("POST", "/images/{ref:path}/push", "pushing images"),
+    route("POST", "/images/{ref:path}/push", push_image, streaming=True),
     route("DELETE", "/images/{ref:path}", remove_image),
 )

@@ -27,6 +27,7 @@ from hivelet.runtime.images.credentials import AuthFile, has_policy
 from hivelet.runtime.images.platforms import Platform, host_platform, parse_platform
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_reference, parse_registry
+from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.store import ImageStore
 
 _TICK = 0.5
@@ -105,7 +106,9 @@ async def inspect_registry(
     )
 
 
-async def check_credentials(store: ImageStore, auth: RegistryAuth) -> None:
+async def check_credentials(
+    store: ImageStore, auth: RegistryAuth, registries: InsecureRegistries | None = None
+) -> None:
     """Ask a registry whether it accepts a user's credentials.
 
     Raises:
@@ -115,7 +118,9 @@ async def check_credentials(store: ImageStore, auth: RegistryAuth) -> None:
     registry = parse_registry(auth.serveraddress)
     scratch = await store.new_scratch("login")
     try:
-        argv = skopeo.build_login(registry, auth.username, str(scratch / "auth.json"))
+        insecure = (registries or InsecureRegistries()).covers(registry)
+        authfile = str(scratch / "auth.json")
+        argv = skopeo.build_login(registry, auth.username, authfile, insecure=insecure)
         await run_command(argv, stdin=auth.password.encode())
     except CommandFailed as error:
         reference = Reference(domain=registry, path="")

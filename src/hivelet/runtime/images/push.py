@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hivelet.errors import NotFound
 from hivelet.kit.process import CommandFailed, stream_command
-from hivelet.objects.image import ImageProgress, RegistryAuth
+from hivelet.objects.image import ImageProgress, PushedTag, RegistryAuth
 from hivelet.runtime.images import skopeo
 from hivelet.runtime.images.credentials import AuthFile, has_policy
+from hivelet.runtime.images.pull import inspect_registry
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_tagged
 from hivelet.runtime.images.store import ImageStore
@@ -29,7 +30,7 @@ class Push:
     insecure: bool = False
 
 
-async def push_image(store: ImageStore, request: Push) -> AsyncIterator[ImageProgress]:
+async def push_image(store: ImageStore, request: Push) -> AsyncGenerator[ImageProgress, None]:
     """Push an image, telling how it goes on in Docker's words; the image then knows its digest there.
 
     Raises:
@@ -52,9 +53,9 @@ async def push_image(store: ImageStore, request: Push) -> AsyncIterator[ImagePro
             yield progress
         digest = await asyncio.to_thread((scratch / "digest").read_text)
         await store.add_digest(image.id, reference.with_digest(digest))
-        for diff_id in image.diff_ids:
-            yield _tell(diff_id, "Pushed")
-        yield ImageProgress(status=f"{reference.tag}: digest: {digest} size: {image.size}")
+        manifest = await _manifest_size(reference.with_digest(digest), request)
+        yield ImageProgress(status=f"{reference.tag}: digest: {digest} size: {manifest}")
+        yield ImageProgress(pushed=PushedTag(tag=reference.tag or "", digest=digest, size=manifest))
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch)
 
@@ -77,8 +78,15 @@ async def _copy(
                 digest = line.removeprefix("Copying blob ")
                 if digest in image.diff_ids:
                     yield _tell(digest, "Pushing")
+            for diff_id in image.diff_ids:
+                yield _tell(diff_id, "Pushed")
         except CommandFailed as error:
             raise skopeo.explain_push_failure(reference, error.status, error.stderr) from error
+
+
+async def _manifest_size(reference: Reference, request: Push) -> int:
+    said = await inspect_registry(reference.canonical, request.auth, insecure=request.insecure)
+    return said.size
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes]) -> None:

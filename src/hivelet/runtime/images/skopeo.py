@@ -16,8 +16,8 @@ from hivelet.errors import HiveletError, NotFound, NotImplemented, System, Unaut
 from hivelet.objects.image import RegistryAuth
 from hivelet.runtime.images.platforms import Platform
 from hivelet.runtime.images.references import Reference
+from hivelet.runtime.images.registries import InsecureRegistries
 
-_LOCAL_REGISTRY = re.compile(r"(localhost|127(?:\.\d{1,3}){3}|\[::1\])(:\d+)?")
 _LAST_WORDS = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 _PREFIX = re.compile(r'^(?:Error parsing image name "[^"]*"|initializing source \S+): ')
 _DENIED = (
@@ -64,9 +64,9 @@ def build_source(reference: Reference) -> str:
 def build_flags(
     reference: Reference, *, authfile: str = "", insecure: bool = False, prefix: str = ""
 ) -> list[str]:
-    """How to talk to the registry; `prefix` is "src-" for a copy. A registry on this host needs no TLS, as in Docker."""
+    """How to talk to the registry; `prefix` is "src-" for a copy. An `insecure` one needs no TLS, nor one on this host."""
     flags = []
-    if insecure or _LOCAL_REGISTRY.fullmatch(reference.domain):
+    if insecure or InsecureRegistries().covers(reference.domain):
         flags.append(f"--{prefix}tls-verify=false")
     if authfile:
         flags.append(f"--{prefix}authfile={authfile}")
@@ -99,10 +99,12 @@ def build_push(
     ]
 
 
-def build_login(registry: str, username: str, authfile: str) -> list[str]:
+def build_login(
+    registry: str, username: str, authfile: str, *, insecure: bool = False
+) -> list[str]:
     """Check a user's password, which goes in on standard input, against a registry; `authfile` is written."""
     reference = Reference(domain=registry, path="")
-    flags = build_flags(reference, authfile=authfile)
+    flags = build_flags(reference, authfile=authfile, insecure=insecure)
     return ["skopeo", "login", *flags, "--username", username, "--password-stdin", registry]
 
 
@@ -176,7 +178,8 @@ def _explain_way(reference: Reference, words: str) -> HiveletError:
     if "x509" in lower or "http response to https client" in lower:
         return System(
             f"the TLS certificate of registry {reference.domain} is not accepted: {words}."
-            f" Put its CA's certificate into /etc/containers/certs.d/{reference.domain}/ca.crt"
+            f" Put its CA's certificate into /etc/docker/certs.d/{reference.domain}/ca.crt,"
+            f" or start hiveletd with --insecure-registry {reference.domain}"
         )
     if any(text.lower() in lower for text in _UNREACHABLE):
         return Unavailable(

@@ -1,0 +1,53 @@
+"""A build's context on disk: unpacked where nothing of it can lead out, and its Dockerfile."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from hivelet.errors import InvalidParameter
+from hivelet.runtime.files.extract import ExtractOptions, extract_archive
+from hivelet.runtime.images.inroot import InRoot
+from hivelet.runtime.images.spool import spooled
+from hivelet.runtime.images.threads import in_thread
+
+_DOCKERFILE_LIMIT = 4 << 20
+
+
+async def unpack_context(archive: AsyncIterator[bytes], scratch: Path) -> Path:
+    """The context, in a new directory of `scratch`.
+
+    Raises:
+        InvalidParameter: it is no tar, or something in it leads out.
+    """
+    context = scratch / "context"
+    context.mkdir()
+    async with spooled(archive, scratch) as path:
+        if path.stat().st_size:
+            await in_thread(extract_archive, path, context, "", ExtractOptions())
+    return context
+
+
+def read_dockerfile(context: Path, name: str) -> str:
+    """The text of the Dockerfile called `name`; a link is followed within the context.
+
+    Raises:
+        InvalidParameter: it is not there, in Docker's words, or can't be read.
+    """
+    try:
+        with InRoot(context) as root:
+            descriptor = root.open_file(name)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            raise InvalidParameter(f"Cannot locate specified Dockerfile: {name}") from error
+        raise InvalidParameter(f"Dockerfile {name} can't be read: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        raw = stream.read(_DOCKERFILE_LIMIT + 1)
+    if len(raw) > _DOCKERFILE_LIMIT:
+        raise InvalidParameter(f"Dockerfile {name} is larger than {_DOCKERFILE_LIMIT >> 20} MiB")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidParameter(f"Dockerfile {name} is not UTF-8 text") from error
