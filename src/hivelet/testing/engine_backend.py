@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from hivelet.convert.lookup import find
 from hivelet.errors import Conflict, NotFound, System, Unauthorized
 from hivelet.kit.ids import new_hex_id
+from hivelet.objects.build import BuildPrune, BuildPruneRequest
 from hivelet.objects.common import ContainerId, NetworkId, TaskId
 from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.engine import (
@@ -376,6 +377,11 @@ class FakeEngine:
         """Forget them."""
         gone = [self.images.pop(ref) for ref in refs]
         return ImagePrune(removals=[ImageRemoval(deleted=image.id) for image in gone])
+
+    async def prune_build_cache(self, rule: BuildPruneRequest) -> BuildPrune:
+        """Say what was asked for: there are two steps, of which one is an image of this node."""
+        gone = ["step1", "step2"] if rule.everything else ["step1"]
+        return BuildPrune(deleted=gone, space_reclaimed=100 * len(gone))
 
     async def registry_image(
         self, reference: str, auth: RegistryAuth | None = None

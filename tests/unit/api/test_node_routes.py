@@ -245,9 +245,11 @@ async def test_volumes(api):
     assert (await api.ask("DELETE", "/volumes/data?force=1"))[0] == 204
 
 
-async def test_there_is_no_build_cache(api):
-    status, answer = await api.ask("POST", "/build/prune")
-    assert (status, answer["SpaceReclaimed"]) == (200, 0)
+@pytest.mark.parametrize(("query", "steps"), [("", 1), ("?all=true", 2)])
+async def test_the_build_cache_is_pruned(api, query, steps):
+    status, answer = await api.ask("POST", f"/build/prune{query}")
+    assert status == 200
+    assert (len(answer["CachesDeleted"]), answer["SpaceReclaimed"]) == (steps, 100 * steps)
 
 
 async def test_the_rest(api):

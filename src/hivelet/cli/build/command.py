@@ -25,17 +25,49 @@ from hivelet.errors import InvalidParameter, System
 
 
 @click.command()
-@click.option("-t", "--tag", "tags", multiple=True, metavar="NAME[:TAG]", help="Name of the image, repeatable.")
-@click.option("-f", "--file", "dockerfile", metavar="FILE", help="Dockerfile; - is the standard input. [default: PATH/Dockerfile]")
-@click.option("--build-arg", "build_args", multiple=True, metavar="NAME[=VALUE]", help="Argument of the Dockerfile's ARG; without a value, the environment's. Repeatable.")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image, repeatable.")
+@click.option(
+    "-t",
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="NAME[:TAG]",
+    help="Name of the image, repeatable.",
+)
+@click.option(
+    "-f",
+    "--file",
+    "dockerfile",
+    metavar="FILE",
+    help="Dockerfile; - is the standard input. [default: PATH/Dockerfile]",
+)
+@click.option(
+    "--build-arg",
+    "build_args",
+    multiple=True,
+    metavar="NAME[=VALUE]",
+    help="Argument of the Dockerfile's ARG; without a value, the environment's. Repeatable.",
+)
+@click.option(
+    "--label", "labels", multiple=True, metavar="NAME=VALUE", help="Label of the image, repeatable."
+)
 @click.option("--target", default="", metavar="STAGE", help="Stage to build. [default: the last]")
 @click.option("--no-cache", is_flag=True, help="Take every step anew.")
 @click.option("--pull", is_flag=True, help="Look for newer base images.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but the image's id.")
-@click.option("--network", default="", metavar="NETWORK", help="Network of the commands: a bridge network of the node, host or none. [default: bridge]")
+@click.option(
+    "--network",
+    default="",
+    metavar="NETWORK",
+    help="Network of the commands: a bridge network of the node, host or none. [default: bridge]",
+)
 @click.option("--platform", default="", metavar="PLATFORM", help="Platform, such as linux/arm64.")
-@click.option("--add-host", "hosts", multiple=True, metavar="NAME:ADDRESS", help="Line of /etc/hosts, repeatable.")
+@click.option(
+    "--add-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME:ADDRESS",
+    help="Line of /etc/hosts, repeatable.",
+)
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
 @click.option("-m", "--memory", default="", metavar="SIZE", help="Memory that a command may take.")
 @click.option("--iidfile", "identity_file", metavar="FILE", help="File to write the image's id to.")
@@ -50,7 +82,9 @@ def build(session: Session, /, path: str, dockerfile: str | None, **options: Any
     """
     if path == "-":
         if dockerfile == "-":
-            raise InvalidParameter("the standard input cannot be both the folder and the Dockerfile")
+            raise InvalidParameter(
+                "the standard input cannot be both the folder and the Dockerfile"
+            )
         archive, name = stream_context(sys.stdin.buffer), dockerfile or "Dockerfile"
     else:
         archive, name = folder_context(Path(path), dockerfile, sys.stdin.buffer)

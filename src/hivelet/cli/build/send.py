@@ -53,7 +53,9 @@ class BuildWish:
         return {key: value for key, value in query.items() if value not in ("", None, [], False)}
 
 
-def folder_context(folder: Path, dockerfile: str | None, stdin: IO[bytes]) -> tuple[Iterator[bytes], str]:
+def folder_context(
+    folder: Path, dockerfile: str | None, stdin: IO[bytes]
+) -> tuple[Iterator[bytes], str]:
     """A folder as a context, and what its Dockerfile is called in it; `dockerfile` may lie elsewhere, or be `-`.
 
     Raises:
@@ -116,7 +118,9 @@ def _place(folder: Path, dockerfile: str, stdin: IO[bytes]) -> tuple[str, bytes 
             return inner.relative_to(folder.resolve()).as_posix(), None
         return _own_name(), path.read_bytes()
     except OSError as error:
-        raise InvalidParameter(f"Dockerfile {dockerfile} cannot be read: {error.strerror}") from error
+        raise InvalidParameter(
+            f"Dockerfile {dockerfile} cannot be read: {error.strerror}"
+        ) from error
 
 
 def _own_name() -> str:

@@ -91,7 +91,9 @@ class BuildActions:
         try:
             directory = await unpack_context(context, scratch)
             text = await asyncio.to_thread(read_dockerfile, directory, request.dockerfile)
-            plan = plan_build(parse_dockerfile(text, _arguments(request), request.dockerfile), request.target)
+            plan = plan_build(
+                parse_dockerfile(text, _arguments(request), request.dockerfile), request.target
+            )
             yield BuildProgress()
             steps = self._steps(request, plan, text, scratch)
             async with aclosing(_hushed(steps) if request.quiet else steps) as told:

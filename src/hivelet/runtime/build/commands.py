@@ -95,7 +95,11 @@ def build_argv(
     """The build itself: `images` (ids by what the Dockerfile calls them) are there, and the network is that of its place."""
     argv = [
         *("buildah", "build", "--format=docker", "--layers", "--force-rm", "--pull=never"),
-        *("--isolation=oci", f"--runtime={place.runtime}", f"--runtime-flag=root={place.runtime_root}"),
+        *(
+            "--isolation=oci",
+            f"--runtime={place.runtime}",
+            f"--runtime-flag=root={place.runtime_root}",
+        ),
         *("--network=host", "--http-proxy=false", "--identity-label=false"),
         *(f"--cgroup-parent={place.cgroup}", f"--signature-policy={policy}"),
         *(f"--iidfile={place.identity}", f"--file={place.dockerfile}"),

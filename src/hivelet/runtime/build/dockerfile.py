@@ -21,7 +21,9 @@ _DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*")
 _MOUNT_FROM = re.compile(r"--mount=\S*?\bfrom=([^,\s]+)")
 _FLAG = re.compile(r"--[a-z-]+(?:=\S*)?\s+")
 _PLATFORM_ARGUMENTS = {
-    f"{prefix}{name}" for prefix in ("BUILD", "TARGET") for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
+    f"{prefix}{name}"
+    for prefix in ("BUILD", "TARGET")
+    for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
 }
 """Arguments that every `FROM` knows without an `ARG`."""
 _SHELL = ("/bin/sh", "-c")
@@ -91,7 +93,9 @@ class Dockerfile:
     stages: tuple[Stage, ...] = field(default=())
 
 
-def parse_dockerfile(text: str, build_args: Mapping[str, str], name: str = "Dockerfile") -> Dockerfile:
+def parse_dockerfile(
+    text: str, build_args: Mapping[str, str], name: str = "Dockerfile"
+) -> Dockerfile:
     """Read a Dockerfile; `build_args` count in its `FROM`s where an `ARG` before them names them.
 
     Raises:
@@ -143,9 +147,13 @@ def _check(step: Instruction) -> None:
             f"dockerfile parse error line {step.line}: unknown instruction: {step.name}"
         )
     if not step.value:
-        exact = {"FROM": "either one or three arguments", "CMD": ""}.get(step.name, "at least one argument")
+        exact = {"FROM": "either one or three arguments", "CMD": ""}.get(
+            step.name, "at least one argument"
+        )
         if exact:
-            raise InvalidParameter(f"dockerfile parse error line {step.line}: {step.name} requires {exact}")
+            raise InvalidParameter(
+                f"dockerfile parse error line {step.line}: {step.name} requires {exact}"
+            )
 
 
 def _stage(group: list[Instruction], values: Mapping[str, str], escape: str) -> Stage:
@@ -166,7 +174,9 @@ def _stage(group: list[Instruction], values: Mapping[str, str], escape: str) -> 
     )
 
 
-def _declare(step: Instruction, values: dict[str, str], given: Mapping[str, str], escape: str) -> None:
+def _declare(
+    step: Instruction, values: dict[str, str], given: Mapping[str, str], escape: str
+) -> None:
     for word in _split_words(step.value):
         name, equals, default = word.partition("=")
         if name in given:

@@ -26,11 +26,17 @@ def explain_failure(plan: BuildPlan, at: tuple[int, int], error: str, context: s
         status = _exit_code(error)
         if status:
             command = " ".join(_command(plan, stage, step))
-            return BuildFailed(f"The command '{command}' returned a non-zero code: {status}", status)
+            return BuildFailed(
+                f"The command '{command}' returned a non-zero code: {status}", status
+            )
     if step.name in {"COPY", "ADD"}:
         absent = _ABSENT.search(error)
         if absent is not None:
-            where = f"stage {step.flags.strip()}" if "--from" in step.flags else "build context or excluded by .dockerignore"
+            where = (
+                f"stage {step.flags.strip()}"
+                if "--from" in step.flags
+                else "build context or excluded by .dockerignore"
+            )
             return BuildFailed(
                 f"{step.name} failed: file not found in {where}: stat {absent[1]}: file does not exist"
             )

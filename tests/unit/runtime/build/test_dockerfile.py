@@ -1,5 +1,7 @@
 """Dockerfiles: instructions, stages, and what is refused."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,7 +61,10 @@ def test_stages_that_nothing_needs_are_left_out():
 def test_bases_are_pinned_line_by_line():
     text = "FROM \\\n a AS one\nRUN x\nFROM one\nFROM a\n"
     plan = plan_build(parse_dockerfile(text, {}), "")
-    assert pin_bases(text, plan, {"a": "sha256:77"}) == "FROM \\\n a AS one\nRUN x\nFROM one\nFROM 77\n"
+    assert (
+        pin_bases(text, plan, {"a": "sha256:77"})
+        == "FROM \\\n a AS one\nRUN x\nFROM one\nFROM 77\n"
+    )
     plan = plan_build(parse_dockerfile(text, {}), "one")
     assert pin_bases(text, plan, {"a": "sha256:77"}).startswith("FROM 77 AS one\n\nRUN x\n")
 
@@ -112,7 +117,5 @@ def test_the_exec_form():
 
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused(text):
-    try:
-        parse_dockerfile(f"FROM a\n{text}", {})
-    except HiveletError as error:
-        assert error.message
+    with suppress(HiveletError):
+        assert parse_dockerfile(f"FROM a\n{text}", {})

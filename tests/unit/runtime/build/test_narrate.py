@@ -1,5 +1,7 @@
 """What buildah prints, in Docker's words; what a command prints stays as it is."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,9 +64,7 @@ def test_pieces_make_no_difference(cuts):
     narrator = Narrator(plan(), {"base": BASE})
     places = [0, *sorted(cuts), len(SAID)]
     out = [
-        text
-        for begin, end in zip(places, places[1:], strict=False)
-        for text in narrator.feed(SAID[begin:end].encode())
+        text for begin, end in pairwise(places) for text in narrator.feed(SAID[begin:end].encode())
     ]
     assert "".join(out + narrator.end(failed=False)) == TOLD
 
