@@ -14,7 +14,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -39,6 +39,7 @@ from hivelet.compose.grammar_tables import FILE
 from hivelet.daemon.main import main as hiveletd
 
 PAGES = Path(__file__).parent
+CONFORMANCE = PAGES.parent / "tests" / "conformance"
 _PART = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 # ---- compose
@@ -291,7 +292,10 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
         "drivers `overlay` and `bridge`; one subnet of each family",
     ),
     ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
-    ("POST", "/volumes/create"): ("differs", "driver `local` only, else 501"),
+    ("POST", "/volumes/create"): (
+        "differs",
+        "driver `local` only, else 404, as for a plugin that is not there",
+    ),
 }
 """Endpoints that answer and do less, or other, than Docker's."""
 
@@ -306,8 +310,8 @@ def api_part() -> str:
             [
                 f"### {noun}",
                 "",
-                "| endpoint | since | does | state |",
-                "|---|---|---|---|",
+                "| endpoint | since | does | asked | state |",
+                "|---|---|---|---|---|",
                 *rows,
                 "",
             ]
@@ -324,13 +328,38 @@ def is_missing(row: Route) -> bool:
 def _api_row(row: Route) -> str:
     path = row.path.replace("{ref:path}", "{name}").replace("{ref}", "{id}")
     start = f"| `{row.method} {path}` | {row.since} |"
+    asked = str(_times_asked(row) or "")
     if is_missing(row):
         what = inspect.getclosurevars(row.answer).nonlocals["what"]
-        return f"{start} {what} | 501 |"
+        return f"{start} {what} | {asked} | 501 |"
     fate, note = API_NOTES.get((row.method, row.path), ("done", ""))
     told = fate if fate == "done" else f"**{fate}**"
     what = row.answer.__name__.replace("_", " ")
-    return f"{start} {what} | {told}{': ' + note if note else ''} |"
+    return f"{start} {what} | {asked} | {told}{': ' + note if note else ''} |"
+
+
+def _times_asked(row: Route) -> int:
+    """How many recorded answers of a real engine there are to this."""
+    path = re.escape(row.path).replace(r"\{ref:path\}", ".+").replace(r"\{ref\}", "[^/]+")
+    wanted = re.compile(rf"{re.escape(row.method)} (/v[\d.]+)?{path}")
+    return sum(wanted.fullmatch(question) is not None for question in _questions())
+
+
+@cache
+def _questions() -> list[str]:
+    return [
+        f"{request['method']} {'/' + request['path'].partition('?')[0].lstrip('/')}"
+        for scene in sorted((CONFORMANCE / "recorded").glob("*.json"))
+        for entry in json.loads(scene.read_text()).values()
+        if (request := entry.get("request"))
+    ]
+
+
+def recorded_differences_part() -> str:
+    """The differences from the recordings that are meant."""
+    found = json.loads((CONFORMANCE / "accepted.json").read_text())
+    rows = [f"| {each['of']} | {each['why']} |" for each in found]
+    return "\n".join(["| answer to | difference |", "|---|---|", *rows, ""])
 
 
 def _noun(row: Route) -> str:
@@ -408,6 +437,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "commands": cli_part,
     "hiveletd": daemon_part,
     "endpoints": api_part,
+    "recorded-differences": recorded_differences_part,
     "scenarios": scenarios_part,
     "accepted": accepted_part,
     "service-create": partial(flags_part, "CREATE"),

@@ -376,15 +376,12 @@ def read_endpoint(data: Json) -> EndpointSettings:
     return convert_json(drop_nulls(data), EndpointSettings).replaced(ipv4_requested=asked)
 
 
-def newer(endpoints: Json) -> None:
-    for endpoint in endpoints.values():
-        endpoint["DNSNames"] = None  # since API 1.44
+RECORDED_WITH = ApiVersion(1, 41)
 
 
 @pytest.mark.parametrize("data", answers("services", "containers/[^/]+/json"))
 def test_containers(data):
-    newer(data["NetworkSettings"]["Networks"])
-    assert container.encode_container(read_container(data)) == data
+    assert container.encode_container(read_container(data), RECORDED_WITH) == data
 
 
 @pytest.mark.parametrize("data", answers("services", "containers/json"))
@@ -397,8 +394,7 @@ def test_container_list(data):
     if whole is None:
         return
     one = read_container(whole).replaced(size_root_fs=data.get("SizeRootFs", -1), size_rw=-1)
-    written = container.encode_summary(one, datetime.fromisoformat(whole["Created"]))
-    newer(data["NetworkSettings"]["Networks"])
+    written = container.encode_summary(one, datetime.fromisoformat(whole["Created"]), RECORDED_WITH)
     assert written == data
 
 

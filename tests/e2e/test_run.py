@@ -228,3 +228,19 @@ def test_an_engine_without_a_daemon_keeps_its_containers(cli: Cli, hiveletd: Dae
     assert Path(f"/proc/{hiveletd.pid}").exists()
     cli("kill", "goes")
     wait_until(lambda: "goes" not in cli("ps", "-a").out, timeout=10, what="it is removed")
+
+
+def test_volumes_of_others(cli: Cli) -> None:
+    script = "echo kept >/data/file; echo named >/named/file"
+    cli("create", "--name", "lender", "-v", "/data", "-v", "shelf:/named", "bb", "sh", "-c", script)
+    cli("start", "-a", "lender")
+    reader = ["run", "--rm", "--volumes-from", "lender:ro", "-v", "other:/named", "bb"]
+    assert cli(*reader, "cat", "/data/file").out == "kept\n"
+    assert cli(*reader, "ls", "/named").out == ""
+    assert "Read-only file system" in cli.fails(*reader, "touch", "/data/x").err
+    cli("run", "--rm", "--volumes-from", "lender", "bb", "touch", "/data/x")
+    assert "No such container: nobody" in cli.fails("run", "--volumes-from", "nobody", "bb").err
+    assert "invalid mode: zz" in cli.fails("run", "--volumes-from", "lender:zz", "bb").err
+    cli("run", "-d", "--name", "heir", "--volumes-from", "lender", "bb", "sleep", "1000")
+    cli("rm", "-v", "lender")
+    assert cli("exec", "heir", "cat", "/data/file").out == "kept\n"

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from hivelet.convert.container_config import encode_container_config, encode_host_config
 from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
+from hivelet.convert.versions import MAXIMUM, ApiVersion
 from hivelet.kit.durations import human_duration
+from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState, Health, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
 from hivelet.objects.links import shown_links
 
+DNS_NAMES = ApiVersion(1, 44)
+"""Since when a container's names in a network are told."""
 
-def encode_summary(container: Container, now: datetime) -> Json:
+OWN_ALIASES = ApiVersion(1, 45)
+"""Since when aliases are those alone that a user gave."""
+
+
+def encode_summary(container: Container, now: datetime, version: ApiVersion = MAXIMUM) -> Json:
     """A container as `GET /containers/json` lists it."""
     answer: Json = {
         "Id": container.id,
@@ -29,16 +38,17 @@ def encode_summary(container: Container, now: datetime) -> Json:
         "NetworkSettings": {
             "Networks": {
                 # The list leaves out aliases, as Docker's does.
-                n: _encode_endpoint(e) | {"Aliases": None}
+                n: _encode_endpoint(e, container.id, version) | {"Aliases": None}
                 for n, e in container.networks.items()
             }
         },
         "Mounts": encode(container.mounts),
     }
-    return answer | _sizes(container)
+    sizes = _sizes(container)
+    return answer | {key: size for key, size in sizes.items() if size or key != "SizeRw"}
 
 
-def encode_container(container: Container) -> Json:
+def encode_container(container: Container, version: ApiVersion = MAXIMUM) -> Json:
     """A container as `GET /containers/{id}/json` answers it."""
     answer: Json = {
         "Id": container.id,
@@ -64,7 +74,7 @@ def encode_container(container: Container) -> Json:
         "GraphDriver": {"Data": container.directories, "Name": container.storage_driver},
         "Mounts": encode(container.mounts),
         "Config": encode_container_config(container.config) | {"Labels": container.config.labels},
-        "NetworkSettings": _network_settings(container),
+        "NetworkSettings": _network_settings(container, version),
     }
     return answer | _sizes(container)
 
@@ -92,7 +102,7 @@ def encode_state(state: ContainerState) -> Json:
 def encode_ports(container: Container) -> list[Json]:
     """A container's ports as `docker ps` shows them: one entry for each binding, one for each merely exposed port."""
     ports: list[Json] = []
-    for name, bindings in container.ports.items():
+    for name, bindings in _open_ports(container):
         port, _, protocol = name.partition("/")
         private: Json = {"PrivatePort": int(port), "Type": protocol or "tcp"}
         ports.extend(
@@ -124,13 +134,18 @@ def status_text(state: ContainerState, now: datetime) -> str:
     return f"Exited ({state.exit_code}) {ago} ago" if state.finished_at is not None else ""
 
 
+def _open_ports(container: Container) -> Iterable[tuple[str, list[PortBinding]]]:
+    """The ports of a container that runs; another one has none."""
+    return container.ports.items() if container.state.running else ()
+
+
 def _sizes(container: Container) -> Json:
-    """Sizes where they were looked up; Docker leaves out a writable layer of size 0 in lists, which means the same."""
+    """Sizes where they were looked up."""
     sizes = {"SizeRw": container.size_rw, "SizeRootFs": container.size_root_fs}
     return {key: size for key, size in sizes.items() if size >= 0}
 
 
-def _network_settings(container: Container) -> Json:
+def _network_settings(container: Container, version: ApiVersion) -> Json:
     default = container.networks.get("bridge", EndpointSettings())
     return {
         "Bridge": "",
@@ -138,7 +153,7 @@ def _network_settings(container: Container) -> Json:
         "HairpinMode": False,
         "LinkLocalIPv6Address": "",
         "LinkLocalIPv6PrefixLen": 0,
-        "Ports": {name: _encode_bindings(bindings) for name, bindings in container.ports.items()},
+        "Ports": {name: _encode_bindings(bindings) for name, bindings in _open_ports(container)},
         "SandboxKey": container.sandbox_key,
         "SecondaryIPAddresses": None,
         "SecondaryIPv6Addresses": None,
@@ -150,7 +165,9 @@ def _network_settings(container: Container) -> Json:
         "IPPrefixLen": default.ip_prefix_len,
         "IPv6Gateway": default.ipv6_gateway,
         "MacAddress": default.mac_address,
-        "Networks": {n: _encode_endpoint(e) for n, e in container.networks.items()},
+        "Networks": {
+            n: _encode_endpoint(e, container.id, version) for n, e in container.networks.items()
+        },
     }
 
 
@@ -158,8 +175,14 @@ def _encode_bindings(bindings: list[PortBinding]) -> list[Json] | None:
     return [{"HostIp": b.host_ip, "HostPort": b.host_port} for b in bindings] or None
 
 
-def _encode_endpoint(endpoint: EndpointSettings) -> Json:
+def _encode_endpoint(
+    endpoint: EndpointSettings, container_id: ContainerId, version: ApiVersion
+) -> Json:
     answer: Json = encode(endpoint)
+    if version < DNS_NAMES:
+        del answer["DNSNames"]
+    if version >= OWN_ALIASES:
+        answer["Aliases"] = [name for name in endpoint.aliases if name != container_id[:12]]
     wanted = {
         key: address
         for key in ("IPv4Address", "IPv6Address")
@@ -167,7 +190,8 @@ def _encode_endpoint(endpoint: EndpointSettings) -> Json:
     }
     answer["IPAMConfig"] = wanted or None
     for key in ("Links", "Aliases", "DriverOpts", "DNSNames"):
-        answer[key] = answer[key] or None
+        if key in answer:
+            answer[key] = answer[key] or None
     return answer
 
 

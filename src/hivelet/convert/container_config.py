@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hivelet.convert.shape import Json, empty_to_none, encode
 from hivelet.objects.container import ContainerConfig, HostConfig
+from hivelet.objects.hidden_paths import MASKED_PATHS, READONLY_PATHS
 
 _HOST_DEFAULTS: Json = {
     "Binds": None,
@@ -102,10 +103,17 @@ def encode_container_config(config: ContainerConfig) -> Json:
 def encode_host_config(config: HostConfig) -> Json:
     """A container's `HostConfig`."""
     given = {key: value for key, value in encode(config).items() if value is not None}
+    if not config.privileged:
+        given.setdefault("MaskedPaths", list(MASKED_PATHS))
+        given.setdefault("ReadonlyPaths", list(READONLY_PATHS))
     return (
         _HOST_DEFAULTS
         | given
         | {
+            "PortBindings": {
+                name: [{"HostIp": each.host_ip, "HostPort": each.host_port} for each in bindings]
+                for name, bindings in config.port_bindings.items()
+            },
             "LogConfig": {"Type": config.log_config.type, "Config": config.log_config.config},
             "RestartPolicy": {
                 "Name": config.restart_policy.name,

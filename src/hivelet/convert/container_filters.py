@@ -45,10 +45,12 @@ def select_containers(
 
 
 def _check(filters: Filters) -> None:
-    for key, allowed in (("status", STATUSES), ("health", HEALTHS)):
-        for value in filters.get(key):
-            if value not in allowed:
-                raise InvalidParameter(f"Invalid filter '{key}={value}'")
+    for value in filters.get("status"):
+        if value not in STATUSES:
+            raise InvalidParameter(f"Invalid filter 'status={value}'")
+    for value in filters.get("health"):
+        if value not in HEALTHS:
+            raise InvalidParameter(f"Unrecognised filter value for health: {value}")
     for value in filters.get("exited"):
         if not re.fullmatch(r"-?\d+", value):
             raise InvalidParameter(f"Invalid filter 'exited={value}'")

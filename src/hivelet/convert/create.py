@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from hivelet.convert.body import convert_json
 from hivelet.convert.shape import Json
+from hivelet.convert.versions import ApiVersion
+from hivelet.errors import InvalidParameter
 from hivelet.objects.container import ContainerCreate, HostConfig
+
+SEVERAL_NETWORKS = ApiVersion(1, 44)
+"""Since when a container can be created in more than one network."""
 
 
 def parse_create(data: Json) -> ContainerCreate:
@@ -19,6 +24,19 @@ def parse_create(data: Json) -> ContainerCreate:
         for key, value in data.items()
     }
     return convert_json(listed, ContainerCreate)
+
+
+def check_one_network(given: ContainerCreate) -> None:
+    """Refuse what clients of that time could not ask for.
+
+    Raises:
+        InvalidParameter: it names several networks, in Docker's words.
+    """
+    names = given.networking_config.endpoints_config
+    if len(names) > 1:
+        raise InvalidParameter(
+            f"Container cannot be connected to network endpoints: {', '.join(names)}"
+        )
 
 
 _UPDATED = (

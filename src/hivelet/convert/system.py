@@ -8,7 +8,7 @@ from hivelet.convert.build import encode_cache_record
 from hivelet.convert.container import encode_summary as encode_container_summary
 from hivelet.convert.image import encode_summary as encode_image_summary
 from hivelet.convert.shape import Json, empty_to_none, encode, rfc3339
-from hivelet.convert.versions import MAXIMUM, MINIMUM
+from hivelet.convert.versions import MAXIMUM, MINIMUM, ApiVersion
 from hivelet.convert.volume import encode_volume
 from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion
 
@@ -41,23 +41,33 @@ def encode_version(version: EngineVersion) -> Json:
     }
 
 
-def encode_info(info: EngineInfo, swarm: Json, now: datetime) -> Json:
+def encode_info(
+    info: EngineInfo, swarm: Json, now: datetime, version: ApiVersion = MAXIMUM
+) -> Json:
     """What `GET /info` answers; `swarm` is its swarm part."""
-    return {
+    answer = {
         **_counts(info),
         **_abilities(info),
         **_machine(info, now),
         **_programs(info),
         "Swarm": swarm,
     }
+    return answer | _old_words(info) if version < (1, 25) else answer
 
 
-def encode_disk_usage(usage: DiskUsage, now: datetime, *, virtual_size: bool) -> Json:
+def _old_words(info: EngineInfo) -> Json:
+    """What clients of API 1.24 read: security options are bare names, and there was an execution driver once."""
+    names = [option.partition(",")[0].partition("=")[2] for option in info.security_options]
+    return {"ExecutionDriver": "<not supported>", "SecurityOptions": names}
+
+
+def encode_disk_usage(usage: DiskUsage, now: datetime, version: ApiVersion = MAXIMUM) -> Json:
     """What `GET /system/df` answers."""
+    virtual_size = version < (1, 44)
     return {
         "LayersSize": usage.layers_size,
         "Images": [encode_image_summary(i, virtual_size=virtual_size) for i in usage.images],
-        "Containers": [encode_container_summary(container, now) for container in usage.containers],
+        "Containers": [encode_container_summary(each, now, version) for each in usage.containers],
         "Volumes": [encode_volume(volume) for volume in usage.volumes],
         "BuildCache": [encode_cache_record(record) for record in usage.build_cache],
         "BuilderSize": sum(record.size for record in usage.build_cache),

@@ -11,7 +11,7 @@ from hivelet.engine.processes import read_processes
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.stats import read_stats
 from hivelet.engine.storage import Storage
-from hivelet.errors import Conflict, InvalidParameter
+from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.engine import Container, ContainerStats, ExitResult, ProcessTable
@@ -52,7 +52,9 @@ class ContainerActions:
 
     async def get_container(self, ref: str, *, size: bool = False) -> Container:
         """One container."""
-        return await self._shown(self._records.find(ref), size=size)
+        record = self._records.find(ref)
+        shown = await self._shown(record, size=size)
+        return shown.replaced(directories=self._files.directories(record))
 
     async def start_container(self, ref: str) -> bool:
         """Start it; False where it was running already."""
@@ -75,7 +77,11 @@ class ContainerActions:
 
     async def kill_container(self, ref: str, signal: str) -> None:
         """Send its first process a signal."""
-        await self._lifecycle.kill(self._records.find(ref).id, signal)
+        try:
+            record = self._records.find(ref)
+            await self._lifecycle.kill(record.id, signal)
+        except (NotFound, Conflict) as error:
+            raise type(error)(f"Cannot kill container: {ref}: {error.message}") from None
 
     async def remove_container(self, ref: str, *, force: bool, volumes: bool) -> None:
         """Remove it."""
@@ -92,6 +98,7 @@ class ContainerActions:
             )
         record = self._records.find(ref)
         if condition in ("", "not-running") and not record.container.state.running:
+            await self._lifecycle.settled(record.id)
             yield None
             yield ExitResult(status_code=record.container.state.exit_code)
             return

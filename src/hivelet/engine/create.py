@@ -19,7 +19,7 @@ from hivelet.errors import InvalidParameter
 from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
 from hivelet.objects.common import SECOND, ContainerId, NetworkId, TaskId
-from hivelet.objects.container import ContainerConfig, HostConfig, PortBinding
+from hivelet.objects.container import ContainerConfig, HostConfig, Mount, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
 from hivelet.objects.exec import ExecConfig
 from hivelet.objects.name_rules import check_hostname
@@ -44,6 +44,7 @@ class CreateContainer:
     task_id: TaskId | None = None
     files: tuple[FileReference, ...] = ()
     wants_gateway: bool = False
+    borrowed: tuple[Mount, ...] = ()
     plain: bool = False
     """Whether no task stands behind it: then it has no networks but those that it names."""
 
@@ -158,6 +159,7 @@ def build_record(
         legs=list(request.legs),
         task_id=request.task_id or TaskId(""),
         files=list(request.files),
+        borrowed=list(request.borrowed),
     )
 
 
@@ -233,9 +235,15 @@ def volume_sources(record: Record) -> dict[str, str]:
     return {m.name: m.source for m in record.container.mounts if m.type == "volume"}
 
 
+def mounts_of(record: Record) -> list[Mount]:
+    """All that a container mounts."""
+    container = record.container
+    return collect_mounts(container.config, container.host_config, record.borrowed)
+
+
 def host_config(record: Record) -> HostConfig:
     """The container's host config, with every volume of its mounts named: also those that the user left anonymous."""
-    wanted = collect_mounts(record.container.config, record.container.host_config)
+    wanted = mounts_of(record)
     names = {m.destination: m.name for m in record.container.mounts}
     mounts = [
         mount.replaced(source=names[mount.target]) if mount.type == "volume" else mount

@@ -58,7 +58,7 @@ class Execs:
         """The ids of a container's execs, oldest first."""
         return [k for k, known in self._known.items() if known.exec.container_id == container]
 
-    def create(self, record: Record, config: ExecConfig) -> str:
+    def create(self, record: Record, config: ExecConfig, ref: str = "") -> str:
         """Note a further process.
 
         Raises:
@@ -67,7 +67,7 @@ class Execs:
         """
         if not config.cmd:
             raise InvalidParameter("No exec command specified")
-        _check_running(record)
+        _check_running(record, ref or record.id)
         if config.user:
             self._further.check_user(record, config.user)
         found = Exec(id=new_hex_id(), container_id=record.id, config=config)
@@ -132,7 +132,7 @@ class Execs:
             raise Conflict(f"Error: Exec command {found.id} is already running")
         if found.started:
             raise Conflict(f"Error: Exec command {found.id} has already run")
-        _check_running(self._registry.find(found.container_id))
+        _check_running(self._registry.find(found.container_id), found.container_id)
 
     def resize(self, exec_id: str, height: int, width: int) -> None:
         """Set the size of its terminal.
@@ -197,12 +197,12 @@ class Execs:
         return known
 
 
-def _check_running(record: Record) -> None:
+def _check_running(record: Record, ref: str) -> None:
     state = record.container.state
     if not state.running:
         raise Conflict(f"Container {record.id} is not running")
     if state.paused:
-        raise Conflict(f"Container {record.id} is paused, unpause the container before exec")
+        raise Conflict(f"Container {ref} is paused, unpause the container before exec")
 
 
 class ExecActions:
@@ -214,7 +214,7 @@ class ExecActions:
 
     async def create_exec(self, ref: str, config: ExecConfig) -> str:
         """Note a further process for a running container; the answer is its id."""
-        return self._execs.create(self._exec_records.find(ref), config)
+        return self._execs.create(self._exec_records.find(ref), config, ref)
 
     async def get_exec(self, exec_id: str) -> Exec:
         """What has become of it."""

@@ -233,6 +233,7 @@ class Lifecycle(Living):
             self._registry.write(record)
             await self._ports.open(record)
             self._watch(record)
+            self.publish_volumes(record, "mount")
             self.publish_networks(record, "connect")
             self.publish(record, "start")
         for other in linked_from(record, self._registry.all()):
@@ -317,9 +318,7 @@ class Lifecycle(Living):
         """
         record = self._current(container_id)
         if not record.container.state.running:
-            raise Conflict(
-                f"Cannot kill container: {container_id[:12]}: Container {container_id} is not running"
-            )
+            raise Conflict(f"Container {container_id} is not running")
         number = parse_signal(signal)
         if number in (SIGKILL, stop_signal(record)):
             self._by_hand(record)
@@ -479,14 +478,23 @@ class Lifecycle(Living):
             finished_at=status.finished_at or self._parts.clock.now(),
         )
         self._registry.write(record.with_state(state))
-        end = self._end(container_id)
-        if not end.done():
-            end.set_result(state)
-        self.health.tell(container_id, state)
+        if record.task_id:
+            self._tell_end(container_id, state)
         if status.oom_killed:
             self.publish(record, "oom")
         self.publish(record, "die", exitCode=str(status.code))
         self.publish_networks(record, "disconnect")
+        self.publish_volumes(record, "unmount")
+        try:
+            await self._let_go(container_id)
+        finally:
+            # Whoever waits for a plain container may remove its networks and volumes next; a task is replaced at once.
+            self._tell_end(container_id, state)
+        for done in self.after_end:
+            if (current := self._registry.get(container_id)) is not None:
+                done(current)
+
+    async def _let_go(self, container_id: ContainerId) -> None:
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
@@ -495,9 +503,17 @@ class Lifecycle(Living):
                 await self._provision.release(container_id)
                 if not current.task_id:
                     self._provision.idle(current)
-        for done in self.after_end:
-            if (current := self._registry.get(container_id)) is not None:
-                done(current)
+
+    def _tell_end(self, container_id: ContainerId, state: ContainerState) -> None:
+        end = self._end(container_id)
+        if not end.done():
+            end.set_result(state)
+        self.health.tell(container_id, state)
+
+    async def settled(self, container_id: ContainerId) -> None:
+        """Return when nothing is being done to the container: what a run of it needed is gone with its end."""
+        async with self._locks[container_id]:
+            return
 
     async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
         record = record.replaced(removing=True)

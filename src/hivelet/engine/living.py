@@ -128,6 +128,20 @@ class Living:
         )
         self._parts.events.publish("container", action, record.id, attributes)
 
+    def publish_volumes(self, record: Record, action: str) -> None:
+        """Tell that a container has mounted its volumes, or has let go of them."""
+        for point in record.container.mounts:
+            if point.type != "volume":
+                continue
+            attributes = {"container": record.id, "driver": point.driver or "local"}
+            if action == "mount":
+                attributes |= {
+                    "destination": point.destination,
+                    "propagation": point.propagation,
+                    "read/write": str(point.rw).lower(),
+                }
+            self._parts.events.publish("volume", action, point.name, attributes)
+
     def publish_networks(
         self, record: Record, action: str, names: Collection[str] | None = None
     ) -> None:

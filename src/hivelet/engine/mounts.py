@@ -6,6 +6,7 @@ Only named things come out of here; the engine makes the volumes and copies the 
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Iterable
 
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import (
@@ -15,13 +16,18 @@ from hivelet.objects.container import (
     Mount,
     VolumeOptions,
 )
+from hivelet.objects.engine import Container
 from hivelet.objects.mount_rules import PROPAGATIONS, check_mount, check_target
 
+_MODES = {"ro", "rw", "z", "Z", "nocopy"}
 
-def collect_mounts(config: ContainerConfig, host: HostConfig) -> list[Mount]:
+
+def collect_mounts(
+    config: ContainerConfig, host: HostConfig, borrowed: Iterable[Mount] = ()
+) -> list[Mount]:
     """All mounts of a container, by target; a later kind replaces an earlier one at the same target.
 
-    Order, as in dockerd: the image's volumes, then `Binds`, `Tmpfs`, `Mounts`.
+    Order, as in dockerd: the image's volumes, then those `borrowed` of others, then `Binds`, `Tmpfs`, `Mounts`.
 
     Raises:
         InvalidParameter: a target is not an absolute path, is `/`, or is named twice by the user.
@@ -29,6 +35,7 @@ def collect_mounts(config: ContainerConfig, host: HostConfig) -> list[Mount]:
     found: dict[str, Mount] = {}
     for target in config.volumes:
         found[_target(target)] = Mount(type="volume", target=_target(target))
+    found |= {mount.target: mount for mount in borrowed}
     named: set[str] = set()
     for mount in _user_mounts(host):
         if mount.target in named:
@@ -37,6 +44,30 @@ def collect_mounts(config: ContainerConfig, host: HostConfig) -> list[Mount]:
         found[mount.target] = mount
     # A mount below another one must come after it.
     return [found[target] for target in sorted(found)]
+
+
+def borrow_mounts(lender: Container, mode: str) -> list[Mount]:
+    """What another container mounts of volumes and of the host, as one that takes its volumes from it has it.
+
+    Raises:
+        InvalidParameter: there is no such mode.
+    """
+    options = set(filter(None, mode.split(",")))
+    if options - _MODES or {"ro", "rw"} <= options:
+        raise InvalidParameter(f"invalid mode: {mode}")
+    return [
+        Mount(
+            type=point.type,
+            source=point.name if point.type == "volume" else point.source,
+            target=point.destination,
+            read_only=not point.rw or "ro" in options,
+            bind_options=(
+                BindOptions(propagation=point.propagation) if point.type == "bind" else None
+            ),
+        )
+        for point in lender.mounts
+        if point.type in ("volume", "bind")
+    ]
 
 
 def parse_bind(text: str) -> Mount:

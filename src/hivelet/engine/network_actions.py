@@ -98,6 +98,11 @@ class NetworkActions:
         network = self._local.find(ref)
         if network is None:
             raise NotFound(f"network {ref} not found")
+        for record in self._joined.all():
+            if not record.container.state.running and any(
+                leg.network.id == network.id for leg in record.legs
+            ):
+                await self._life.settled(record.id)
         users = tuple((await self.network_containers(network.id)).keys())
         self._local.remove(ref, users)
         await self._data_plane.remove_network(network.id)

@@ -11,7 +11,7 @@ from hivelet.engine.database import Database
 from hivelet.engine.dependencies import FileReference
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId, Struct, TaskId
-from hivelet.objects.container import ContainerState, EndpointIpam
+from hivelet.objects.container import ContainerState, EndpointIpam, Mount
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.engine import Container
 
@@ -49,6 +49,8 @@ class Record(Struct, frozen=True, kw_only=True):
     legs: list[LegRecord] = []
     task_id: TaskId = TaskId("")
     files: list[FileReference] = []
+    borrowed: list[Mount] = []
+    """What it mounts of others (`--volumes-from`), as it was when it was made."""
     removing: bool = False
     by_hand: bool = False
     """Stopped by the user: its restart policy does not start it again."""

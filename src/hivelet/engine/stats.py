@@ -70,6 +70,7 @@ def _read_v1(directories: tuple[Path, ...]) -> ContainerStats:
     return ContainerStats(
         read=datetime.min,  # noqa: DTZ901 - replaced by the caller
         cpu_total=number("cpuacct.usage"),
+        cpu_each=[int(word) for word in _first(directories, "cpuacct.usage_percpu").split()],
         cpu_user=ticks.get("user", 0) * _TICK,
         cpu_kernel=ticks.get("system", 0) * _TICK,
         memory_usage=number("memory.usage_in_bytes"),

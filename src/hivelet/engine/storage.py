@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hivelet.engine.binds import prepare_bind
-from hivelet.engine.mounts import collect_mounts
+from hivelet.engine.create import mounts_of
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.volumes import Volumes
@@ -64,7 +64,7 @@ class Storage:
         """
         if record.container.mounts:
             return record.container.mounts
-        wanted = collect_mounts(record.container.config, record.container.host_config)
+        wanted = mounts_of(record)
         return [self._mount_point(mount) for mount in wanted]
 
     async def prepare(self, record: Record) -> None:
@@ -76,7 +76,7 @@ class Storage:
             image = await self._images.resolve(record.container.image_id)
             rootfs = self._snapshots.prepare(record.id, self._images.layers_of(image))
         names = {point.destination: point.name for point in record.container.mounts}
-        for mount in collect_mounts(record.container.config, record.container.host_config):
+        for mount in mounts_of(record):
             if mount.type == "bind":
                 prepare_bind(mount)
             elif mount.type == "volume":
@@ -104,6 +104,18 @@ class Storage:
     def layers(self, record: Record) -> tuple[Path, tuple[Path, ...]]:
         """What the container wrote, and the layers below it, the top one first."""
         return self._snapshots.upper(record.id), tuple(self._snapshots.lower(record.id))
+
+    def directories(self, record: Record) -> dict[str, str]:
+        """Where its file system lies on the host, as overlayfs names the parts."""
+        if not self._snapshots.prepared(record.id):
+            return {}
+        upper = self._snapshots.upper(record.id)
+        return {
+            "LowerDir": ":".join(map(str, self._snapshots.lower(record.id))),
+            "MergedDir": str(self._snapshots.path(record.id)),
+            "UpperDir": str(upper),
+            "WorkDir": str(upper.with_name("work")),
+        }
 
     def rootfs(self, record: Record) -> Path:
         """Where the container's root file system is mounted."""
@@ -148,7 +160,7 @@ class Storage:
 
     def subpaths(self, record: Record) -> dict[str, str]:
         """Where the parts of volumes are bound that the container mounts, by its own path."""
-        wanted = collect_mounts(record.container.config, record.container.host_config)
+        wanted = mounts_of(record)
         parts = [mount.target for mount in wanted if _subpath(mount)]
         return {target: str(self._subpaths.place(record.id, target)) for target in parts}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
 from hivelet.engine.volume_mounts import VolumeMounts
-from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented, System
+from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
@@ -70,7 +70,7 @@ class Volumes:
 
         Raises:
             InvalidParameter: the name cannot be a volume's, or there are no such options.
-            NotImplemented: another driver than `local`.
+            NotFound: another driver than `local`.
         """
         if name in self._volumes:
             return self._volumes[name]
@@ -80,8 +80,9 @@ class Volumes:
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
             )
         if driver not in ("", "local"):
-            raise NotImplemented(
-                f'volume driver "{driver}" is not available; hivelet has "local" only'
+            raise NotFound(
+                f'create {name}: error looking up volume plugin {driver}: plugin "{driver}" not found; '
+                'hivelet has "local" only'
             )
         chosen = name or new_hex_id()
         try:

@@ -123,6 +123,8 @@ class ContainerStats(Struct, frozen=True, kw_only=True):
     cpu_total: int = 0
     cpu_user: int = 0
     cpu_kernel: int = 0
+    cpu_each: list[int] = []
+    """The total by processor, where the kernel counts it (cgroup v1)."""
     cpu_system: int = 0
     """CPU time of the whole machine at the same moment."""
     online_cpus: int = 1

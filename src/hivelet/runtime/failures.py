@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from hivelet.errors import System
+from hivelet.errors import InvalidParameter, System
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -28,15 +28,19 @@ class CreateFailed(System):
         super().__init__(message)
 
 
+class ProgramRefused(CreateFailed, InvalidParameter):
+    """Its program is not there or can't be run: the request is at fault, not the engine (Docker's 400)."""
+
+
 def explain_create_failure(said: str, args: Sequence[str]) -> CreateFailed:
     """The error for a container whose program is `args`, from the runtime's own words.
 
     Docker's codes: 127 where the program is not found, 126 where it may not be run, 128 for all else.
     """
     cause = _cause(said, args[0] if args else "")
-    return CreateFailed(
-        f"failed to create task for container: OCI runtime create failed: {cause}", _code(cause)
-    )
+    code = _code(cause)
+    kind = ProgramRefused if code in (NOT_FOUND, NOT_EXECUTABLE) else CreateFailed
+    return kind(f"failed to create task for container: OCI runtime create failed: {cause}", code)
 
 
 def explain_exec_failure(said: str, args: Sequence[str]) -> CreateFailed:

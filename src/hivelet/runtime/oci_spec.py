@@ -13,6 +13,7 @@ from typing import Any
 from hivelet.errors import InvalidParameter, Unavailable
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerConfig, HostConfig
+from hivelet.objects.hidden_paths import MASKED_PATHS, READONLY_PATHS
 from hivelet.runtime.capabilities import assign_capabilities
 from hivelet.runtime.cgroups import Device, cgroup_path, linux_resources
 from hivelet.runtime.mounts import MountSources, plan_mounts
@@ -22,22 +23,6 @@ OCI_VERSION = "1.0.2"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 INIT_IN_CONTAINER = "/sbin/docker-init"
 UNLIMITED = 2**64 - 1
-
-MASKED_PATHS = (
-    "/proc/acpi",
-    "/proc/asound",
-    "/proc/interrupts",
-    "/proc/kcore",
-    "/proc/keys",
-    "/proc/latency_stats",
-    "/proc/sched_debug",
-    "/proc/scsi",
-    "/proc/timer_list",
-    "/proc/timer_stats",
-    "/sys/devices/virtual/powercap",
-    "/sys/firmware",
-)
-READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

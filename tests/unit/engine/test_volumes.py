@@ -5,7 +5,7 @@ import pytest
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
 from hivelet.engine.volumes import Volumes
-from hivelet.errors import Conflict, InvalidParameter, NotFound, NotImplemented
+from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.clock import SystemClock
 
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_a_volume_is_refused(make):
     volumes = make()
     with pytest.raises(InvalidParameter, match="invalid characters"):
         volumes.ensure("../etc")
-    with pytest.raises(NotImplemented, match='driver "nfs"'):
+    with pytest.raises(NotFound, match='plugin "nfs" not found'):
         volumes.ensure("xy", driver="nfs")
     assert volumes.list() == []
 

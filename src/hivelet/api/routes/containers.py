@@ -33,13 +33,13 @@ async def list_containers(call: Call) -> web.Response:
         everything=call.flag("all"),
         limit=integer(call.query, "limit") or 0,
     )
-    return reply([convert.encode_summary(container, call.now) for container in chosen])
+    return reply([convert.encode_summary(each, call.now, call.version) for each in chosen])
 
 
 async def inspect_container(call: Call) -> web.Response:
     """`GET /containers/{id}/json`."""
     container = await call.engine.get_container(call.ref, size=call.flag("size"))
-    return reply(convert.encode_container(container))
+    return reply(convert.encode_container(container, call.version))
 
 
 async def start_container(call: Call) -> web.Response:

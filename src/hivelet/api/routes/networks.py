@@ -19,6 +19,8 @@ async def list_networks(call: Call) -> web.Response:
     """`GET /networks`."""
     filters = call.filters(convert.FILTERS)
     networks = convert.select_networks(await _all(call), filters, await _used(call))
+    if call.version < (1, 28):
+        networks = [await _with_containers(call, network) for network in networks]
     return reply([_dated(call, network) for network in networks])
 
 
@@ -36,6 +38,11 @@ async def inspect_network(call: Call) -> web.Response:
         )
         network["Services"] = await _services(call, NetworkId(network["Id"]), around)
     return reply(_dated(call, convert.with_containers(network, containers)))
+
+
+async def _with_containers(call: Call, network: Json) -> Json:
+    containers = await call.engine.network_containers(NetworkId(network["Id"]))
+    return convert.with_containers(network, containers)
 
 
 def _dated(call: Call, network: Json) -> Json:

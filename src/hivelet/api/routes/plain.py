@@ -10,7 +10,12 @@ from hivelet.api.hijack import Taken, hijack
 from hivelet.api.router import route
 from hivelet.api.websocket import WebSocket
 from hivelet.convert.body import convert_json
-from hivelet.convert.create import named_fields, parse_create
+from hivelet.convert.create import (
+    SEVERAL_NETWORKS,
+    check_one_network,
+    named_fields,
+    parse_create,
+)
 from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.convert.query import terminal_size
 from hivelet.objects.container import HostConfig
@@ -20,6 +25,8 @@ from hivelet.objects.streams import AttachWish
 async def create_container(call: Call) -> web.Response:
     """`POST /containers/create`."""
     given = parse_create(await call.json())
+    if call.version < SEVERAL_NETWORKS:
+        check_one_network(given)
     identity, warnings = await call.engine.create_container(call.query.get("name", ""), given)
     return reply({"Id": identity, "Warnings": warnings}, status=201)
 

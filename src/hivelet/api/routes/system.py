@@ -42,13 +42,14 @@ async def show_version(call: Call) -> web.Response:
 async def show_info(call: Call) -> web.Response:
     """`GET /info`."""
     status = await call.swarm.status()
-    return reply(encode_info(await call.engine.info(), encode_status(status), call.now))
+    info = await call.engine.info()
+    return reply(encode_info(info, encode_status(status), call.now, call.version))
 
 
 async def show_disk_usage(call: Call) -> web.Response:
     """`GET /system/df`."""
     usage = await call.engine.disk_usage()
-    return reply(encode_disk_usage(usage, call.now, virtual_size=call.version < (1, 44)))
+    return reply(encode_disk_usage(usage, call.now, call.version))
 
 
 async def stream_events(call: Call) -> web.StreamResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.mounts import borrow_mounts
 from hivelet.engine.plain.attach import LateStreams
 from hivelet.engine.plain.links import check_links
 from hivelet.engine.plain.names import new_name
@@ -11,15 +12,18 @@ from hivelet.engine.plain.ports import asked_ports
 from hivelet.engine.plain.wish import (
     check_host,
     check_name,
+    check_swap,
     split_create,
     warnings_for,
 )
 from hivelet.engine.registry import Registry
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId
-from hivelet.objects.container import ContainerCreate, HostConfig
+from hivelet.objects.container import ContainerCreate, HostConfig, Mount
 from hivelet.objects.streams import AttachWish
 from hivelet.runtime.images.store import ImageStore
+
+_NEW_NAME = "Error when allocating new name"
 
 
 class PlainActions:
@@ -59,9 +63,29 @@ class PlainActions:
         check_links(host, self._plain)
         legs = await self._plain_life.joins.legs(given, host)
         record = await self._plain_life.create(
-            CreateContainer(name=name, config=config, host=host, image=image, legs=legs, plain=True)
+            CreateContainer(
+                name=name,
+                config=config,
+                host=host,
+                image=image,
+                legs=legs,
+                borrowed=self._borrowed(host),
+                plain=True,
+            )
         )
         return record.id, warnings_for(host)
+
+    def _borrowed(self, host: HostConfig) -> tuple[Mount, ...]:
+        """What it mounts of the containers that it takes volumes from."""
+        found: list[Mount] = []
+        for entry in host.volumes_from:
+            name, _, mode = entry.partition(":")
+            try:
+                lender = self._plain.find(name)
+            except NotFound as error:
+                raise InvalidParameter(error.message) from None
+            found += borrow_mounts(lender.container, mode)
+        return tuple(found)
 
     async def attach_container(self, ref: str, wish: AttachWish) -> LateStreams:
         """Its streams, from now on or from its start on.
@@ -116,10 +140,17 @@ class PlainActions:
         if not name:
             raise InvalidParameter("Neither old nor new names may be empty")
         record = self._plain.find(ref)
-        name, before = check_name(name), record.container.name
+        before = record.container.name
+        try:
+            name = check_name(name)
+        except InvalidParameter as error:
+            raise InvalidParameter(f"{_NEW_NAME}: {error.message}") from None
         if name == before:
             raise InvalidParameter("Renaming a container with the same name as its current name")
-        record = self._plain.rename(record, name)
+        try:
+            record = self._plain.rename(record, name)
+        except Conflict as error:
+            raise Conflict(f"{_NEW_NAME}: {error.message}") from None
         self._plain_life.publish(record, "rename", oldName=f"/{before}")
         await self._plain_life.refresh(record.id)
 
@@ -134,6 +165,7 @@ class PlainActions:
             raise InvalidParameter(
                 "Restart policy cannot be updated because AutoRemove is enabled for the container"
             )
+        check_swap(record.id, before, given)
         check_host(changed)
         await self._plain_life.update(record.id, changed)
         return []

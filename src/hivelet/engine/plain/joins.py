@@ -97,7 +97,8 @@ class Joins:
             check_other_network(mode, "host")
         gone = [leg for leg in record.legs if ref in (leg.network.id, leg.network.name)]
         if not gone:
-            raise System(f"container {record.id} is not connected to the network {name}")
+            the = "" if record.container.state.running else "the "
+            raise System(f"container {record.id} is not connected to {the}network {name}")
         legs = [leg for leg in record.legs if leg not in gone]
         return record.replaced(legs=await self.with_way_out(legs))
 

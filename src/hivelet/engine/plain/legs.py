@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from hivelet.engine.plain.wish import DEFAULT_MODES
 from hivelet.engine.registry import LegRecord
@@ -110,11 +110,23 @@ def _check_addresses(candidate: Candidate, asked: EndpointIpam) -> None:
         raise InvalidParameter(
             "user specified IP address is supported on user defined networks only"
         )
+    for text, subnet in (
+        (asked.ipv4_address, candidate.network.subnet),
+        (asked.ipv6_address, candidate.network.subnet6),
+    ):
+        if candidate.given_subnet and text and not (subnet and _is_of(text, subnet)):
+            raise InvalidParameter(
+                f"Invalid address {text}: It does not belong to any of this network's subnets"
+            )
     if not candidate.given_subnet:
         raise InvalidParameter(
             "user specified IP address is supported only when connecting to networks with user "
             "configured subnets"
         )
+
+
+def _is_of(address: str, subnet: str) -> bool:
+    return ip_address(address) in ip_network(subnet)
 
 
 def _with_prefix(address: str, subnet: str) -> str:

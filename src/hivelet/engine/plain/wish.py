@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hivelet.engine.plain.restart_policy import check_policy
-from hivelet.errors import InvalidParameter
+from hivelet.errors import Conflict, InvalidParameter
 from hivelet.objects.container import ContainerConfig, ContainerCreate, HostConfig
 from hivelet.objects.name_rules import check_hostname
 
@@ -38,6 +38,10 @@ def split_create(given: ContainerCreate) -> tuple[ContainerConfig, HostConfig]:
     config, host = ContainerConfig(**fields), given.host_config
     if config.hostname:
         check_hostname(config.hostname)
+    if config.working_dir and not config.working_dir.startswith("/"):
+        raise InvalidParameter(
+            f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path"
+        )
     check_host(host)
     if host.network_mode.startswith("container:") and config.hostname:
         raise InvalidParameter("conflicting options: hostname and the network mode")
@@ -76,6 +80,17 @@ def check_host(host: HostConfig) -> None:
         raise InvalidParameter(
             f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]"
         )
+
+
+def check_swap(container_id: str, before: HostConfig, given: HostConfig) -> None:
+    """Refuse a memory limit that would pass the one of memory and swap together, which was not named.
+
+    Raises:
+        Conflict: in Docker's words.
+    """
+    if given.memory and not given.memory_swap and 0 < before.memory_swap < given.memory:
+        why = "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time"
+        raise Conflict(f"Cannot update container {container_id}: {why}")
 
 
 def warnings_for(host: HostConfig) -> list[str]:
