@@ -17,6 +17,8 @@ ERROR, DONE = 2, 3
 
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
+_BIG_NUMBER = struct.Struct("=HH4s")
+_BIG_NUMBER_SIZE = _BIG_NUMBER.size
 _NESTED = 0x8000
 _TYPE_MASK = 0x3FFF
 
@@ -46,6 +48,11 @@ def text(kind: int, value: str) -> bytes:
 def number(kind: int, value: int, size: int = 4) -> bytes:
     """An attribute with an unsigned number in the machine's byte order."""
     return attribute(kind, struct.pack({1: "=B", 2: "=H", 4: "=I"}[size], value))
+
+
+def big_number(kind: int, value: int) -> bytes:
+    """An attribute with a number of 32 bits in the network's byte order, negative or not, as netfilter has them."""
+    return _BIG_NUMBER.pack(_BIG_NUMBER_SIZE, kind, value.to_bytes(4, "big", signed=value < 0))
 
 
 def split_messages(packet: bytes) -> Iterator[tuple[int, int, bytes]]:
