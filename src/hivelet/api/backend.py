@@ -287,6 +287,12 @@ class ContainersBackend(Protocol):
         """Its log; with `follow`, on until it is stopped."""
         ...
 
+    def container_log_batches(
+        self, ref: str, options: LogOptions
+    ) -> AsyncIterator[Sequence[LogRecord]]:
+        """The same, as many records at a time as there are."""
+        ...
+
     async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
         """Its processes, as `ps` with these arguments shows them."""
         ...

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hivelet.convert.shape import rfc3339_fixed
 from hivelet.objects.log import LogRecord, TaskLogRecord
+
+_HEADER = struct.Struct(">BxxxL")
 
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 """Content type of framed streams (API 1.42 and later)."""
@@ -26,6 +29,8 @@ class LogFormat:
 
 def encode_record(record: LogRecord, form: LogFormat, details: Mapping[str, str]) -> bytes:
     """One record as the bytes that the client reads."""
+    if not form.timestamps and not form.details:
+        return record.line if form.raw else frame(record.stream, record.line)
     prefix = f"{rfc3339_fixed(record.time_ns)} " if form.timestamps else ""
     if form.details:
         prefix += ",".join(f"{key}={value}" for key, value in sorted(details.items())) + " "
@@ -35,7 +40,7 @@ def encode_record(record: LogRecord, form: LogFormat, details: Mapping[str, str]
 
 def frame(stream: int, payload: bytes) -> bytes:
     """A payload with Docker's header: the stream's number, three zeros, the length in four bytes."""
-    return bytes((stream, 0, 0, 0)) + len(payload).to_bytes(4, "big") + payload
+    return _HEADER.pack(stream, len(payload)) + payload
 
 
 def task_details(entry: TaskLogRecord) -> dict[str, str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 
 from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.log_keeper import policy_of
 from hivelet.engine.processes import read_processes
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.stats import read_stats
@@ -16,7 +18,7 @@ from hivelet.kit.clock import Clock
 from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.engine import Container, ContainerStats, ExitResult, ProcessTable
 from hivelet.objects.log import LogOptions, LogRecord
-from hivelet.runtime.logs import read_log
+from hivelet.runtime.logs import read_log_batches
 
 BeforeStop = Callable[[TaskId], Awaitable[None]]
 """Lets a task's connections end before its container is stopped by hand, or removed by force."""
@@ -114,6 +116,15 @@ class ContainerActions:
 
     async def container_logs(self, ref: str, options: LogOptions) -> AsyncIterator[LogRecord]:
         """Its log; with `follow`, on until it is stopped."""
+        async with aclosing(self.container_log_batches(ref, options)) as batches:
+            async for batch in batches:
+                for entry in batch:
+                    yield entry
+
+    async def container_log_batches(
+        self, ref: str, options: LogOptions
+    ) -> AsyncGenerator[Sequence[LogRecord], None]:
+        """The same, as many records at a time as there are."""
         record = self._records.find(ref)
         path = Path(record.container.log_path)
         follow = (
@@ -121,8 +132,11 @@ class ContainerActions:
             if options.follow and record.container.state.running
             else None
         )
-        async for entry in read_log(path, options, until_end=follow):
-            yield entry
+        files = policy_of(record.container).files
+        reading = read_log_batches(path, options, files=files, until_end=follow)
+        async with aclosing(reading) as batches:
+            async for batch in batches:
+                yield batch
 
     async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
         """Its processes."""

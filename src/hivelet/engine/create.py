@@ -18,10 +18,11 @@ from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import InvalidParameter
 from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox
-from hivelet.objects.common import SECOND, ContainerId, NetworkId, TaskId
+from hivelet.objects.common import SECOND, ContainerId, Driver, NetworkId, TaskId
 from hivelet.objects.container import ContainerConfig, HostConfig, Mount, PortBinding
 from hivelet.objects.engine import Container, EndpointSettings
 from hivelet.objects.exec import ExecConfig
+from hivelet.objects.log_driver import DEFAULT, log_policy
 from hivelet.objects.name_rules import check_hostname
 from hivelet.objects.signals import parse_signal
 from hivelet.runtime.commands import BundlePaths
@@ -128,8 +129,8 @@ def build_record(
     """The record of a container that has been accepted but not made yet.
 
     Raises:
-        InvalidParameter: neither the image nor the request says what to run, or the health check, the stop signal or
-            the host name cannot be understood.
+        InvalidParameter: neither the image nor the request says what to run, or the health check, the stop signal,
+            the host name or the log's options cannot be understood.
     """
     check_hostname(request.config.hostname)
     if request.config.stop_signal:
@@ -147,7 +148,7 @@ def build_record(
         image=request.config.image,
         image_id=request.image.id,
         config=config,
-        host_config=request.host,
+        host_config=_with_log_driver(request.host),
         ports={port: list[PortBinding]() for port in sorted(config.exposed_ports)},
         log_path=str(paths.log),
         hosts_path=str(paths.hosts),
@@ -161,6 +162,13 @@ def build_record(
         files=list(request.files),
         borrowed=list(request.borrowed),
     )
+
+
+def _with_log_driver(host: HostConfig) -> HostConfig:
+    """The host config with the driver named that its log goes to."""
+    config = host.log_config
+    log_policy(Driver(name=config.type, options=config.config))
+    return host.replaced(log_config=config.replaced(type=config.type or DEFAULT))
 
 
 def with_sandbox(record: Record, sandbox: Sandbox) -> Record:

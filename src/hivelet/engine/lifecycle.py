@@ -25,6 +25,7 @@ from hivelet.engine.create import (
 from hivelet.engine.health import HealthKeeper
 from hivelet.engine.health_policy import begin_health
 from hivelet.engine.living import Living
+from hivelet.engine.log_keeper import LogKeeper, policy_of
 from hivelet.engine.place import Place, shares_network
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import linked_from
@@ -36,14 +37,14 @@ from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor
-from hivelet.objects.common import ContainerId, Driver
+from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState, HostConfig
-from hivelet.objects.log_driver import log_policy
 from hivelet.objects.signals import parse_signal
 from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.commands import CreateOptions
 from hivelet.runtime.conmon import Exited, ExitStatus, Gone, Running
 from hivelet.runtime.failures import CreateFailed
+from hivelet.runtime.log_files import begin_anew
 
 Change = Callable[[Record], Awaitable[Record]]
 """Gives a container's record other networks."""
@@ -73,6 +74,7 @@ class Lifecycle(Living):
         self.on_stop: list[Callable[[ContainerId], None]] = []
         """Who is told that a user has stopped or removed a container, whether it ran or not."""
         self._ports = PublishedPorts(parts.plane)
+        self._logs = LogKeeper()
         self.health = HealthKeeper(parts.registry, parts.runtime, parts.clock, self.publish)
 
     # ---- adoption and end of the daemon
@@ -99,6 +101,7 @@ class Lifecycle(Living):
     async def close(self) -> None:
         """Stop watching; the containers run on."""
         await self.health.close()
+        await self._logs.close()
         await self._supervisor.stop()
 
     async def _adopt_running(self, record: Record) -> None:
@@ -392,8 +395,7 @@ class Lifecycle(Living):
                 record.id
             ]  # the end before this start; who waits for the next one waits on
         spec = self._provision.spec(record, place)
-        log = record.container.host_config.log_config
-        kept = log_policy(Driver(name=log.type, options=log.config))
+        kept = policy_of(record.container)
         options = CreateOptions(
             terminal=record.container.config.tty,
             stdin=record.container.config.open_stdin,
@@ -402,6 +404,7 @@ class Lifecycle(Living):
             log_kept=kept.kept,
         )
         paths = self.paths(record.id).runtime
+        begin_anew(paths.log, kept.limit, kept.files)
         created = await self._parts.runtime.create(record.id, spec, paths, options)
         self._let_attach(record.id)
         await self._parts.runtime.start(record.id)
@@ -440,6 +443,7 @@ class Lifecycle(Living):
     def _watch(self, record: Record) -> None:
         self._end(record.id)
         self._supervisor.spawn(f"watch {record.id[:12]}", self._watch_until_end(record.id))
+        self._logs.begin(record.container)
         self.health.begin(record.id)
 
     async def _watch_until_end(self, container_id: ContainerId) -> None:
@@ -478,6 +482,7 @@ class Lifecycle(Living):
             finished_at=status.finished_at or self._parts.clock.now(),
         )
         self._registry.write(record.with_state(state))
+        self._logs.end(record.container)
         if record.task_id:
             self._tell_end(container_id, state)
         if status.oom_killed:

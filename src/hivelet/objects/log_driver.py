@@ -12,6 +12,10 @@ from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Driver
 
 DRIVERS = ("json-file", "local", "none")
+DEFAULT = "json-file"
+
+FILES_LIMIT = 1000
+"""Files of one log: each is renamed whenever one is full."""
 
 _WITHOUT_EFFECT = frozenset(
     {"labels", "labels-regex", "env", "env-regex", "tag", "compress", "mode", "max-buffer-size"}
@@ -27,37 +31,43 @@ LOCAL_SIZE = 100 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class LogPolicy:
-    """How much is kept, in bytes; 0 for no limit. `kept` is False where nothing is."""
+    """How much is kept: bytes in a file, 0 for no limit, and files. `kept` is False where nothing is."""
 
     limit: int = 0
+    files: int = 1
     kept: bool = True
 
 
 def log_policy(driver: Driver | None) -> LogPolicy:
-    """What a log driver with its options means.
+    """What a log driver with its options means; options without a driver are those of the default one.
 
     Raises:
         InvalidParameter: there is no such driver or option, or its value can't be understood.
     """
-    if driver is None or not driver.name:
+    if driver is None:
         return LogPolicy()
-    if driver.name not in DRIVERS:
+    name = driver.name or DEFAULT
+    if name not in DRIVERS:
         raise InvalidParameter(
-            f'logger: no log driver named "{driver.name}" is registered; there are {", ".join(DRIVERS)}'
+            f'logger: no log driver named "{name}" is registered; there are {", ".join(DRIVERS)}'
         )
     options = {key: value for key, value in driver.options.items() if key not in _WITHOUT_EFFECT}
-    if driver.name == "none":
+    if name == "none":
         return LogPolicy(kept=False)
     size = options.pop("max-size", "")
     files = options.pop("max-file", "")
     for key in options:
-        raise InvalidParameter(f"unknown log opt '{key}' for {driver.name} log driver")
+        raise InvalidParameter(f"unknown log opt '{key}' for {name} log driver")
     if files and (not files.isdecimal() or int(files) < 1):
         raise InvalidParameter(f'log opt max-file: "{files}" must be a number from 1')
-    default_size, default_files = (LOCAL_SIZE // 5, 5) if driver.name == "local" else (0, 1)
-    each = _parse_size(size) if size not in {"", "-1"} else default_size
-    # One file is kept in place of several: together they may be as long.
-    return LogPolicy(limit=each * (int(files) if files else default_files))
+    default_size, default_files = (LOCAL_SIZE // 5, 5) if name == "local" else (0, 1)
+    limit = _parse_size(size) if size not in {"", "-1"} else default_size
+    count = int(files) if files else default_files
+    if count > 1 and limit == 0:
+        raise InvalidParameter("cannot configure max-file without max-size: set max-size too")
+    if count > FILES_LIMIT:
+        raise InvalidParameter(f'log opt max-file: "{files}" is more than {FILES_LIMIT}')
+    return LogPolicy(limit=limit, files=count)
 
 
 def _parse_size(text: str) -> int:

@@ -21,6 +21,8 @@ MODIFIED = 0x2
 ATTRIBUTES = 0x4
 MOVED_SELF = 0x800
 DELETED_SELF = 0x400
+MOVED_IN = 0x80
+"""Of a folder: something in it has been given a name."""
 CHANGED = MODIFIED | ATTRIBUTES | MOVED_SELF | DELETED_SELF
 """Written to, cut, renamed or replaced (the file that is replaced loses a link, which is an attribute)."""
 
@@ -42,13 +44,15 @@ class Inotify:
         loop.add_reader(self._descriptor, self._read)
 
     @contextmanager
-    def watching(self, path: Path) -> Iterator[asyncio.Event]:
+    def watching(self, path: Path, changes: int = CHANGED) -> Iterator[asyncio.Event]:
         """An event that is set at every change of the file at `path`, as it is now.
+
+        All who watch one file name the same `changes`: the kernel keeps one set for each file.
 
         Raises:
             FileNotFoundError: there is none.
         """
-        watch = self._library.inotify_add_watch(self._descriptor, os.fsencode(path), CHANGED)
+        watch = self._library.inotify_add_watch(self._descriptor, os.fsencode(path), changes)
         if watch < 0:
             raise _error(f"{path} cannot be watched")
         changed = asyncio.Event()

@@ -7,6 +7,7 @@ Raw lines that are none of this, as a crash may leave one, are skipped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,7 @@ PART_LIMIT = 16 * 1024
 
 _BILLION = 1_000_000_000
 _FRACTION_DIGITS = 9
+_STAMP = re.compile(rb"([^.]*)\.([0-9]{1,9})(|[^0-9].*)", re.DOTALL)
 
 
 def parse_log_line(raw: bytes) -> LogRecord | None:
@@ -36,20 +38,20 @@ def parse_log_line(raw: bytes) -> LogRecord | None:
     return LogRecord(stream=stream, time_ns=time_ns, line=text + b"\n" if tag == b"F" else text)
 
 
+@lru_cache(maxsize=256)
 def parse_stamp(stamp: bytes) -> int | None:
-    """Nanoseconds since 1970 of a time like `2026-01-02T03:04:05.123456789+01:00`."""
-    seconds, dot, rest = stamp.partition(b".")
-    if not dot:
+    """Nanoseconds since 1970 of a time like `2026-01-02T03:04:05.123456789+01:00`.
+
+    Cached, as all that one read of conmon's gave has one time.
+    """
+    match = _STAMP.fullmatch(stamp)
+    if match is None:
         return None
-    digits = 0
-    while digits < len(rest) and rest[digits : digits + 1].isdigit():
-        digits += 1
-    if not 0 < digits <= _FRACTION_DIGITS:
-        return None
-    whole = _whole_seconds(seconds, rest[digits:])
+    seconds, fraction, offset = match.groups()
+    whole = _whole_seconds(seconds, offset)
     if whole is None:
         return None
-    return whole * _BILLION + int(rest[:digits].ljust(_FRACTION_DIGITS, b"0"))
+    return whole * _BILLION + int(fraction.ljust(_FRACTION_DIGITS, b"0"))
 
 
 @lru_cache(maxsize=256)
@@ -80,9 +82,17 @@ class LogParser:
         found: list[LogRecord] = []
         for raw in raw_lines:
             record = parse_log_line(raw)
-            if record is not None:
+            if record is None:
+                continue
+            if self._parts or len(raw) >= PART_LIMIT or record.line[-1:] != b"\n":
                 self._join(record, found)
+            else:
+                found.append(record)  # whole, as nearly all are
         return found
+
+    def drop_half(self) -> None:
+        """The file ends here: what there is of a raw line is half, and nothing will come to it."""
+        self._rest = b""
 
     def flush(self) -> list[LogRecord]:
         """The lines that have not ended, as they are; half a raw line is dropped."""
@@ -149,6 +159,11 @@ def is_wanted(record: LogRecord, options: LogOptions) -> bool:
     if record.stream == STDERR and not options.stderr:
         return False
     return record.time_ns >= options.since_ns
+
+
+def is_all_wanted(options: LogOptions) -> bool:
+    """Whether a reader with `options` wants every record, so that none has to be asked about."""
+    return options.stdout and options.stderr and not options.since_ns and not options.until_ns
 
 
 def is_past(record: LogRecord, options: LogOptions) -> bool:

@@ -6,7 +6,8 @@ For tests of the API and of clients.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from hivelet.convert.lookup import find
@@ -154,7 +155,9 @@ class FakeEngine:
         yield None
         yield self.exits.get(container.id, ExitResult())
 
-    async def container_logs(self, ref: str, options: LogOptions) -> AsyncIterator[LogRecord]:
+    async def container_logs(
+        self, ref: str, options: LogOptions
+    ) -> AsyncGenerator[LogRecord, None]:
         """What `logs` has for it; a follower then waits for `follow_forever`."""
         container = await self.get_container(ref)
         try:
@@ -164,6 +167,14 @@ class FakeEngine:
                 await self.follow_forever.wait()
         finally:
             self.closed_streams += 1
+
+    async def container_log_batches(
+        self, ref: str, options: LogOptions
+    ) -> AsyncIterator[Sequence[LogRecord]]:
+        """The same, one at a time."""
+        async with aclosing(self.container_logs(ref, options)) as records:
+            async for record in records:
+                yield [record]
 
     async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
         """One process."""

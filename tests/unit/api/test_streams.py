@@ -122,10 +122,10 @@ async def test_a_client_that_leaves_ends_what_fed_it(api, logs, path, streams):
 
 async def test_an_error_in_the_middle_of_a_log_is_a_line(api, monkeypatch):
     async def broken(ref, options):
-        yield record("a", 1)
+        yield [record("a", 1)]
         raise System("the disk is gone")
 
-    monkeypatch.setattr(api.engine, "container_logs", broken)
+    monkeypatch.setattr(api.engine, "container_log_batches", broken)
     _, body = await api.ask("GET", f"/containers/{CONTAINERS[0]}/logs?stdout=1")
     assert list(frames(body)) == [
         (STDOUT, "a\n"),

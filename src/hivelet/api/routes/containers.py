@@ -9,7 +9,7 @@ from aiohttp import web
 from hivelet.api.call import Call, done, reply
 from hivelet.api.router import route
 from hivelet.api.routes.tasks import log_content_type, tell_in_log
-from hivelet.api.streams import closing, gathered, json_line, send_stream
+from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import container as convert
 from hivelet.convert import log
 from hivelet.convert.container_filters import FILTERS, PRUNE_FILTERS, select_containers
@@ -130,7 +130,7 @@ async def stream_logs(call: Call) -> web.StreamResponse:
     lines = _log(call, container, options, form)
     return await send_stream(
         call,
-        lines if options.follow else gathered(lines),
+        lines,
         content_type=log_content_type(call, raw=raw),
         tell=lambda error: tell_in_log(error, raw=raw),
     )
@@ -139,9 +139,9 @@ async def stream_logs(call: Call) -> web.StreamResponse:
 async def _log(
     call: Call, container: Container, options: LogOptions, form: log.LogFormat
 ) -> AsyncIterator[bytes]:
-    async with closing(call.engine.container_logs(container.id, options)) as records:
-        async for record in records:
-            yield log.encode_record(record, form, {})
+    async with closing(call.engine.container_log_batches(container.id, options)) as batches:
+        async for batch in batches:
+            yield b"".join([log.encode_record(record, form, {}) for record in batch])
 
 
 async def _wait(call: Call, condition: str) -> AsyncIterator[bytes]:
