@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.log_keeper import policy_of
 from hivelet.engine.mounts import borrow_mounts
 from hivelet.engine.plain.attach import LateStreams
 from hivelet.engine.plain.links import check_links
@@ -111,6 +112,7 @@ class PlainActions:
             ready,
             tty=config.tty,
             log=self._plain_life.paths(record.id).log,
+            log_files=policy_of(record.container).files,
             on_detach=lambda: self._plain_life.publish(record, "detach"),
         )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 
+from hivelet.engine.plain.unhurried import Unhurried
 from hivelet.engine.streams import Streams
 from hivelet.errors import HiveletError
-from hivelet.objects.log import LogOptions
+from hivelet.objects.log import STDERR, STDOUT, LogOptions
 from hivelet.objects.streams import AttachWish
 from hivelet.runtime.attach import Attachment
 from hivelet.runtime.logs import read_log
@@ -25,11 +26,13 @@ class LateStreams:
         *,
         tty: bool,
         log: Path,
+        log_files: int,
         on_detach: Callable[[], None],
     ) -> None:
         self._wish = wish
         self._ready = ready
         self._log = log
+        self._log_files = log_files
         self._on_detach = on_detach
         self.tty = tty
         self.takes_input = wish.stdin
@@ -39,7 +42,7 @@ class LateStreams:
         wish = self._wish
         if wish.logs:
             options = LogOptions(stdout=wish.stdout, stderr=wish.stderr)
-            async for record in read_log(self._log, options):
+            async for record in read_log(self._log, options, files=self._log_files):
                 yield record.stream, record.line
         if not wish.stream:
             return
@@ -53,8 +56,10 @@ class LateStreams:
             stdout=wish.stdout,
             stderr=wish.stderr,
         )
-        async for stream, data in streams.output():
-            yield stream, data
+        speaks = STDERR if wish.stderr and not self.tty else STDOUT
+        async with aclosing(Unhurried(streams.output(), speaks=speaks).output()) as output:
+            async for stream, data in output:
+                yield stream, data
 
     async def write(self, data: bytes) -> bool:
         """Give it input; False where it takes no more."""
