@@ -199,7 +199,13 @@ def test_fifty_sessions_at_once(cli: Cli, api: docker.APIClient, hiveletd: Daemo
         for number, session in enumerate(sessions):
             assert session.rest()[8:] == f"session-{number}\n".encode()
     assert [api.exec_inspect(one)["ExitCode"] for one in ids] == [7] * 50
-    wait_until(lambda: descriptors(hiveletd) <= before + 2, timeout=20, what="all is closed")
+    api.close()
+    wait_until(
+        lambda: descriptors(hiveletd) <= before + 2,
+        timeout=20,
+        what="all is closed",
+        evidence=lambda: f"{before} before, and now:\n{describe(hiveletd)}",
+    )
 
 
 COUNTING = (
@@ -249,8 +255,17 @@ def test_one_that_reads_nothing_stops_neither_the_container_nor_others(
         assert b"bytes of output are left out here" in stuck.rest()
 
 
+END_SLEEPERS = """
+for folder in /proc/[0-9]*; do
+    case "$(tr '\\0' ' ' 2>/dev/null <$folder/cmdline)" in
+        "sleep 12345 ") kill ${folder#/proc/} ;;
+    esac
+done
+"""
+
+
 def test_clients_that_vanish_leave_nothing_behind(
-    cli: Cli, api: docker.APIClient, hiveletd: Daemon, machine: Machine
+    cli: Cli, hiveletd: Daemon, machine: Machine
 ) -> None:
     cli("run", "-d", "--name", "busy", "bb", "sh", "-c", "while :; do echo tick; sleep 0.05; done")
     cli("run", "-dit", "--name", "shell", "bb", "sh")
@@ -284,8 +299,13 @@ def test_clients_that_vanish_leave_nothing_behind(
             assert client.stdin is not None
             client.stdin.close()
         # Those that wait for no input go on without their client, as with Docker.
-        api.exec_start(api.exec_create("busy", ["pkill", "-f", "sleep 12345"])["Id"])
-        wait_until(settled, timeout=30, what="all processes of those who left have ended")
+        cli("exec", "busy", "sh", "-c", END_SLEEPERS)
+        wait_until(
+            settled,
+            timeout=30,
+            what="all processes of those who left have ended",
+            evidence=lambda: cli("top", "busy").out + cli("ps", "-a").out,
+        )
 
     def settled() -> bool:
         containers = cli("ps", "-q").lines

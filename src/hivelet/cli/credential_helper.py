@@ -21,22 +21,7 @@ def ask_helper(name: str, server: str, environment: Mapping[str, str]) -> dict[s
         Unavailable: it failed, or did not answer.
     """
     program = f"docker-credential-{name}"
-    try:
-        done = subprocess.run(
-            [program, "get"],
-            input=server,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE,
-            env=dict(environment),
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise InvalidParameter(
-            f"{program} is named in Docker's config.json and is not on the PATH; install it, or take it out of the file"
-        ) from error
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"{program} did not answer within {_PATIENCE:g} s") from error
+    done = _run(program, "get", server, environment)
     said = (done.stdout + done.stderr).strip()
     if done.returncode != 0:
         if _NONE_STORED in said:
@@ -50,3 +35,38 @@ def ask_helper(name: str, server: str, environment: Mapping[str, str]) -> dict[s
     if user == _TOKEN:
         return {"identitytoken": password, "serveraddress": server}
     return {"username": user, "password": password, "serveraddress": server}
+
+
+def tell_helper(name: str, verb: str, text: str, environment: Mapping[str, str]) -> None:
+    """Let a helper `store` credentials, or `erase` those of a registry.
+
+    Raises:
+        InvalidParameter: there is no such program.
+        Unavailable: it failed, or did not answer.
+    """
+    program = f"docker-credential-{name}"
+    done = _run(program, verb, text, environment)
+    if done.returncode != 0:
+        said = (done.stdout + done.stderr).strip()
+        raise Unavailable(f"{program} failed with code {done.returncode}: {said}")
+
+
+def _run(
+    program: str, verb: str, text: str, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            [program, verb],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            env=dict(environment),
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise InvalidParameter(
+            f"{program} is named in Docker's config.json and is not on the PATH; install it, or take it out of the file"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"{program} did not answer within {_PATIENCE:g} s") from error

@@ -104,6 +104,25 @@ def parse_network(text: str) -> Json:
     return attachment
 
 
+_ENDPOINT_KEYS = ("name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority")  # fmt: skip
+_ENDPOINT_LISTS = frozenset({"alias", "link-local-ip", "driver-opt"})
+
+
+def network_fields(text: str) -> Json:
+    """A container's `--network`: a name, or `name=…,alias=…,ip=…`; what may be given several times is a list."""
+    if "=" not in text:
+        return {"name": text}
+    fields: Json = {}
+    for key, value in parse_pairs(text, {key: key for key in _ENDPOINT_KEYS}):
+        if key in _ENDPOINT_LISTS:
+            fields.setdefault(key, []).append(value)
+        else:
+            fields[key] = value
+    if not fields.get("name"):
+        raise ValueError(f'"{text}": the key "name" is missing')
+    return fields
+
+
 def parse_file_reference(text: str, kind: str) -> Json:
     """A secret or config: its name, or `source=…,target=…,uid=…,gid=…,mode=…`. `kind` is Secret or Config."""
     if "=" not in text:

@@ -11,6 +11,7 @@ from typing import IO, Any, TypeAlias
 import click
 
 from hivelet.cli.build.command import build, push
+from hivelet.cli import image_archive
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import list_options, no_trunc_option
 from hivelet.cli.progress_lines import progress_line
@@ -169,6 +170,9 @@ def remove(session: Session, refs: tuple[str, ...], force: bool, no_prune: bool)
 
 image.add_command(build)
 image.add_command(push)
+image.add_command(image_archive.save)
+image.add_command(image_archive.history)
+image.add_command(image_archive.prune)
 
 
 def _open(source: str) -> IO[bytes]:

@@ -28,31 +28,74 @@ _BROKEN_PIPE = 141
 _COMPLETING = "_HIVELET_COMPLETE"
 """The variable by which a shell asks for completions."""
 
-COMMANDS: dict[str, tuple[str, str]] = {
+_BY_HAND = "hivelet.cli.containers"
+
+SWARM: dict[str, tuple[str, str]] = {
     "swarm": ("hivelet.cli.swarm:swarm", "Start, leave and inspect a swarm."),
     "node": ("hivelet.cli.node:node", "Look at the machines of the swarm."),
     "stack": ("hivelet.cli.stack:stack", "Deploy and manage whole stacks of services."),
     "service": ("hivelet.cli.service:service", "Create and manage services."),
-    "network": ("hivelet.cli.network:network", "Create and manage networks."),
-    "volume": ("hivelet.cli.volume:volume", "Create and manage volumes of this node."),
     "secret": ("hivelet.cli.file_object:secret", "Create and manage secrets."),
     "config": ("hivelet.cli.file_object:config", "Create and manage configs."),
+}
+OF_A_NODE: dict[str, tuple[str, str]] = {
+    "container": (f"{_BY_HAND}.group:container", "Create and manage containers."),
     "image": ("hivelet.cli.image:image", "Import, load, pull and manage images."),
-    "build": ("hivelet.cli.build.command:build", "Build an image from a Dockerfile."),
-    "push": ("hivelet.cli.build.command:push", "Carry an image to its registry."),
+    "network": ("hivelet.cli.network:network", "Create and manage networks."),
+    "volume": ("hivelet.cli.volume:volume", "Create and manage volumes of this node."),
+    "system": ("hivelet.cli.system:system", "Look at the daemon itself."),
+    "run": (f"{_BY_HAND}.run:run_container", "Make a container and start it."),
+    "create": (f"{_BY_HAND}.run:create_container", "Make a container."),
+    "start": (f"{_BY_HAND}.run:start_containers", "Start containers."),
+    "attach": (f"{_BY_HAND}.run:attach_container", "Attach to a container that runs."),
+    "exec": ("hivelet.cli.container:exec_in_container", "Run a command in a container."),
     "ps": ("hivelet.cli.container:ps", "List containers of this node."),
     "logs": ("hivelet.cli.container:logs", "Show the log of a container."),
-    "exec": ("hivelet.cli.container:exec_in_container", "Run a command in a container."),
+    "stop": (f"{_BY_HAND}.life:stop", "Stop containers."),
+    "restart": (f"{_BY_HAND}.life:restart", "Stop containers and start them again."),
+    "kill": (f"{_BY_HAND}.life:kill", "Send containers a signal."),
+    "pause": (f"{_BY_HAND}.life:pause", "Freeze containers."),
+    "unpause": (f"{_BY_HAND}.life:unpause", "Let frozen containers go on."),
+    "wait": (f"{_BY_HAND}.life:wait", "Wait until containers end, and print their exit codes."),
+    "rename": (f"{_BY_HAND}.life:rename", "Give a container another name."),
+    "update": (f"{_BY_HAND}.life:update", "Give containers other limits."),
     "rm": ("hivelet.cli.container:rm", "Remove containers of this node."),
-    "system": ("hivelet.cli.system:system", "Look at the daemon itself."),
+    "inspect": (f"{_BY_HAND}.look:inspect_any", "Show everything about objects of any kind."),
+    "top": (f"{_BY_HAND}.look:top", "Show the processes of a container."),
+    "stats": (f"{_BY_HAND}.stats:stats", "Show what containers use."),
+    "port": (f"{_BY_HAND}.look:port", "Show the published ports of a container."),
+    "diff": (f"{_BY_HAND}.look:diff", "Show which files of a container were changed."),
+    "cp": (f"{_BY_HAND}.copy:cp", "Copy files from a container, or into it."),
+    "export": (f"{_BY_HAND}.look:export", "Write the files of a container as a tar archive."),
+    "commit": (f"{_BY_HAND}.look:commit", "Make an image of a container."),
+    "events": ("hivelet.cli.system:events", "Watch what happens."),
     "info": ("hivelet.cli.system:info", "Show what the daemon says of itself."),
     "version": ("hivelet.cli.system:version", "Show the versions of client and daemon."),
-    "events": ("hivelet.cli.system:events", "Watch what happens."),
+    "login": ("hivelet.cli.login:login", "Give the credentials for a registry."),
+    "logout": ("hivelet.cli.login:logout", "Forget the credentials for a registry."),
+    "build": ("hivelet.cli.build.command:build", "Build an image from a Dockerfile."),
+    "push": ("hivelet.cli.build.command:push", "Carry an image to its registry."),
+    "images": ("hivelet.cli.image:list_images", "List images."),
+    "pull": ("hivelet.cli.image:pull", "Fetch an image."),
+    "load": ("hivelet.cli.image:load", "Load images from an archive."),
+    "import": ("hivelet.cli.image:import_image", "Make an image of a root file system."),
+    "tag": ("hivelet.cli.image:tag", "Give an image another name."),
+    "rmi": ("hivelet.cli.image:remove", "Remove images."),
+    "save": ("hivelet.cli.image_archive:save", "Write images as an archive."),
+    "history": ("hivelet.cli.image_archive:history", "Show how an image was made."),
+}
+OF_HIVELET: dict[str, tuple[str, str]] = {
     "doctor": ("hivelet.cli.doctor:doctor", "Check whether this machine has what hivelet needs."),
     "daemon": ("hivelet.cli.daemon:daemon", "Run the daemon (hiveletd)."),
     "man": ("hivelet.cli.man:man", "Write the man pages."),
     "completion": ("hivelet.cli.completion:completion", "Print the completion script for a shell."),
 }
+SECTIONS = {
+    "Swarm": SWARM,
+    "Containers, images and this node": OF_A_NODE,
+    "hivelet itself": OF_HIVELET,
+}
+COMMANDS: dict[str, tuple[str, str]] = {**SWARM, **OF_A_NODE, **OF_HIVELET}
 
 
 class LazyGroup(click.Group):
@@ -75,8 +118,9 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list for `--help`, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

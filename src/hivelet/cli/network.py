@@ -8,7 +8,7 @@ import click
 
 from hivelet.cli.flag_values import parse_key_value
 from hivelet.cli.inspection import inspect_all
-from hivelet.cli.options import list_options, no_trunc_option
+from hivelet.cli.options import list_options, no_trunc_option, prune_filter_option
 from hivelet.cli.render.listing import render_list
 from hivelet.cli.render.others import NETWORKS, network_rows
 from hivelet.cli.session import Session, complain, pass_session, say, warn
@@ -112,6 +112,57 @@ def remove(session: Session, refs: tuple[str, ...], force: bool) -> int:
             complain(error.message)
             failed = 1
     return failed
+
+
+@network.command()
+@click.option("--ip", default="", help="IPv4 address, such as 172.30.100.104.")
+@click.option("--ip6", default="", help="IPv6 address, such as 2001:db8::33.")
+@click.option("--mac-address", default="", help="MAC address.")
+@click.option("--alias", multiple=True, help="Another name of the container in the network.")
+@click.option("--link", multiple=True, metavar="CONTAINER[:ALIAS]", help="Link.")
+@click.option("--link-local-ip", multiple=True, help="Link-local address.")
+@click.option("--driver-opt", multiple=True, help="Option of the driver: KEY=VALUE.")
+@click.option("--gw-priority", default=0, help="The network with the highest has the gateway.")
+@click.argument("ref", metavar="NETWORK")
+@click.argument("container", metavar="CONTAINER")
+@pass_session
+def connect(session: Session, /, ref: str, container: str, **options: Any) -> None:
+    """Let a container join a network, also while it runs."""
+    from hivelet.cli.containers.endpoints import endpoint_settings
+
+    fields = {name.replace("_", "-"): value for name, value in options.items()}
+    try:
+        settings = endpoint_settings(fields)
+    except ValueError as error:
+        raise InvalidParameter(f"--driver-opt: {error}") from error
+    session.engine.connect_network(ref, container, settings)
+
+
+@network.command()
+@click.option("-f", "--force", is_flag=True, help="Also one that is not there any more.")
+@click.argument("ref", metavar="NETWORK")
+@click.argument("container", metavar="CONTAINER")
+@pass_session
+def disconnect(session: Session, ref: str, container: str, force: bool) -> None:
+    """Take a container out of a network."""
+    session.engine.disconnect_network(ref, container, force=force)
+
+
+@network.command()
+@click.option("-f", "--force", is_flag=True, help="Do not ask.")
+@prune_filter_option
+@pass_session
+def prune(session: Session, force: bool, filters: dict[str, list[str]]) -> None:
+    """Remove the networks that no container uses."""
+    if not force:
+        warn("this removes all networks that no container uses")
+        click.confirm("Go on?", abort=True)
+    removed = session.engine.prune_networks(filters).get("NetworksDeleted") or []
+    if removed:
+        say("Deleted Networks:")
+        for name in removed:
+            say(name)
+        say()
 
 
 def _pairs(values: tuple[str, ...]) -> dict[str, str]:

@@ -41,6 +41,26 @@ def filter_option(command: F) -> F:
     )(command)
 
 
+def prune_filter_option(command: F) -> F:
+    """`--filter KEY=VALUE` of commands whose `-f` is `--force`."""
+    return click.option(
+        "--filter",
+        "filters",
+        multiple=True,
+        metavar="KEY=VALUE",
+        callback=lambda _context, _option, values: parse_filters(values),
+        help="Remove only what matches, such as until=24h or label=a=b.",
+    )(command)
+
+
+def inspect_format_option(command: F) -> F:
+    """`-f`, `--format` of commands that show everything about something."""
+    text = "Print with a Go template: '{{.Id}}', '{{json .}}', or 'json'."
+    return click.option("-f", "--format", "template", default="", metavar="FORMAT", help=text)(
+        command
+    )
+
+
 def list_options(command: F) -> F:
     """The options of every list command."""
     return filter_option(format_option(quiet_option(command)))

@@ -12,7 +12,8 @@ from typing import Any
 from hivelet.client.contexts import docker_directory, read_config
 from hivelet.errors import InvalidParameter
 
-_HUB = "https://index.docker.io/v1/"
+HUB = "https://index.docker.io/v1/"
+"""How Docker Hub is called where credentials are kept."""
 
 
 def registry_auth(environment: Mapping[str, str], image: str) -> str:
@@ -26,7 +27,7 @@ def registry_auth(environment: Mapping[str, str], image: str) -> str:
     config = read_config(environment)
     path = docker_directory(environment) / "config.json"
     server = registry_of(image)
-    helper = str((config.get("credHelpers") or {}).get(server) or config.get("credsStore") or "")
+    helper = helper_of(config, server)
     if helper:
         from hivelet.cli.credential_helper import ask_helper
 
@@ -46,10 +47,15 @@ def registry_config(environment: Mapping[str, str]) -> str:
     found = {}
     for server in servers:
         host = _host(server)
-        header = registry_auth(environment, "x" if server == _HUB else f"{host}/x")
+        header = registry_auth(environment, "x" if server == HUB else f"{host}/x")
         if header:
-            found[_HUB if server == _HUB else host] = json.loads(base64.urlsafe_b64decode(header))
+            found[HUB if server == HUB else host] = json.loads(base64.urlsafe_b64decode(header))
     return base64.urlsafe_b64encode(json.dumps(found).encode()).decode() if found else ""
+
+
+def helper_of(config: Mapping[str, Any], server: str) -> str:
+    """The credential helper for a registry: its own, else the store for all; "" where the file itself keeps them."""
+    return str((config.get("credHelpers") or {}).get(server) or config.get("credsStore") or "")
 
 
 def _same_server(key: str, server: str) -> bool:
@@ -65,8 +71,8 @@ def registry_of(image: str) -> str:
     """The key under which credentials for an image are stored."""
     first, slash, _ = image.partition("/")
     if slash and (first == "localhost" or "." in first or ":" in first):
-        return _HUB if first in {"docker.io", "index.docker.io"} else first
-    return _HUB
+        return HUB if first in {"docker.io", "index.docker.io"} else first
+    return HUB
 
 
 def encode_auth(entry: Mapping[str, Any], server: str, path: Path) -> str:

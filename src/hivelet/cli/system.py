@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import click
 
 from hivelet import __version__
+from hivelet.cli import space
 from hivelet.cli.log_output import since as moment_of
 from hivelet.cli.options import filter_option, format_option
 from hivelet.cli.render.human import binary_size, parse_time
@@ -205,6 +206,8 @@ def system() -> None:
 
 system.add_command(info)
 system.add_command(events)
+system.add_command(space.df)
+system.add_command(space.prune)
 
 
 @system.command("dial-stdio")

@@ -20,34 +20,62 @@ from typing import BinaryIO
 
 from hivelet.client.hijack import Hijacked
 from hivelet.client.streams import iter_frames
+from hivelet.convert.detach_keys import DetachScanner
 
 _CHUNK = 65536
 
 
-def converse(stream: Hijacked, *, from_stdin: bool, raw: bool) -> None:
-    """Copy until the other side ends: our input to it, what it says to our output; frames are taken apart unless `raw`."""
-    said = _said(stream, sys.stdin.fileno() if from_stdin else None)
-    if raw:
+def converse(
+    stream: Hijacked, *, from_stdin: bool, raw: bool, keys: bytes = b"", take: bool = True
+) -> bool:
+    """Copy until the other side ends: our input to it, what it says to our output; frames are taken apart unless `raw`.
+
+    True where the user has left by typing `keys`. What the other side says is not shown unless `take`.
+    """
+    typing = _Typing(sys.stdin.fileno() if from_stdin else None, keys)
+    said = _said(stream, typing)
+    if raw or not take:
         for data in said:
-            _write(sys.stdout.buffer, data)
-        return
+            if take:
+                _write(sys.stdout.buffer, data)
+        return typing.left
     for kind, data in iter_frames(said):
         _write(sys.stderr.buffer if kind == 2 else sys.stdout.buffer, data)
+    return typing.left
 
 
-def _said(stream: Hijacked, source: int | None) -> Iterator[bytes]:
-    """What the other side says, while it is told what is read from `source`."""
-    while True:
+class _Typing:
+    """What is typed here, until its end, or until the keys by which one leaves."""
+
+    def __init__(self, source: int | None, keys: bytes) -> None:
+        self.source = source
+        self.left = False
+        self._scanner = DetachScanner(keys) if keys else None
+
+    def pass_on(self, stream: Hijacked) -> None:
+        """Read what is there, and send it."""
+        if self.source is None:
+            return
+        data = os.read(self.source, _CHUNK)
+        if not data:
+            stream.end_input()
+            self.source = None
+            return
+        if self._scanner is not None:
+            data, self.left = self._scanner.feed(data)
+        if (data and not stream.send(data)) or self.left:
+            self.source = None
+
+
+def _said(stream: Hijacked, typing: _Typing) -> Iterator[bytes]:
+    """What the other side says, while it is told what is typed."""
+    while not typing.left:
         ready: list[int] = []
         if not stream.waiting:
-            watched = [stream.fileno(), *([] if source is None else [source])]
+            watched = [stream.fileno(), *([] if typing.source is None else [typing.source])]
             ready, _, _ = select.select(watched, [], [])
-        if source is not None and source in ready:
-            data = os.read(source, _CHUNK)
-            if not data:
-                stream.end_input()
-            if not data or not stream.send(data):
-                source = None
+        if typing.source is not None and typing.source in ready:
+            typing.pass_on(stream)
         if stream.waiting or stream.fileno() in ready:
             data = stream.receive()
             if not data:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any, TypeAlias
 
+from hivelet.client.containers import Containers
 from hivelet.client.hijack import Hijacked
 from hivelet.client.streams import iter_json
 from hivelet.client.transport import Transport
@@ -23,6 +24,7 @@ class Engine:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+        self.by_hand = Containers(transport)
 
     def info(self) -> Json:
         """What `docker info` shows."""
@@ -261,7 +263,10 @@ class Engine:
 
     def pull_image(self, reference: str, tag: str, registry_auth: str = "") -> Iterator[Json]:
         """Fetch an image; yields what Docker tells of the progress."""
-        query = {"fromImage": reference, "tag": tag}
+        return self.pull({"fromImage": reference, "tag": tag}, registry_auth)
+
+    def pull(self, query: Json, registry_auth: str = "") -> Iterator[Json]:
+        """The same with everything that can be asked for."""
         return iter_json(
             self.transport.stream(
                 "POST", "/images/create", query=query, headers=_auth(registry_auth)
@@ -291,6 +296,49 @@ class Engine:
         return iter_json(
             self.transport.stream("POST", "/build", query=query, body=context, headers=headers)
         )
+
+    def save_images(self, names: Iterable[str], platform: str | None = None) -> Iterator[bytes]:
+        """Images as an archive."""
+        query = {"names": list(names), "platform": platform}
+        return self.transport.stream("GET", "/images/get", query=query)
+
+    def image_history(self, ref: str) -> list[Json]:
+        """How an image was made, the latest step first."""
+        return self._list(f"/images/{ref}/history")
+
+    def prune_images(self, filters: Filters) -> Json:
+        """Remove images that nothing uses."""
+        return self._prune("/images/prune", filters)
+
+    def prune_networks(self, filters: Filters) -> Json:
+        """Remove networks that nothing uses."""
+        return self._prune("/networks/prune", filters)
+
+    def prune_builds(self, filters: Filters, *, everything: bool) -> Json:
+        """Forget what builds have kept for those to come."""
+        return self._prune("/build/prune", filters, all=everything)
+
+    def _prune(self, path: str, filters: Filters, **query: Any) -> Json:
+        sent = {**query, "filters": _filters(filters)}
+        return dict(self.transport.request("POST", path, query=sent) or {})
+
+    def connect_network(self, ref: str, container: str, settings: Json) -> None:
+        """Let a container join a network."""
+        body = {"Container": container, "EndpointConfig": settings}
+        self.transport.request("POST", f"/networks/{ref}/connect", body=body)
+
+    def disconnect_network(self, ref: str, container: str, *, force: bool) -> None:
+        """Take a container out of a network."""
+        body = {"Container": container, "Force": force}
+        self.transport.request("POST", f"/networks/{ref}/disconnect", body=body)
+
+    def disk_usage(self) -> Json:
+        """What takes up the disk."""
+        return self._object("/system/df")
+
+    def check_credentials(self, credentials: Json) -> Json:
+        """Ask a registry, by way of the daemon, whether it knows somebody."""
+        return dict(self.transport.request("POST", "/auth", body=credentials) or {})
 
     def exists(self, path: str) -> bool:
         """Whether the object at `path` is there."""

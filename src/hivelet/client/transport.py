@@ -101,7 +101,13 @@ class Transport:
         """
         if patience is not None:
             self._connect_afresh(patience)
-        response = self._send(method, path, query or {}, body, headers or {})
+        yield from self._chunks(self._send(method, path, query or {}, body, headers or {}))
+
+    def open_stream(self, method: str, path: str, query: Mapping[str, Any]) -> Iterator[bytes]:
+        """The same, but that the request is sent, and accepted, when this returns."""
+        return self._chunks(self._send(method, path, query, None, {}))
+
+    def _chunks(self, response: http.client.HTTPResponse) -> Iterator[bytes]:
         connection, self._idle = self._idle, None
         try:
             while chunk := response.read1(_CHUNK):
@@ -143,6 +149,16 @@ class Transport:
                 connection.close()
         assert sock is not None
         return Hijacked(sock, response)
+
+    def head(self, path: str, query: Mapping[str, Any]) -> Mapping[str, str]:
+        """The headers of an answer."""
+        response = self._send("HEAD", path, query, None, {})
+        response.read()
+        return dict(response.getheaders())
+
+    def apart(self) -> Transport:
+        """Another one to the same daemon, for another thread."""
+        return Transport(self.address)
 
     def close(self) -> None:
         """Close the connection that is kept, and whatever connections ran through."""

@@ -45,13 +45,13 @@ def render_list(view: View, rows: Iterable[Row], *, template: str = "", quiet: b
     return "".join(f"{parsed.render(_sorted(row))}\n" for row in rows)
 
 
-def align(lines: Sequence[str]) -> list[str]:
+def align(lines: Sequence[str], *, minimum: int = _MINIMUM) -> list[str]:
     """Lines with tabs as columns: each as wide as its widest cell, no narrower than Docker's."""
     cells = [line.split("\t") for line in lines]
     widths: list[int] = []
     for line in cells:
         for index, cell in enumerate(line[:-1]):
-            width = max(_MINIMUM, len(cell) + _PADDING)
+            width = max(minimum, len(cell) + _PADDING)
             if index < len(widths):
                 widths[index] = max(widths[index], width)
             else:
