@@ -186,17 +186,15 @@ _METAVARS = {"integer": "N", "integer range": "N", "float": "NUMBER", "path": "F
 
 
 def commands() -> Iterator[tuple[str, click.Command, list[str]]]:
-    """Every command that is not a group: its words, itself, its other names."""
-    seen: dict[int, tuple[str, click.Command, list[str]]] = {}
+    """Every command that is not a group: its words, itself, its other names. The shortest is the one that it is found by."""
+    seen: dict[int, dict[str, click.Command]] = {}
     for words, command in _leaves("", hivelet):
-        known = seen.get(id(command))
-        if known is None:
-            seen[id(command)] = (words, command, [])
-        elif command.name == words.rpartition(" ")[2]:
-            seen[id(command)] = (words, command, [known[0], *known[2]])
-        else:
-            known[2].append(words)
-    yield from seen.values()
+        seen.setdefault(id(command.callback), {})[words] = command
+    for names in seen.values():
+        first = min(
+            names, key=lambda words: (words.count(" "), names[words].name != words.split()[-1])
+        )
+        yield first, names[first], [words for words in names if words != first]
 
 
 def _leaves(words: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:

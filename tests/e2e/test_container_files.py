@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 SCRIPT = "echo x >/new; rm /etc/group; echo y >>/etc/passwd; exec sleep 1000"
 
 
-@pytest.fixture(params=["docker-28", "docker-20"])
+@pytest.fixture(params=["docker-28", "docker-20", "hivelet"])
 def cli(request: pytest.FixtureRequest, machine: Machine, hiveletd: Daemon) -> Iterator[Cli]:
-    """Each docker CLI, and a container `one1` that has changed some files."""
+    """Each command line, and a container `one1` that has changed some files."""
     cli = make_cli(request.param, hiveletd.host, machine.dir)
     import_busybox(cli, machine.dir)
     cli("run", "-d", "--name", "one1", "-v", "vol:/data", "bb", "sh", "-c", SCRIPT)

@@ -28,9 +28,9 @@ def container(swarm: Swarm) -> str:
     return found
 
 
-@pytest.fixture(params=["docker-28", "docker-20"])
+@pytest.fixture(params=["docker-28", "docker-20", "hivelet"])
 def cli(request: pytest.FixtureRequest, machine: Machine, hiveletd: Daemon) -> Cli:
-    """Each docker CLI."""
+    """Each command line."""
     return make_cli(request.param, hiveletd.host, machine.dir)
 
 

@@ -19,9 +19,9 @@ from harness.waiting import wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
-@pytest.fixture(params=["docker-28", "docker-20"])
+@pytest.fixture(params=["docker-28", "docker-20", "hivelet"])
 def cli(request: pytest.FixtureRequest, machine: Machine, hiveletd: Daemon) -> Iterator[Cli]:
-    """Each docker CLI on an engine with two images and without a swarm; nothing is left at the end."""
+    """Each command line on an engine with two images and without a swarm; nothing is left at the end."""
     cli = make_cli(request.param, hiveletd.host, machine.dir)
     import_busybox(cli, machine.dir)
     yield cli

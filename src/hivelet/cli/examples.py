@@ -81,14 +81,56 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hivelet build -t myweb:2 -f docker/Dockerfile --target production .",
     ),
     "push": ("hivelet push registry.example.com/myweb:2",),
-    "image ls": ("hivelet image ls --digests",),
-    "image import": ('hivelet image import -c \'CMD ["httpd", "-f"]\' rootfs.tar tiny:latest',),
-    "image load": ("hivelet image load -i myweb.tar",),
-    "image pull": ("hivelet image pull registry.example.com/myweb:2",),
-    "image tag": ("hivelet image tag myweb:2 myweb:latest",),
     "image inspect": ("hivelet image inspect myweb:latest",),
-    "image rm": ("hivelet image rm myweb:1",),
-    "ps": ("hivelet ps -a",),
+    "image prune": ("hivelet image prune --all --filter until=168h",),
+    "network connect": ("hivelet network connect --alias db backend postgres",),
+    "network disconnect": ("hivelet network disconnect backend postgres",),
+    "network prune": ("hivelet network prune --force",),
+    "system df": ("hivelet system df -v",),
+    "system prune": ("hivelet system prune --all --volumes",),
+    "run": (
+        "hivelet run --rm -it alpine sh",
+        "hivelet run -d --name web -p 8080:80 -v data:/data --restart unless-stopped nginx:1.27",
+    ),
+    "create": ("hivelet create --name web -p 8080:80 nginx:1.27",),
+    "start": ("hivelet start web", "hivelet start -ai shell"),
+    "attach": ("hivelet attach --detach-keys ctrl-x shell",),
+    "stop": ("hivelet stop -t 30 web",),
+    "restart": ("hivelet restart web",),
+    "kill": ("hivelet kill -s HUP web",),
+    "pause": ("hivelet pause web",),
+    "unpause": ("hivelet unpause web",),
+    "wait": ("hivelet wait job",),
+    "rename": ("hivelet rename web old-web",),
+    "update": ("hivelet update --memory 512m --cpus 1.5 web",),
+    "inspect": (
+        "hivelet inspect web",
+        "hivelet inspect -f '{{.NetworkSettings.IPAddress}}' web",
+    ),
+    "top": ("hivelet top web -o pid,cmd",),
+    "stats": ("hivelet stats --no-stream --format '{{.Name}} {{.MemUsage}}'",),
+    "port": ("hivelet port web 80/tcp",),
+    "diff": ("hivelet diff web",),
+    "cp": (
+        "hivelet cp web:/etc/nginx/nginx.conf .",
+        "hivelet cp ./html/. web:/usr/share/nginx/html",
+        "hivelet cp web:/var/log - | tar t",
+    ),
+    "export": ("hivelet export -o web.tar web",),
+    "commit": ("hivelet commit -m 'with curl' web myweb:debug",),
+    "container prune": ("hivelet container prune --filter until=24h",),
+    "login": ("hivelet login -u jane --password-stdin registry.example.com <password.txt",),
+    "logout": ("hivelet logout registry.example.com",),
+    "images": ("hivelet images --digests",),
+    "pull": ("hivelet pull registry.example.com/myweb:2",),
+    "load": ("hivelet load -i myweb.tar",),
+    "import": ("hivelet import rootfs.tar tiny:latest",),
+    "tag": ("hivelet tag myweb:2 myweb:latest",),
+    "rmi": ("hivelet rmi myweb:1",),
+    "save": ("hivelet save -o myweb.tar myweb:1",),
+    "history": ("hivelet history myweb:latest",),
+    "ps": ("hivelet ps -a", "hivelet ps -f status=exited -f label=app=web --format '{{.Names}}'"),
+    "container inspect": ("hivelet container inspect -s web",),
     "logs": ("hivelet logs --since 10m 4f1c2a",),
     "exec": ("hivelet exec -it 4f1c2a sh",),
     "rm": ("hivelet rm -f 4f1c2a",),
@@ -103,14 +145,17 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
+_SHORTER = {"image ls": "images", "image rm": "rmi", "container ls": "ps"}
+
+
 def add_examples(command: click.Command, words: str) -> None:
     """Let `--help` of the command called `words`, and of all below it, end with its examples."""
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             add_examples(inner, f"{words} {name}")
         return
-    # A command of two names has its examples under one of them.
-    lines = EXAMPLES.get(words) or EXAMPLES.get(words.rpartition(" ")[2], ())
+    # A command of two names has its examples under the shorter one.
+    lines = EXAMPLES.get(_SHORTER.get(words, words)) or EXAMPLES.get(words.rpartition(" ")[2], ())
     if lines and command.epilog is None:
         title = "Examples:" if len(lines) > 1 else "Example:"
         command.epilog = "\n".join(["\b", title, *(f"  {line}" for line in lines)])

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import click
 
+from hivelet.cli.containers.environment import environment_of
+from hivelet.cli.leaving import detach_keys_option, leaving_keys, tell_left
 from hivelet.cli.session import Session
 from hivelet.errors import HiveletError, InvalidParameter, Unavailable
 
@@ -32,6 +34,8 @@ class ExecOptions:
     workdir: str = ""
     env: tuple[str, ...] = ()
     privileged: bool = False
+    env_file: tuple[str, ...] = ()
+    detach_keys: str = ""
 
 
 def exec_options(command: F) -> F:
@@ -45,7 +49,9 @@ def exec_options(command: F) -> F:
         click.option(
             "-e", "--env", multiple=True, metavar="NAME=VALUE", help="With this variable set."
         ),
+        click.option("--env-file", multiple=True, metavar="FILE", help="With those of a file."),
         click.option("--privileged", is_flag=True, help="With all rights on the machine."),
+        detach_keys_option,
     ):
         command = option(command)
     return command
@@ -65,12 +71,9 @@ def exec_request(argv: Sequence[str], options: ExecOptions, size: tuple[int, int
         request["User"] = options.user
     if options.workdir:
         request["WorkingDir"] = options.workdir
-    if options.env:
-        request["Env"] = [
-            entry if "=" in entry else f"{entry}={os.environ[entry]}"
-            for entry in options.env
-            if "=" in entry or entry in os.environ
-        ]
+    env = environment_of(options.env_file, options.env, os.environ)
+    if env:
+        request["Env"] = [entry for entry in env if "=" in entry]
     if size is not None:
         request["ConsoleSize"] = list(size)
     return request
@@ -103,11 +106,13 @@ def run_in_container(
         return 0
     if size is not None:
         start["ConsoleSize"] = list(size)
-    _talk(session, exec_id, start, options)
+    if _talk(session, exec_id, start, options):
+        return tell_left()
     return _exit_code(session, exec_id)
 
 
-def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> None:
+def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> bool:
+    """Talk until the end; True where the user has left before."""
     from hivelet.cli.terminal import converse, on_resize, raw_terminal
 
     def resize(rows: int, columns: int) -> None:
@@ -123,7 +128,13 @@ def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> 
             if options.interactive:
                 stack.enter_context(raw_terminal())
             stack.enter_context(on_resize(resize))
-        converse(stream, from_stdin=options.interactive, raw=options.terminal)
+        leaving = options.terminal and options.interactive
+        return converse(
+            stream,
+            from_stdin=options.interactive,
+            raw=options.terminal,
+            keys=leaving_keys(session, options.detach_keys) if leaving else b"",
+        )
 
 
 def _exit_code(session: Session, exec_id: str) -> int:

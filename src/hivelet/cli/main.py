@@ -8,6 +8,7 @@ An error is one line on the standard error that begins with `Error:`; nothing el
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import sys
@@ -111,6 +112,9 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if command.name != cmd_name:  # one that is known by a shorter name as well
+            command = copy.copy(command)
+            command.name = cmd_name
         add_examples(command, cmd_name)
         if _COMPLETING in os.environ:
             _complete(command)

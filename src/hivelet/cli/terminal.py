@@ -89,7 +89,11 @@ def _write(target: BinaryIO, data: bytes) -> None:
 
 
 def terminal_size() -> tuple[int, int]:
-    """Rows and columns of the terminal."""
+    """Rows and columns of the terminal itself, whatever COLUMNS says; of an imagined one where there is none."""
+    for stream in (sys.stdout, sys.stdin, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            size = os.get_terminal_size(stream.fileno())
+            return size.lines, size.columns
     size = shutil.get_terminal_size()
     return size.lines, size.columns
 

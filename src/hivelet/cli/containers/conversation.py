@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias
 
+from hivelet.cli.leaving import leaving_keys
 from hivelet.cli.session import Session
-from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.errors import HiveletError, InvalidParameter, Unavailable
 
 Json: TypeAlias = dict[str, Any]
@@ -89,15 +89,15 @@ def check_terminal(*, tty: bool, stdin: bool) -> None:
         raise InvalidParameter("the input device is not a TTY: leave out -t")
 
 
-def converse_with(session: Session, talk: Talk, begin: Callable[[], None]) -> int:
-    """Attach, `begin`, talk until the end; the answer is the container's exit code, or 0 where the user has left.
+def converse_with(session: Session, talk: Talk, begin: Callable[[], None]) -> int | None:
+    """Attach, `begin`, talk until the end; the answer is the container's exit code, or None where the user has left.
 
     Raises:
         HiveletError: the daemon refused.
     """
     from hivelet.cli.terminal import converse, on_resize, raw_terminal
 
-    keys = parse_detach_keys(talk.detach_keys or _configured_keys(session))
+    keys = leaving_keys(session, talk.detach_keys)
     query = {
         "stream": True,
         "stdin": talk.stdin,
@@ -123,17 +123,7 @@ def converse_with(session: Session, talk: Talk, begin: Callable[[], None]) -> in
             keys=keys if talk.tty and talk.stdin else b"",
             take=talk.stdout or talk.stderr,
         )
-        if left:
-            print("read escape sequence", file=sys.stderr)
-            return 0
-        return waiting.exit_code()
-
-
-def _configured_keys(session: Session) -> str:
-    """The keys of Docker's own configuration."""
-    from hivelet.client.contexts import read_config
-
-    return str(read_config(session.environment).get("detachKeys") or "")
+        return None if left else waiting.exit_code()
 
 
 def _resize(session: Session, container: str, height: int, width: int) -> None:

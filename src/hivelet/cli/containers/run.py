@@ -12,6 +12,7 @@ from hivelet.cli.containers.environment import environment_of, labels_of
 from hivelet.cli.containers.flags import create_flags
 from hivelet.cli.containers.go_flags import GoFlags
 from hivelet.cli.containers.request import attached, create_request
+from hivelet.cli.leaving import detach_keys_option, tell_left
 from hivelet.cli.session import Session, complain, pass_session, say, warn
 from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 
@@ -20,9 +21,6 @@ Json: TypeAlias = dict[str, Any]
 REFUSED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 """Exit codes of `run` where nothing ran: the daemon refused, the command can't be run, there is no such command."""
 
-detach_keys_option = click.option(
-    "--detach-keys", default="", metavar="KEYS", help="Keys to leave by, such as ctrl-p,ctrl-q."
-)
 sig_proxy_option = click.option(
     "--sig-proxy/--no-sig-proxy",
     "sig_proxy",
@@ -112,7 +110,7 @@ def _talk_from_start(session: Session, talk: Talk, identity: str) -> int:
             raise _NotStarted(code)
 
     try:
-        return converse_with(session, talk, begin)
+        return converse_with(session, talk, begin) or 0
     except _NotStarted as failure:
         return failure.code
 
@@ -288,4 +286,5 @@ def attach_container(
         detach_keys=detach_keys,
         proxy=sig_proxy,
     )
-    return converse_with(session, talk, lambda: None)
+    code = converse_with(session, talk, lambda: None)
+    return tell_left() if code is None else code
