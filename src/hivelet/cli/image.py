@@ -10,8 +10,8 @@ from typing import IO, Any, TypeAlias
 
 import click
 
-from hivelet.cli.build.command import build, push
 from hivelet.cli import image_archive
+from hivelet.cli.build.command import build, push
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import list_options, no_trunc_option
 from hivelet.cli.progress_lines import progress_line

@@ -16,6 +16,8 @@ _STAMP = re.compile(r"^\S*\d{4}-\d\d-\d\dT[\d:.]+Z?:? ?")
 _CRUN_MISSING = re.compile(
     r"executable file [`'\"](?P<name>.*?)[`'\"] not found(?P<path> in \$PATH)?"
 )
+_CRUN_REFUSED = "open executable: operation not permitted"
+"""What crun says of a directory."""
 _REFUSALS = ("permission denied", "operation not permitted", "is a directory")
 _RUNC_PREFIX = "runc create failed: unable to start container process: "
 
@@ -68,6 +70,9 @@ def _cause(said: str, program: str) -> str:
             else f'exec: "{name}": stat {name}: {where}'
         )
         return f"unable to start container process: {detail}"
+    if text.lower() == _CRUN_REFUSED and program:
+        # Docker's command line reads its exit code off these words.
+        return f'unable to start container process: exec: "{program}": permission denied'
     if text.lower().startswith(("open executable", "exec")) and program:
         return f'unable to start container process: exec: "{program}": {text.lower()}'
     return text

@@ -34,7 +34,7 @@ RUNC = 'time="2026-11-22T22:55:54Z" level=error msg="runc create failed: unable 
             "open executable: Operation not permitted",
             "/etc",
             126,
-            'exec: "/etc":',
+            'exec: "/etc": permission denied',
             id="crun-directory",
         ),
         pytest.param(

@@ -201,6 +201,7 @@ def _with_tag(image: str) -> str:
 
 def _pull(session: Session, image: str, given: Json) -> None:
     """Fetch an image; its progress goes to the standard error, as the output is the container's."""
+    from hivelet.cli.progress_lines import progress_line
     from hivelet.cli.registry import registry_auth
     from hivelet.errors import System
 
@@ -210,9 +211,9 @@ def _pull(session: Session, image: str, given: Json) -> None:
     for answer in session.engine.pull(query, auth):
         if answer.get("error"):
             raise System(str(answer["error"]))
-        if not given["quiet"] and answer.get("status") and not answer.get("progressDetail"):
-            prefix = f"{answer['id']}: " if answer.get("id") else ""
-            click.echo(f"{prefix}{answer['status']}", err=True)
+        line = "" if given["quiet"] else progress_line(answer, terminal=False)
+        if line:
+            click.echo(line, err=True)
 
 
 @click.command("start", cls=GoFlags)
