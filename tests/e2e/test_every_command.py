@@ -124,7 +124,7 @@ STEPS = (
     Step("volume rm", "data", "^data$"),
     Step("volume create", "unused"),
     Step("volume prune", "-f", "Total reclaimed space"),
-    Step("volume rm", "unused"),
+    Step("volume rm", "-f unused"),
     Step("network prune", "-f", "Deleted Networks:\nnet1"),
     Step("network create", "net2"),
     Step("network rm", "net2", "^net2$"),
@@ -144,9 +144,9 @@ def words_of(step: Step, form: str) -> list[str]:
     return (own or step.command).split()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def daemon() -> Iterator[Hiveletd]:
-    """One daemon for all; each play cleans up after itself."""
+    """A daemon of its own for each play."""
     with Machine("every") as machine:
         daemon = Hiveletd(machine)
         daemon.start()

@@ -52,7 +52,11 @@ def _nodes(engine: Engine) -> list[str]:
 
 
 def _containers(engine: Engine) -> list[str]:
-    return [name.lstrip("/") for each in engine.containers() for name in each.get("Names") or []]
+    return [
+        name.lstrip("/")
+        for each in engine.containers(stopped=True)
+        for name in each.get("Names") or []
+    ]
 
 
 def _images(engine: Engine) -> list[str]:

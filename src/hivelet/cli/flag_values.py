@@ -23,7 +23,10 @@ def parse_pairs(text: str, known: Mapping[str, str]) -> list[tuple[str, str]]:
     Raises:
         ValueError: a key is not known.
     """
-    fields = next(csv.reader([text]))
+    try:
+        fields = next(csv.reader([text]), [])
+    except csv.Error as error:
+        raise ValueError(f"{text!r}: {error}") from error
     pairs: list[tuple[str, str]] = []
     for entry in fields:
         key, equals, value = entry.partition("=")

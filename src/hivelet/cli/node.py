@@ -10,6 +10,7 @@ from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import (
     filter_option,
     format_option,
+    inspect_format_option,
     list_options,
     no_trunc_option,
     quiet_option,
@@ -40,7 +41,7 @@ def list_nodes(session: Session, template: str, quiet: bool, filters: dict[str, 
 
 
 @node.command()
-@format_option
+@inspect_format_option
 @click.option("--pretty", is_flag=True, help="Print for people instead of JSON.")
 @click.argument("refs", nargs=-1, required=True, metavar="NODE|self...")
 @pass_session

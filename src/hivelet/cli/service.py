@@ -14,6 +14,7 @@ from hivelet.cli.options import (
     detach_option,
     filter_option,
     format_option,
+    inspect_format_option,
     list_options,
     no_trunc_option,
     quiet_option,
@@ -194,7 +195,7 @@ def session_service(session: Session, ref: str) -> Json | None:
 
 
 @service.command()
-@format_option
+@inspect_format_option
 @click.option("--pretty", is_flag=True, help="Print for people instead of JSON.")
 @click.argument("refs", nargs=-1, required=True, metavar="SERVICE...")
 @pass_session

@@ -10,7 +10,7 @@ import click
 from hivelet import __version__
 from hivelet.cli import space
 from hivelet.cli.log_output import since as moment_of
-from hivelet.cli.options import filter_option, format_option
+from hivelet.cli.options import filter_option, format_option, inspect_format_option
 from hivelet.cli.render.human import binary_size, parse_time
 from hivelet.cli.session import Session, pass_session, say, warn
 from hivelet.errors import HiveletError
@@ -19,7 +19,7 @@ Json: TypeAlias = dict[str, Any]
 
 
 @click.command()
-@format_option
+@inspect_format_option
 @pass_session
 def info(session: Session, template: str) -> None:
     """Show what the daemon says of itself."""
@@ -34,7 +34,7 @@ def info(session: Session, template: str) -> None:
 
 
 @click.command()
-@format_option
+@inspect_format_option
 @pass_session
 def version(session: Session, template: str) -> int:
     """Show the versions of client and daemon."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hivelet.cli.flag_values import parse_key_value
-from hivelet.cli.options import format_option, list_options
+from hivelet.cli.options import inspect_format_option, list_options
 from hivelet.cli.render.listing import render_list
 from hivelet.cli.render.others import VOLUMES, volume_rows
 from hivelet.cli.session import Session, complain, pass_session, say, warn
@@ -50,7 +50,7 @@ def create(
 
 
 @volume.command()
-@format_option
+@inspect_format_option
 @click.argument("names", nargs=-1, required=True, metavar="VOLUME...")
 @pass_session
 def inspect(session: Session, names: tuple[str, ...], template: str) -> int:

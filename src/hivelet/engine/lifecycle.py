@@ -54,6 +54,8 @@ log = structlog.get_logger(__name__)
 NEVER_RAN = 128
 """Exit code of a container that could not be started for a reason that is not its program's (Docker)."""
 
+_KILL_PATIENCE = 10.0
+
 GONE = 255
 """Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
 
@@ -325,8 +327,14 @@ class Lifecycle(Living):
         number = parse_signal(signal)
         if number in (SIGKILL, stop_signal(record)):
             self._by_hand(record)
+        end = self._end(container_id)
         self._parts.runtime.kill(record.id, number)
         self.publish(record, "kill", signal=signal)
+        if number == SIGKILL:
+            # Nothing can outlive it but a process that the kernel holds: who kills may remove at once, as in Docker.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_KILL_PATIENCE):
+                    await asyncio.shield(end)
 
     async def remove(self, container_id: ContainerId, *, force: bool, volumes: bool) -> None:
         """Remove the container and all that is its own.
