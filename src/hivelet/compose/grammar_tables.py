@@ -81,7 +81,12 @@ _FILE_OBJECT = {
     "template_driver": Key(STRING, note="`golang`"),
 }
 SECRET = Fields(
-    {**_FILE_OBJECT, "driver": kept(STRING, "kept"), "driver_opts": kept(OPTIONS, "kept")}
+    {
+        **_FILE_OBJECT,
+        "content": Key(STRING, note="the specification has it for `configs` alone"),
+        "driver": kept(STRING, "kept"),
+        "driver_opts": kept(OPTIONS, "kept"),
+    }
 )
 CONFIG = Fields({**_FILE_OBJECT, **honoured(content=STRING)})
 
