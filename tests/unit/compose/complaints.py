@@ -308,6 +308,10 @@ PROBLEMS = {
         'services:\n  web:\n    image: x\n    extends: web\n',
         'f.yml:4:5: services.web.extends: the services extend each other in a circle: f.yml:web -> f.yml:web',
     ),
+    "include-nothing": (
+        "include: [{path: []}]\nservices:\n  web:\n    image: x\n",
+        "f.yml:1:11: include[0]: its `path` names no file",
+    ),
     "include-remote": (
         "include: ['oci://registry/app']\nservices:\n  web:\n    image: x\n",
         'f.yml:1:11: include[0]: "oci://registry/app" is not a file of this machine; fetch it first and include the copy',
@@ -508,6 +512,13 @@ SEVERAL: dict[str, Several] = {
         files={"f.yml": WEB, "g.yml": "services:\n  web:\n    secrets: [s]\n"},
         names=("f.yml", "g.yml"),
         message='g.yml:3:5: services.web.secrets: secret "s" is not declared; declare it under the top-level `secrets`',
+    ),
+    "engine-only": Several(
+        files={
+            "f.yml": service("networks: {default: {driver_opts: {a: b}}}")
+            + "networks: {default: {ipam: {options: {c: d}}}}\n"
+        },
+        message="f.yml:4: service web: not honoured by hivelet's daemon: networks.default.driver_opts (give options to the network itself)",
     ),
     "daemon-only": Several(
         files={"f.yml": service("privileged: true", "devices: [/dev/fuse]")},
