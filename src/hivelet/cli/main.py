@@ -31,7 +31,7 @@ _COMPLETING = "_HIVELET_COMPLETE"
 COMMANDS: dict[str, tuple[str, str]] = {
     "swarm": ("hivelet.cli.swarm:swarm", "Start, leave and inspect a swarm."),
     "node": ("hivelet.cli.node:node", "Look at the machines of the swarm."),
-    "stack": ("hivelet.cli.stack:stack", "Deploy and manage whole stacks of services."),
+    "stack": ("hivelet.cli.stack.command:stack", "Deploy and manage whole stacks of services."),
     "service": ("hivelet.cli.service:service", "Create and manage services."),
     "network": ("hivelet.cli.network:network", "Create and manage networks."),
     "volume": ("hivelet.cli.volume:volume", "Create and manage volumes of this node."),
