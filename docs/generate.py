@@ -48,7 +48,7 @@ _FATES = {
     "honoured": "honoured",
     "differs": "**differs**",
     "daemon": "**hivelet only**",
-    "kept": "**no effect yet**",
+    "kept": "**Docker only**",
     "refused": "**refused**",
 }
 """How the tables of the loader call what becomes of a key, and how the page does."""

@@ -34,7 +34,7 @@ _BY_HAND = "hivelet.cli.containers"
 SWARM: dict[str, tuple[str, str]] = {
     "swarm": ("hivelet.cli.swarm:swarm", "Start, leave and inspect a swarm."),
     "node": ("hivelet.cli.node:node", "Look at the machines of the swarm."),
-    "stack": ("hivelet.cli.stack:stack", "Deploy and manage whole stacks of services."),
+    "stack": ("hivelet.cli.stack.command:stack", "Deploy and manage whole stacks of services."),
     "service": ("hivelet.cli.service:service", "Create and manage services."),
     "secret": ("hivelet.cli.file_object:secret", "Create and manage secrets."),
     "config": ("hivelet.cli.file_object:config", "Create and manage configs."),

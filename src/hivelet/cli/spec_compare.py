@@ -6,6 +6,7 @@ the same is left alone, so that a redeploy neither restarts a task nor forgets w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -54,6 +55,14 @@ def canonical_spec(spec: Json, network_ids: Mapping[str, str]) -> Json:
         attachment["Target"] = network_ids.get(attachment["Target"], attachment["Target"])
     if networks:
         task["Networks"] = sorted(networks, key=lambda attachment: str(attachment["Target"]))
+    for holder, key in (
+        (task.get("ContainerSpec", {}), "Secrets"),
+        (task.get("ContainerSpec", {}), "Configs"),
+        (result.get("EndpointSpec", {}), "Ports"),
+    ):
+        # Their order means nothing, and the docker CLI's is not always the same.
+        if key in holder:
+            holder[key] = sorted(holder[key], key=lambda each: json.dumps(each, sort_keys=True))
     for key in ("UpdateConfig", "RollbackConfig"):
         config = result.get(key)
         if config is not None:

@@ -132,7 +132,7 @@ def daemon(rule: Rule, note: str = "") -> Key:
 
 
 def kept(rule: Rule, note: str) -> Key:
-    """A key that travels along, and from which nothing follows yet."""
+    """A key that travels along; a Docker engine heeds it, and with hivelet's daemon nothing follows from it."""
     return Key(rule, "kept", note)
 
 

@@ -152,7 +152,7 @@ SERVICE_NETWORK = OneOf(
         Fields(
             {
                 **honoured(aliases=STRINGS),
-                "driver_opts": kept(OPTIONS, "kept"),
+                "driver_opts": kept(OPTIONS, "give options to the network itself"),
                 **{
                     name: ignored(STRING, _FROM_POOL)
                     for name in ("ipv4_address", "ipv6_address", "mac_address")

@@ -43,7 +43,7 @@ _IPAM = Fields(
             ),
             "one subnet of each family",
         ),
-        "options": kept(OPTIONS, "kept"),
+        "options": kept(OPTIONS, "the `default` driver has none"),
     }
 )
 
@@ -81,7 +81,12 @@ _FILE_OBJECT = {
     "template_driver": Key(STRING, note="`golang`"),
 }
 SECRET = Fields(
-    {**_FILE_OBJECT, "driver": kept(STRING, "kept"), "driver_opts": kept(OPTIONS, "kept")}
+    {
+        **_FILE_OBJECT,
+        "content": Key(STRING, note="the specification has it for `configs` alone"),
+        "driver": differs(STRING, "refused by hivelet's daemon, which has no drivers of secrets"),
+        "driver_opts": differs(OPTIONS, "of `driver`"),
+    }
 )
 CONFIG = Fields({**_FILE_OBJECT, **honoured(content=STRING)})
 

@@ -14,6 +14,7 @@ from hivelet.compose.document import Data, Path, Problem
 from hivelet.compose.validate import cast_text, rule_at, scalar_kinds
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
+_DEPTH = 50
 _OPERATOR = re.compile(r":?[-?+]")
 
 
@@ -92,6 +93,8 @@ def _closing_brace(text: str, position: int) -> int:
         if text.startswith("${", position):
             depth += 1
             position += 1
+            if depth > _DEPTH:
+                raise _Malformed(f"variables are nested more than {_DEPTH} levels deep here")
         elif text[position] == "}":
             depth -= 1
             if depth == 0:

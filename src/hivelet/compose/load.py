@@ -34,7 +34,7 @@ class LoadedStack:
     """A stack as its files have it: typed, in long form for printing, the bytes of its secrets and configs.
 
     `warnings` tell what has no effect, `notes` what was chosen (the `.env` file, services left out by their profiles),
-    `daemon_only` what a Docker engine would not honour and hivelet's daemon does.
+    `daemon_only` what a Docker engine would not honour and hivelet's daemon does, `engine_only` the reverse.
     """
 
     file: StackFile
@@ -44,6 +44,7 @@ class LoadedStack:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     daemon_only: tuple[str, ...] = ()
+    engine_only: tuple[str, ...] = ()
     name: str = ""
     """What the files or COMPOSE_PROJECT_NAME call the stack; "" where neither does."""
     directory: str = ""
@@ -123,6 +124,7 @@ def load_stack(
         daemon_only=tuple(
             _told(reader.by_daemon, inactive, "not honoured by a Docker engine's services")
         ),
+        engine_only=tuple(_told(reader.kept, inactive, "not honoured by hivelet's daemon")),
         name=_stack_name(name or long_form.get("name", "")),
         directory=directory,
     )

@@ -47,6 +47,7 @@ class _Part:
     includes: list[Json]
     ignored: list[Problem]
     by_daemon: list[Problem]
+    kept: list[Problem]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +60,7 @@ class ProjectReader:
     warnings: list[str] = field(default_factory=list)
     ignored: list[tuple[Document, list[Problem]]] = field(default_factory=list)
     by_daemon: list[tuple[Document, list[Problem]]] = field(default_factory=list)
+    kept: list[tuple[Document, list[Problem]]] = field(default_factory=list)
     env_files: list[str] = field(default_factory=list)
     _bases: dict[str, _Part] = field(default_factory=dict)
     _told: set[str] = field(default_factory=set)
@@ -77,6 +79,7 @@ class ProjectReader:
             self.origins.add(part.document)
             self.ignored.append((part.document, part.ignored))
             self.by_daemon.append((part.document, part.by_daemon))
+            self.kept.append((part.document, part.kept))
             services = part.long_form["services"]
             for name in services:
                 services[name] = self._extended(part, name, merged, (name,), ())
@@ -125,6 +128,7 @@ class ProjectReader:
             includes=includes,
             ignored=find_keys(data, "ignored"),
             by_daemon=find_keys(data, "daemon"),
+            kept=find_keys(data, "kept"),
         )
 
     # ---- extends
@@ -185,7 +189,11 @@ class ProjectReader:
         return self._bases[path]
 
     def _tell_base(self, part: _Part, name: str) -> None:
-        for found, told in ((part.ignored, self.ignored), (part.by_daemon, self.by_daemon)):
+        for found, told in (
+            (part.ignored, self.ignored),
+            (part.by_daemon, self.by_daemon),
+            (part.kept, self.kept),
+        ):
             problems = [problem for problem in found if problem.path[:2] == ("services", name)]
             if (part.document, problems) not in told:
                 told.append((part.document, problems))
@@ -197,6 +205,9 @@ class ProjectReader:
         entry = part.includes[index]
         files = [entry["path"]] if isinstance(entry["path"], str) else entry["path"]
         place: doc.Path = ("include", index)
+        if not files:
+            problem = Problem(path=place, message="its `path` names no file")
+            raise ComposeError.of(part.document, [problem])
         if remote := next((file for file in files if ":" in file), ""):
             problem = Problem(
                 path=place,
@@ -205,7 +216,7 @@ class ProjectReader:
             )
             raise ComposeError.of(part.document, [problem])
         paths = [part.around.absolute(file) for file in files]
-        if paths and (again := next((path for path in paths if path in chain), "")):
+        if again := next((path for path in paths if path in chain), ""):
             names = " -> ".join(Path(path).name for path in [*chain, again])
             problem = Problem(
                 path=place, message=f"the files include each other in a circle: {names}"

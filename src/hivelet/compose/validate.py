@@ -288,7 +288,7 @@ def _is_kind(data: Data, kind: str) -> bool:
     if isinstance(data, int):
         return kind in {"integer", "number"}
     if isinstance(data, float):
-        return kind == "number" or (kind == "integer" and data.is_integer())
+        return kind == "number" or (kind == "integer" and data.is_integer() and abs(data) < 2**63)
     return (data is None and kind == "null") or (isinstance(data, str) and kind == "string")
 
 

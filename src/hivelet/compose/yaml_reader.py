@@ -2,13 +2,14 @@
 
 YAML 1.2 with what Go's yaml.v3 adds: `0755` is octal, `1_000` a number, `yes` and `on` are strings, `5672:5672` never
 is a sexagesimal number, `<<` merges; `!reset` and `!override` are the tags of the Compose Specification. A timestamp stays the text that the user wrote. Duplicate keys are an error; so is
-a file whose aliases would unfold to more than a million values.
+a file whose aliases would unfold to more than a million values, or that is nested more than a hundred levels deep.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from hivelet.compose.document import ComposeError, Document, Mark, Node
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ruamel.yaml.events import Event
 
 _BUDGET = 1_000_000
+_DEPTH = 100
+_LONGEST = 70
+"""Digits of the longest whole number that is read as one, in binary; longer ones are no 64-bit numbers in any base."""
+
 _TAG = "tag:yaml.org,2002:"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEANS = {
@@ -67,12 +72,13 @@ def resolve_plain(text: str) -> str | int | float | bool | None:
         return text
     digits = text.replace("_", "")
     integer = _INTEGER.match(digits)
-    if integer is not None:
+    if integer is not None and len(digits) <= _LONGEST:
         base = integer.lastgroup or "dec"
         value = int(integer[base], _BASES[base]) * (-1 if integer[1] == "-" else 1)
         return value if -(2**63) <= value < 2**64 else float(value)
     if _FLOAT.match(digits):
-        return float(digits)
+        number = float(digits)
+        return number if isfinite(number) else text
     if _SPECIAL.match(text):
         return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     return text
@@ -84,6 +90,7 @@ class _Composer:
     def __init__(self, name: str) -> None:
         self._name = name
         self._anchors: dict[str, Node] = {}
+        self._depth = 0
 
     def compose(self, events: Iterator[Event]) -> Node | None:
         root: Node | None = None
@@ -107,10 +114,8 @@ class _Composer:
         edit = self._edit(event)
         if kind == "ScalarEvent":
             node = Node(self._scalar(event), _mark(event))
-        elif kind == "SequenceStartEvent":
-            node = self._sequence(event, events)
         else:
-            node = self._mapping(event, events)
+            node = self._collection(event, events)
         if node.size > _BUDGET:
             raise self._error(
                 event, "the aliases of this file unfold to more than a million values"
@@ -118,6 +123,17 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = node
         return Node(node.value, node.mark, node.keys, node.size, edit) if edit else node
+
+    def _collection(self, event: Any, events: Iterator[Event]) -> Node:
+        if self._depth == _DEPTH:
+            raise self._error(
+                event, f"the values of this file are nested more than {_DEPTH} levels deep"
+            )
+        self._depth += 1
+        read = self._sequence if type(event).__name__ == "SequenceStartEvent" else self._mapping
+        node = read(event, events)
+        self._depth -= 1
+        return node
 
     def _edit(self, event: Any) -> str:
         """The tag `!reset` or `!override`; a collection takes no other."""

@@ -347,6 +347,23 @@ def test_deploy_to_hivelet_sends_settings_of_the_host(
     assert spec["TaskTemplate"]["ContainerSpec"]["Privileged"] is True
 
 
+def test_deploy_to_hivelet_names_what_only_a_docker_engine_honours(
+    daemon: FakeDaemon, hivelet, tmp_path: Path
+) -> None:
+    daemon.answers["GET", "/images/web:2/json"] = (200, {"Id": "sha256:2"})
+    file = tmp_path / "f.yml"
+    file.write_text(
+        "services:\n  web: {image: 'web:2', networks: {default: {driver_opts: {a: b}}}}\n"
+    )
+    words = ("stack", "deploy", "-q", "--resolve-image", "never", "-c", str(file), "app")
+    assert hivelet(*words).err == ""
+    as_hivelet(daemon)
+    assert hivelet(*words).err == (
+        f"Warning: {file}:2: service web: not honoured by hivelet's daemon: networks.default.driver_opts "
+        "(give options to the network itself)\n"
+    )
+
+
 # ---- plans on the command line
 
 

@@ -138,6 +138,18 @@ PROBLEMS = {
     "binary": (b"\xff\xfe\x00", "f.yml: this is not a text file: byte 0 is not UTF-8"),
     "key-twice": (service("image: y"), 'f.yml:4:5: the key "image" stands here a second time, first in line 3'),
     "alias": ("services: *gone\n", "f.yml:1:11: the alias *gone names no anchor above it"),
+    "nested-too-deep": (
+        "services:\n  web: {image: x, x-a: " + "[" * 99 + "]" * 99 + "}\n",
+        "f.yml:2:121: the values of this file are nested more than 100 levels deep",
+    ),
+    "variables-too-deep": (
+        service("hostname: " + "${A:-" * 51 + "x" + "}" * 51),
+        "f.yml:4:5: services.web.hostname: variables are nested more than 50 levels deep here",
+    ),
+    "replicas-beyond-all": (
+        service("deploy: {replicas: 99999999999999999999999}"),
+        "f.yml:4:14: services.web.deploy.replicas: must be an integer, and is a number (1e+23)",
+    ),
     "two-documents": (service() + "---\na: 1\n", "f.yml:4:1: there is a second document in this file; `---` may stand only at its top"),
     "device": (
         'services:\n  web:\n    image: x\n    devices: [dev/fuse]\n',
@@ -235,6 +247,19 @@ PROBLEMS = {
         'services:\n  web:\n    image: x\n    volumes: [{type: image, source: a, target: /x}]\n',
         'f.yml:4:5: services.web.volumes: the mount at /x: images are not mounted here; copy its files into a volume',
     ),
+    "mount-image-options": (
+        "services:\n  web:\n    image: x\n    volumes: [{type: image, source: a, target: /x, image: {subpath: y}}]\n",
+        'f.yml:4:52: services.web.volumes[0].image: "image" is not supported; images are not mounted here',
+    ),
+    "provider": (
+        service("provider: {type: x, options: {a: b}}"),
+        'f.yml:4:5: services.web.provider: "provider" is not supported; services are containers here',
+    ),
+    "volume-driver": (
+        service("volume_driver: x"),
+        'f.yml:4:5: services.web.volume_driver: "volume_driver" is not supported; '
+        "declare the volume under the top-level `volumes` and give it a driver there",
+    ),
     "tmpfs-source": (
         'services:\n  web:\n    image: x\n    volumes: [{type: tmpfs, source: a, target: /x}]\n',
         'f.yml:4:5: services.web.volumes: the tmpfs at /x takes no source',
@@ -282,6 +307,10 @@ PROBLEMS = {
     "extends-itself": (
         'services:\n  web:\n    image: x\n    extends: web\n',
         'f.yml:4:5: services.web.extends: the services extend each other in a circle: f.yml:web -> f.yml:web',
+    ),
+    "include-nothing": (
+        "include: [{path: []}]\nservices:\n  web:\n    image: x\n",
+        "f.yml:1:11: include[0]: its `path` names no file",
     ),
     "include-remote": (
         "include: ['oci://registry/app']\nservices:\n  web:\n    image: x\n",
@@ -483,6 +512,13 @@ SEVERAL: dict[str, Several] = {
         files={"f.yml": WEB, "g.yml": "services:\n  web:\n    secrets: [s]\n"},
         names=("f.yml", "g.yml"),
         message='g.yml:3:5: services.web.secrets: secret "s" is not declared; declare it under the top-level `secrets`',
+    ),
+    "engine-only": Several(
+        files={
+            "f.yml": service("networks: {default: {driver_opts: {a: b}}}")
+            + "networks: {default: {ipam: {options: {c: d}}}}\n"
+        },
+        message="f.yml:4: service web: not honoured by hivelet's daemon: networks.default.driver_opts (give options to the network itself)",
     ),
     "daemon-only": Several(
         files={"f.yml": service("privileged: true", "devices: [/dev/fuse]")},

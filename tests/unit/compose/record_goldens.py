@@ -38,6 +38,11 @@ def seed_external_objects(daemon: FakeDaemon) -> None:
         "Version": {"Index": 1},
         "Spec": {"Name": "outer-secret", "Labels": {}},
     }
+    daemon.objects["configs"]["con1"] = {
+        "ID": "con1",
+        "Version": {"Index": 1},
+        "Spec": {"Name": "outer-config", "Labels": {}},
+    }
 
 
 def run_docker(*words: str) -> str:

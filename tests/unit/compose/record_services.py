@@ -78,13 +78,14 @@ def prepare(oracle: Oracle) -> None:
     (node,) = listed(oracle, "nodes")
     docker(oracle, "node", "update", "--availability", "drain", node["ID"])
     docker(oracle, "network", "create", "-d", "overlay", "cool-net")
-    subprocess.run(
-        ["docker", "-H", f"unix://{oracle.socket}", "secret", "create", "outer-secret", "-"],
-        input="x",
-        text=True,
-        check=True,
-        capture_output=True,
-    )
+    for kind in ("secret", "config"):
+        subprocess.run(
+            ["docker", "-H", f"unix://{oracle.socket}", kind, "create", f"outer-{kind}", "-"],
+            input="x",
+            text=True,
+            check=True,
+            capture_output=True,
+        )
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ def test_no_key_of_the_specification_is_missing(path: str) -> None:
 OURS = {
     "services": {"cgroupns_mode", "volume_driver"},  # compose 3, and compose 2
     "services.volumes": {"cluster"},  # compose 3.12
+    "secrets": {"content"},  # as configs have it
     # One rule for all three hooks.
     "services.post_start": {"image", "per_replica"},
     "services.pre_stop": {"image", "per_replica"},

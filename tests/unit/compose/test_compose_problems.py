@@ -99,6 +99,12 @@ def test_case_of_several_files(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     message = case.message.replace("{here}", str(tmp_path))
     if name == "daemon-only":
         assert load_case(case, tmp_path, monkeypatch).daemon_only == (message,)
+    elif name == "engine-only":
+        told = load_case(case, tmp_path, monkeypatch).engine_only
+        assert told == (
+            message,
+            "f.yml:5: network default: not honoured by hivelet's daemon: ipam.options (the `default` driver has none)",
+        )
     elif case.warning:
         assert load_case(case, tmp_path, monkeypatch).warnings == (message,)
     elif case.note:

@@ -60,7 +60,7 @@ def make_plan(session: Session, stack: str, loaded: LoadedStack, options: PlanOp
     )
     unpinned = wanted_stack(stack, loaded)
     present = _with_contents(engine, unpinned, present)
-    warnings: list[str] = [] if hivelet else list(loaded.daemon_only)
+    warnings = list(loaded.engine_only if hivelet else loaded.daemon_only)
     images = _images_to_resolve(unpinned, present, options.resolve_image)
     wanted = wanted_stack(
         stack,

@@ -292,6 +292,19 @@ def test_what_means_the_same_is_sent_as_the_daemon_has_it(tmp_path: Path) -> Non
     assert step.body["TaskTemplate"] == service["Spec"]["TaskTemplate"]
 
 
+def test_lists_whose_order_means_nothing(tmp_path: Path) -> None:
+    """The docker CLI sorts ports and references by a part of them alone, so that the rest comes as it happens."""
+    cluster = Cluster()
+    ports, secrets = ["80", "81", "82/udp"], ["one", "two"]
+    file = web(ports=ports, secrets=[{"source": "s", "target": name} for name in secrets])
+    file |= {"secrets": {"s": {"content": "x"}}}
+    cluster.apply(cluster.plan(wanted(tmp_path, file)))
+    (service,) = cluster.present.services
+    service["Spec"]["EndpointSpec"]["Ports"].reverse()
+    service["Spec"]["TaskTemplate"]["ContainerSpec"]["Secrets"].reverse()
+    assert cluster.plan(wanted(tmp_path, file)).changes == ()
+
+
 def test_another_mode_is_refused(plan_change: Any) -> None:
     with pytest.raises(InvalidParameter, match="from replicated to global; remove it first"):
         plan_change({}, {"deploy": {"mode": "global"}})

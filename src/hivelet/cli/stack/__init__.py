@@ -1,0 +1,1 @@
+"""`hivelet stack …`: deploy, look at and remove stacks."""
