@@ -134,6 +134,7 @@ def plan_command(
     "--timeout", default="5m", show_default=True, help="Longest time to wait for convergence."
 )
 @click.option("--with-registry-auth", is_flag=True, help="Send registry credentials along.")
+@click.option("--build", is_flag=True, help="Build the images of services with a `build` first.")
 @click.argument("name", metavar="[STACK]", default="")
 @pass_session
 def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: Any) -> int:
@@ -167,6 +168,31 @@ def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: An
 
 
 stack.add_command(deploy, "up")
+
+
+@stack.command("build")
+@loader_options
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings.")
+@click.argument("name", metavar="STACK")
+@click.argument("services", nargs=-1, metavar="[SERVICE...]")
+@pass_session
+def build_images(
+    session: Session,
+    /,
+    name: str,
+    services: tuple[str, ...],
+    files: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Build the images of a stack's services that have a `build`, or of some; nothing is deployed.
+
+    \b
+    An image without a name of its own is called STACK-SERVICE.
+    """
+    from hivelet.cli.build.stack import build_stack
+
+    loaded, stack_name = _load_named(session, name, files, options, builds=True)
+    build_stack(session, stack_name, loaded, services, quiet=options["quiet"])
 
 
 @stack.command()
@@ -390,11 +416,37 @@ def _make_plan(
 ) -> tuple[LoadedStack, Plan]:
     """Read the files and the cluster; what must be known of the files is told on the standard error."""
     from hivelet.cli.deploy.reading import PlanOptions, make_plan
+
+    build = bool(options.get("build"))
+    loaded, stack_name = _load_named(session, name, files, options, builds=build)
+    built: dict[str, str] = {}
+    if build:
+        from dataclasses import replace
+
+        from hivelet.cli.build.stack import build_stack
+
+        done = build_stack(session, stack_name, loaded, quiet=options["quiet"])
+        loaded, built = replace(loaded, file=done.file), dict(done.pinned)
+    wanted = PlanOptions(
+        prune=options["prune"], resolve_image=options["resolve_image"], built=built
+    )
+    return loaded, make_plan(session, stack_name, loaded, wanted)
+
+
+def _load_named(
+    session: Session, name: str, files: tuple[str, ...], options: dict[str, Any], *, builds: bool
+) -> tuple[LoadedStack, str]:
+    """Read the files of a stack that has a name, its own or the one given."""
     from hivelet.compose.load import LoadOptions
 
     if name:
         check_stack_name(name)
-    how = LoadOptions(stack=name, env_files=options["env_files"], profiles=options["profiles"])
+    how = LoadOptions(
+        stack=name,
+        env_files=options["env_files"],
+        profiles=options["profiles"],
+        builds=builds,
+    )
     loaded = read_stack(session, files, how, quiet=options["quiet"])
     stack_name = name or loaded.name
     if not stack_name:
@@ -402,8 +454,7 @@ def _make_plan(
             "the stack has no name: give one after the options (hivelet stack deploy -c FILE STACK), "
             "or write `name:` into the file"
         )
-    wanted = PlanOptions(prune=options["prune"], resolve_image=options["resolve_image"])
-    return loaded, make_plan(session, stack_name, loaded, wanted)
+    return loaded, stack_name
 
 
 def _with_stack(filters: dict[str, list[str]], name: str) -> dict[str, list[str]]:
