@@ -152,8 +152,14 @@ def test_a_stack_is_built_and_deployed(
         service["Spec"]["Name"]: service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
         for service in json.loads(docker("service", "inspect", "s_web", "s_worker", "s_plain").out)
     }
-    assert specs["s_worker"].startswith("named:7")
-    assert specs["s_web"].startswith("s-web:latest")
+    ids = {name: image(hivelet_cli, name)["Id"][7:19] for name in ("named:7", "s-web")}
+    assert specs["s_worker"] == f"named:built-{ids['named:7']}"
+    assert specs["s_web"] == f"s-web:built-{ids['s-web']}"
+    # The same result restarts nothing, with and without a build.
+    again = hivelet_cli(
+        "stack", "deploy", "--build", "-c", str(stack), "--timeout", "2m", "s", timeout=150
+    )
+    assert "nothing to do" in again.out, again.out
     (folder / "sub/shown").write_text("changed")
     before = image(hivelet_cli, "s-web:latest")["Id"]
     hivelet_cli(

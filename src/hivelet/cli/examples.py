@@ -27,6 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hivelet stack deploy -c docker-compose.yml -c production.yml --prune myapp",
         "hivelet --context production stack deploy -c docker-compose.yml myapp",
     ),
+    "stack build": ("hivelet stack build -c docker-compose.yml myapp web",),
     "stack config": ("hivelet stack config -c docker-compose.yml",),
     "stack ls": ("hivelet stack ls",),
     "stack services": ("hivelet stack services myapp",),

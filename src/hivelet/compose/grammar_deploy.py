@@ -121,37 +121,44 @@ ULIMITS = MapOf(OneOf((INTEGER, Fields(honoured(soft=INTEGER, hard=INTEGER), ("s
 
 EXTRA_HOSTS = OneOf((MapOf(OneOf((TEXT_VALUE, STRINGS))), STRINGS))
 
+_BUILDKIT = "it needs BuildKit, which builds nothing here"
+_ONE_CACHE = "cached steps stay with the daemon"
+
 BUILD = OneOf(
     (
         STRING,
         Fields(
-            honoured(
-                context=STRING,
-                dockerfile=STRING,
-                dockerfile_inline=STRING,
-                args=LIST_OR_MAP,
-                ssh=OneOf((STRING, LIST_OR_MAP)),
-                labels=LIST_OR_MAP,
-                cache_from=STRINGS,
-                cache_to=STRINGS,
-                no_cache=BOOLEAN,
-                no_cache_filter=OneOf((STRING, STRINGS)),
-                additional_contexts=LIST_OR_MAP,
-                network=STRING,
-                provenance=Scalar(("string", "boolean")),
-                sbom=Scalar(("string", "boolean")),
-                pull=BOOLEAN,
-                target=STRING,
-                shm_size=SIZE,
-                extra_hosts=EXTRA_HOSTS,
-                isolation=STRING,
-                privileged=BOOLEAN,
-                entitlements=STRINGS,
-                secrets=ListOf(FILE_REFERENCE),
-                tags=STRINGS,
-                ulimits=ULIMITS,
-                platforms=STRINGS,
-            )
+            {
+                "context": differs(STRING, "a folder; an address is refused"),
+                **honoured(
+                    dockerfile=STRING,
+                    dockerfile_inline=STRING,
+                    args=LIST_OR_MAP,
+                    labels=LIST_OR_MAP,
+                ),
+                "cache_from": differs(STRINGS, "steps of all builds are reused without it"),
+                **honoured(
+                    no_cache=BOOLEAN,
+                    network=STRING,
+                    pull=BOOLEAN,
+                    target=STRING,
+                    shm_size=SIZE,
+                    extra_hosts=EXTRA_HOSTS,
+                    tags=STRINGS,
+                    ulimits=ULIMITS,
+                ),
+                "platforms": differs(STRINGS, "of several the first"),
+                "additional_contexts": ignored(LIST_OR_MAP, "copy from a stage or an image"),
+                "cache_to": ignored(STRINGS, _ONE_CACHE),
+                "entitlements": ignored(STRINGS, _BUILDKIT),
+                "isolation": ignored(STRING, "it is for Windows"),
+                "no_cache_filter": ignored(OneOf((STRING, STRINGS)), "use `no_cache`"),
+                "privileged": ignored(BOOLEAN, _BUILDKIT),
+                "provenance": ignored(Scalar(("string", "boolean")), _BUILDKIT),
+                "sbom": ignored(Scalar(("string", "boolean")), _BUILDKIT),
+                "secrets": ignored(ListOf(FILE_REFERENCE), _BUILDKIT),
+                "ssh": ignored(OneOf((STRING, LIST_OR_MAP)), _BUILDKIT),
+            }
         ),
     )
 )

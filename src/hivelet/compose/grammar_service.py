@@ -209,6 +209,7 @@ _MODELS = OneOf(
 _LOGGING = Fields(honoured(driver=STRING, options=MapOf(Scalar(("string", "number", "null")))))
 
 _AS_SWARM = {
+    "build": differs(BUILD, "by `stack build` and `stack deploy --build` alone"),
     **honoured(cap_add=STRINGS, cap_drop=STRINGS, command=COMMAND, configs=ListOf(FILE_REFERENCE)),
     "credential_spec": differs(
         Fields(honoured(config=STRING, file=STRING, registry=STRING)),
@@ -311,9 +312,6 @@ _NO_CONTAINER_LINKS = "services of one network know each other by name"
 _IGNORED = {
     "annotations": ignored(LIST_OR_MAP, "use `labels`"),
     "attach": ignored(BOOLEAN, "`stack deploy` attaches to nothing"),
-    "build": ignored(
-        BUILD, "images are not built here; build it and load it, or push it to a registry"
-    ),
     "container_name": ignored(STRING, "containers are named after their tasks"),
     "cpu_count": ignored(COUNT, _LIMITS),
     "cpu_percent": ignored(Scalar(("integer",), minimum=0, maximum=100), _LIMITS),

@@ -131,7 +131,9 @@ def _check_image(service: ServiceFile, path: Path, *, builds: bool) -> Iterator[
         yield Problem(
             path=path,
             message="there is no image",
-            hint="name one with `image`; images are not built here",
+            hint="name one with `image`, or build it: `stack deploy --build`"
+            if service.build is not None
+            else "name one with `image`",
         )
 
 

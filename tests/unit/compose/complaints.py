@@ -35,7 +35,8 @@ PROBLEMS = {
     "list-for-mapping": (service("deploy: [a]"), "f.yml:4:5: services.web.deploy: must be empty or a mapping, and is a list"),
     "service-is-a-list": ("services:\n  web: []\n", "f.yml:2:3: services.web: must be a mapping, and is a list"),
     "empty-image": ("services:\n  web:\n    image:\n", "f.yml:3:5: services.web.image: must be a string, and is empty"),
-    "no-image": ("services:\n  web:\n    tty: true\n", "f.yml:2:3: services.web: there is no image; name one with `image`; images are not built here"),
+    "no-image-but-built": ("services:\n  web:\n    build: .\n", "f.yml:2:3: services.web: there is no image; name one with `image`, or build it: `stack deploy --build`"),
+    "no-image": ("services:\n  web:\n    tty: true\n", "f.yml:2:3: services.web: there is no image; name one with `image`"),
     "port": (
         service('ports: ["80:x"]'),
         'f.yml:4:13: services.web.ports[0]: "80:x" is not a port mapping; write it like "8000:80" or "8000-8005:80-85"',

@@ -17,6 +17,7 @@ from hivelet.cli.deploy.unused import unused_steps
 from hivelet.cli.deploy.versions import Choice, FileKind, choose_version
 from hivelet.cli.deploy.wanted import Wanted, fit_bodies, service_bodies
 from hivelet.cli.spec_compare import canonical_spec
+from hivelet.compose.images import with_default_tag
 from hivelet.compose.names import IMAGE_LABEL, scoped
 from hivelet.compose.to_spec import referenced_names
 from hivelet.errors import InvalidParameter, NotFound
@@ -209,7 +210,8 @@ def _as_sent(body: Json, there: Json, wanted: Wanted) -> Json:
     current = there["Spec"]
     task = {**body["TaskTemplate"], "ContainerSpec": dict(body["TaskTemplate"]["ContainerSpec"])}
     same_image = body["Labels"].get(IMAGE_LABEL) == (current.get("Labels") or {}).get(IMAGE_LABEL)
-    if wanted.keep_image and same_image:
+    built = with_default_tag(body["Labels"].get(IMAGE_LABEL, "")) in wanted.built
+    if wanted.keep_image and same_image and not built:
         task["ContainerSpec"]["Image"] = current["TaskTemplate"]["ContainerSpec"]["Image"]
     task["ForceUpdate"] = current["TaskTemplate"].get("ForceUpdate", 0)
     return {**body, "TaskTemplate": task}

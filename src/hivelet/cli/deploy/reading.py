@@ -7,7 +7,7 @@ gives the same content under an outdated version is refused for the version. Nei
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -33,10 +33,14 @@ _PLAIN_NETWORKS = frozenset({"bridge", "host", "none"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """How a plan is made: whether what the file no longer has goes, and when images are looked up."""
+    """How a plan is made: whether what the file no longer has goes, and when images are looked up.
+
+    `built` has what each image that was built just now is called, by how services send it.
+    """
 
     prune: bool = False
     resolve_image: str = "changed"
+    built: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(session: Session, stack: str, loaded: LoadedStack, options: PlanOptions) -> Plan:
@@ -61,12 +65,14 @@ def make_plan(session: Session, stack: str, loaded: LoadedStack, options: PlanOp
     unpinned = wanted_stack(stack, loaded)
     present = _with_contents(engine, unpinned, present)
     warnings = list(loaded.engine_only if hivelet else loaded.daemon_only)
-    images = _images_to_resolve(unpinned, present, options.resolve_image)
+    asked = _images_to_resolve(unpinned, present, options.resolve_image)
+    images = [image for image in asked if image not in options.built]
     wanted = wanted_stack(
         stack,
         loaded,
-        pinned=_resolve(session, images, warnings, hivelet=hivelet),
+        pinned={**_resolve(session, images, warnings, hivelet=hivelet), **options.built},
         keep_image=options.resolve_image != "always",
+        built=frozenset(options.built),
     )
     plan = plan_stack(wanted, present, prune=options.prune)
     bodies = [step.body for step in plan.steps if step.kind == "service" and step.body]

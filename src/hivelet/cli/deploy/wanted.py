@@ -37,6 +37,8 @@ class Wanted:
     pinned: Mapping[str, str] = field(default_factory=dict)
     keep_image: bool = True
     """Leave a service its image (with its digest) where the file has not changed it."""
+    built: frozenset[str] = frozenset()
+    """Images, by how services send them, that have been built just now: these are not left as they were."""
 
     @property
     def order(self) -> list[str]:
@@ -50,6 +52,7 @@ def wanted_stack(
     *,
     pinned: Mapping[str, str] | None = None,
     keep_image: bool = True,
+    built: frozenset[str] = frozenset(),
 ) -> Wanted:
     """What a loaded stack asks for under the name `stack`."""
     file, contents = loaded.file, loaded.contents
@@ -61,6 +64,7 @@ def wanted_stack(
         configs=tuple(to_wire(spec) for spec in config_specs(stack, file, contents)),
         pinned=pinned or {},
         keep_image=keep_image,
+        built=built,
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from hivelet.cli.session import Session, pass_session
 from hivelet.cli.stack import looking
-from hivelet.cli.stack.deploying import deploy, plan_command
+from hivelet.cli.stack.deploying import build, deploy, plan_command
 from hivelet.cli.stack.reading import check_stack_name, config, seconds_of
 
 
@@ -45,6 +45,7 @@ def remove(session: Session, names: tuple[str, ...], detach: bool, timeout: str)
 for _command in (
     plan_command,
     deploy,
+    build,
     config,
     looking.list_stacks,
     looking.services,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hivelet.cli.session import Session, pass_session, warn
-from hivelet.cli.stack.reading import check_stack_name, loader_options, read_stack, seconds_of
-from hivelet.errors import InvalidParameter
+from hivelet.cli.stack.reading import loader_options, read_named, seconds_of
 
 if TYPE_CHECKING:
     from hivelet.cli.deploy.plan import Plan
@@ -85,6 +84,7 @@ def plan_command(
     "--timeout", default="5m", show_default=True, help="Longest time to wait for convergence."
 )
 @click.option("--with-registry-auth", is_flag=True, help="Send registry credentials along.")
+@click.option("--build", is_flag=True, help="Build the images of services with a `build` first.")
 @click.argument("name", metavar="[STACK]", default="")
 @pass_session
 def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: Any) -> int:
@@ -117,22 +117,48 @@ def deploy(session: Session, /, name: str, files: tuple[str, ...], **options: An
     return carry_out(session, plan, auth, how)
 
 
+@click.command("build")
+@loader_options
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings.")
+@click.argument("name", metavar="STACK")
+@click.argument("services", nargs=-1, metavar="[SERVICE...]")
+@pass_session
+def build(
+    session: Session,
+    /,
+    name: str,
+    services: tuple[str, ...],
+    files: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Build the images of a stack's services that have a `build`, or of some; nothing is deployed.
+
+    \b
+    An image without a name of its own is called STACK-SERVICE.
+    """
+    from hivelet.cli.build.stack import build_stack
+
+    loaded, stack_name = read_named(session, name, files, options, builds=True)
+    build_stack(session, stack_name, loaded, services, quiet=options["quiet"])
+
+
 def _make_plan(
     session: Session, name: str, files: tuple[str, ...], options: dict[str, Any]
 ) -> tuple[LoadedStack, Plan]:
     """Read the files and the cluster; what must be known of the files is told on the standard error."""
     from hivelet.cli.deploy.reading import PlanOptions, make_plan
-    from hivelet.compose.load import LoadOptions
 
-    if name:
-        check_stack_name(name)
-    how = LoadOptions(stack=name, env_files=options["env_files"], profiles=options["profiles"])
-    loaded = read_stack(session, files, how, quiet=options["quiet"])
-    stack_name = name or loaded.name
-    if not stack_name:
-        raise InvalidParameter(
-            "the stack has no name: give one after the options (hivelet stack deploy -c FILE STACK), "
-            "or write `name:` into the file"
-        )
-    wanted = PlanOptions(prune=options["prune"], resolve_image=options["resolve_image"])
+    builds = bool(options.get("build"))
+    loaded, stack_name = read_named(session, name, files, options, builds=builds)
+    built: dict[str, str] = {}
+    if builds:
+        from dataclasses import replace
+
+        from hivelet.cli.build.stack import build_stack
+
+        done = build_stack(session, stack_name, loaded, quiet=options["quiet"])
+        loaded, built = replace(loaded, file=done.file), dict(done.pinned)
+    wanted = PlanOptions(
+        prune=options["prune"], resolve_image=options["resolve_image"], built=built
+    )
     return loaded, make_plan(session, stack_name, loaded, wanted)

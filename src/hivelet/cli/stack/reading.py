@@ -107,6 +107,34 @@ def read_stack(
     return loaded
 
 
+def read_named(
+    session: Session, name: str, files: tuple[str, ...], options: dict[str, Any], *, builds: bool
+) -> tuple[LoadedStack, str]:
+    """Read the files of a stack that has a name, its own or the one given.
+
+    Raises:
+        InvalidParameter: it has none, or none that a stack can have.
+    """
+    from hivelet.compose.load import LoadOptions
+
+    if name:
+        check_stack_name(name)
+    how = LoadOptions(
+        stack=name,
+        env_files=options["env_files"],
+        profiles=options["profiles"],
+        builds=builds,
+    )
+    loaded = read_stack(session, files, how, quiet=options["quiet"])
+    stack_name = name or loaded.name
+    if not stack_name:
+        raise InvalidParameter(
+            "the stack has no name: give one after the options (hivelet stack deploy -c FILE STACK), "
+            "or write `name:` into the file"
+        )
+    return loaded, stack_name
+
+
 def seconds_of(text: str) -> float:
     """A time that an option gives."""
     from hivelet.cli.service import parse_seconds
