@@ -260,7 +260,6 @@ def _value(option: click.Option) -> str:
 # ---- API
 
 API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
-    ("GET", "/info"): ("differs", "`Warnings` is empty; `hiveletd`'s log has them"),
     ("GET", "/plugins"): ("differs", "there are none"),
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
     ("POST", "/build"): (

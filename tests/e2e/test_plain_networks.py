@@ -192,6 +192,20 @@ def test_ports_follow_the_way_out(cli: Cli, machine: Machine) -> None:
     assert served()
 
 
+def test_ports_of_a_network_that_names_an_address(cli: Cli, machine: Machine) -> None:
+    option = "com.docker.network.bridge.host_binding_ipv4"
+    assert "give an IPv4 address" in cli.fails("network", "create", "-o", f"{option}=x", "odd").err
+    cli("network", "create", "-o", f"{option}=127.0.0.1", "inner")
+    cli("run", "-d", "--name", "web", "--network", "inner", "-p", "8082:8000", "web:latest")
+    assert cli("port", "web", "8000").lines == ["127.0.0.1:8082"]
+    wait_until(
+        lambda: not burst(machine, "http://127.0.0.1:8082/", 1).failures,
+        timeout=10,
+        what="it answers",
+    )
+    assert burst(machine, "http://198.18.0.2:8082/", 1).failures
+
+
 def test_events_of_networks(cli: Cli) -> None:
     cli("network", "create", "net")
     sleeper(cli, "box", "--network", "net")
@@ -264,3 +278,41 @@ def test_attachable_networks_of_the_swarm(cli: Cli, machine: Machine, hiveletd: 
     assert reaches(cli, "neighbour", "box")()
     assert inspect(cli, "before")["State"]["Running"]
     assert cli("exec", "before", "ip", "route", "show", "default").out
+
+
+def test_services_in_networks_of_the_node(cli: Cli, machine: Machine) -> None:
+    cli("swarm", "init")
+    words = ["service", "create", "--detach=false"]
+    cli(*words, "--name", "hosted", "--network", "host", "bb", "sleep", "1000")
+    cli(*words, "--name", "bridged", "--network", "bridge", "bb", "sleep", "1000")
+    cli(*words, "--name", "lonely", "--network", "none", "bb", "sleep", "1000")
+
+    def links(service: str) -> list[str]:
+        name = cli("ps", "-q", "--filter", f"name={service}.1").lines[0]
+        return cli("exec", name, "ls", "/sys/class/net").lines
+
+    assert "uplink0" in links("hosted")
+    assert links("bridged") == ["eth0", "lo"]
+    assert links("lonely") == ["lo"]
+    shown = json.loads(cli("service", "inspect", "hosted").out)[0]["Spec"]["TaskTemplate"]
+    assert shown["Networks"] == [{"Target": "host"}]
+    cli("service", "update", "--detach=false", "--env-add", "A=b", "hosted")
+    assert "uplink0" in links("hosted")
+
+
+def test_a_port_belongs_to_one(cli: Cli) -> None:
+    cli("swarm", "init")
+    sleeper(cli, "holder", "-p", "8090:80")
+    cli("service", "create", "-d", "--name", "web", "-p", "8090:8000", "web:latest")
+    said = "port 8090/tcp is published by the container holder on this node"
+    wait_until(
+        lambda: said in cli("service", "ps", "--no-trunc", "web").out,
+        timeout=20,
+        what="the task says who has the port",
+    )
+    cli("rm", "-f", "holder")
+    wait_until(
+        lambda: "Running" in cli("service", "ps", "web").out, timeout=60, what="the service runs"
+    )
+    late = cli.fails("run", "-d", "-p", "8090:80", "bb", "sleep", "1000").err
+    assert "Bind for 0.0.0.0:8090 failed: port is already allocated" in late

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from hivelet.convert.filters import Filters
-from hivelet.convert.network import encode_cluster_network
+from hivelet.convert.network import PREDEFINED, encode_cluster_network
 from hivelet.convert.service import encode_task_spec
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.objects.common import NetworkId, NodeId, ServiceId
@@ -132,7 +132,12 @@ def _encode_attachment(
     attachment: NetworkAttachment, networks: Mapping[NetworkId, Network]
 ) -> Json:
     network = networks.get(attachment.network_id)
-    shown = {"ID": attachment.network_id} if network is None else encode_cluster_network(network)
+    if network is not None:
+        shown = encode_cluster_network(network)
+    else:
+        shown = {"ID": attachment.network_id}
+        if attachment.network_id in PREDEFINED:
+            shown["Spec"] = {"Name": attachment.network_id}
     answer: Json = {"Network": shown}
     if addresses := empty_to_none(attachment.addresses):
         answer["Addresses"] = addresses

@@ -33,7 +33,7 @@ from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
-from hivelet.engine.registry import Record, Registry
+from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
@@ -271,6 +271,10 @@ class Engine(
                 if kind == "overlay" and not record.task_id:
                     await self.disconnect_network(network_id, record.id, force=True)
 
+    async def default_leg(self) -> LegRecord:
+        """A place in the network `bridge`."""
+        return LegRecord(network=(await self._networks.ensure_default_bridge()).bridge)
+
     def own_networks(self) -> set[NetworkId]:
         """The networks that are this node's, whether it is in a swarm or not."""
         return {network.id for network in self._networks.list()}
@@ -320,6 +324,7 @@ class Engine(
                 warnings=[f"WARNING: {f.meaning} {f.repair}" for f in findings],
                 now=self._clock.now(),
                 node=await self.describe(),
+                swap_limit=self._cgroups.swap_limit(),
                 insecure=self._config.insecure_registries,
             ),
         )

@@ -15,7 +15,7 @@ from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
 from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
-from hivelet.network.link_options import read_bridge_name, read_mtu
+from hivelet.network.link_options import read_bridge_name, read_host_binding, read_mtu
 from hivelet.network.pools import asked_pools, find_fault, ula_pools
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
@@ -74,6 +74,7 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
             masquerade=self.options.get(_BRIDGE + "enable_ip_masquerade", "true").lower()
             != "false",
             mtu=read_mtu(self.options, ipv6=bool(self.pool6.subnet)),
+            host_binding=read_host_binding(self.options),
             ip_range=self.pool.ip_range,
             ip_range6=self.pool6.ip_range,
             reserved=[

@@ -97,7 +97,7 @@ class Provision:
     async def legs(self, request: CreateContainer) -> list[LegRecord]:
         """The legs of a request, and `docker_gwbridge` where the container would have no way out."""
         legs = list(request.legs)
-        if request.plain:
+        if request.plain or request.host.network_mode in ("host", "none"):
             return legs
         ingress = any(leg.network.kind == "ingress" for leg in legs)
         closed = legs and all(leg.network.internal for leg in legs)

@@ -102,6 +102,10 @@ async def read_version(machine: Machine, runtime: Mapping[str, str]) -> EngineVe
     )
 
 
+NO_SWAP_LIMIT = "WARNING: No swap limit support"
+"""Docker's words where the kernel does not count swap."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineFacts:
     """What `docker info` shows of the engine. `counts` is by container status, and of images."""
@@ -114,6 +118,7 @@ class EngineFacts:
     warnings: list[str]
     now: datetime
     node: NodeDescription
+    swap_limit: bool = True
     insecure: InsecureRegistries = field(default_factory=InsecureRegistries)
 
 
@@ -140,7 +145,8 @@ def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
         memory_total=machine.memory,
         runtimes={facts.runtime_name: facts.runtime},
         default_runtime=facts.runtime_name,
-        warnings=facts.warnings,
+        swap_limit=facts.swap_limit,
+        warnings=[*([] if facts.swap_limit else [NO_SWAP_LIMIT]), *facts.warnings],
         open_files=len(os.listdir("/proc/self/fd")),
         background_tasks=len(asyncio.all_tasks()),
         system_time=facts.now,

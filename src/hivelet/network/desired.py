@@ -19,13 +19,14 @@ from hivelet.network.dns.records import (
 from hivelet.network.family import FRAMES, IPV4, Family
 from hivelet.network.names import bridge_name, mac_address
 from hivelet.network.rules.frames import Speaker, build_frames
-from hivelet.network.rules.ingress import build_ports
+from hivelet.network.rules.ingress import build_ports, clashes
 from hivelet.network.rules.isolation import build_asker, build_isolation, build_members, is_open
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
 from hivelet.network.rules.vip import build_vips
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
+from hivelet.objects.task import PortConfig
 
 _NETWORKS = "networks"
 _WITH_ZONE = ("service:", "container:")
@@ -119,6 +120,14 @@ class DesiredState:
         entry = ServiceEntry(service_id=backend.service_id, name=backend.service_name, mode="dnsrr")
         self.admit(backend)  # a change withdraws what was, and its entry with it
         self.published[backend.service_id] = entry
+
+    def publisher_of(self, port: PortConfig) -> str:
+        """The name of the plain container that holds a port of the host; "" where none does."""
+        for entry in self.published.values():
+            for backend in self._members.get(entry.service_id, {}).values():
+                if any(clashes(port, held) for held in backend.host_ports):
+                    return entry.name
+        return ""
 
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""

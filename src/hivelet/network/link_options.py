@@ -1,4 +1,4 @@
-"""What a network's driver options ask of its bridge: its MTU and its name. Pure.
+"""What a network's driver options ask of its bridge: its MTU, its name, where its members publish ports. Pure.
 
 They are read here alone, when a network is created and when a node builds it, so that what was accepted can be built.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 
 from hivelet.errors import InvalidParameter
 from hivelet.network.names import LINK_NAME_LIMIT, is_port_name
@@ -16,6 +17,9 @@ MTU = "com.docker.network.driver.mtu"
 
 BRIDGE_NAME = "com.docker.network.bridge.name"
 """The option that names a network's link."""
+
+HOST_BINDING = "com.docker.network.bridge.host_binding_ipv4"
+"""The option that says at which address of the host ports are published for which none is named."""
 
 DEFAULT_MTU = 1500
 
@@ -43,6 +47,21 @@ def read_mtu(options: Mapping[str, str], *, ipv6: bool) -> int:
             f"{', IPv6 needs that much' if ipv6 else ''}"
         )
     return int(text)
+
+
+def read_host_binding(options: Mapping[str, str]) -> str:
+    """The host's address at which a network's members publish ports by default; "" is all.
+
+    Raises:
+        InvalidParameter: it is no IPv4 address.
+    """
+    text = options.get(HOST_BINDING, "")
+    try:
+        return "" if not text or IPv4Address(text).is_unspecified else text
+    except ValueError:
+        raise InvalidParameter(
+            f'invalid option {HOST_BINDING} "{text}": give an IPv4 address'
+        ) from None
 
 
 def read_bridge_name(options: Mapping[str, str]) -> str:

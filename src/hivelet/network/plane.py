@@ -390,11 +390,16 @@ class NetworkPlane:
         return ours | {subnet: owner for subnet, owner in host.items() if subnet not in ours}
 
     async def check_port_free(self, port: PortConfig) -> None:
-        """Refuse a published port that a foreign process holds.
+        """Refuse a published port that a foreign process holds, or a container that was started by hand.
 
         Raises:
             Conflict: naming the port and, where it can be seen, the process.
         """
+        if holder := self._state.publisher_of(port):
+            raise Conflict(
+                f"port {port.published_port}/{port.protocol} is published by the container {holder} on this node: "
+                "remove the container, or choose another port"
+            )
         await asyncio.to_thread(ports.check_port_free, port)
 
     async def stop(self) -> None:

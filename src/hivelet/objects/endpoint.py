@@ -33,6 +33,8 @@ class BridgeNetwork(Struct, frozen=True, kw_only=True):
     ip_range: str = ""
     ip_range6: str = ""
     """Where the node itself chooses addresses, the parts of the subnets to choose from; "" is all."""
+    host_binding: str = ""
+    """The host's address at which members publish ports for which none is named; "" is all."""
     reserved: list[str] = []
     """Addresses that are somebody else's."""
 

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from hivelet.errors import InvalidParameter
-from hivelet.network.link_options import BRIDGE_NAME, MTU, read_bridge_name, read_mtu
+from hivelet.network.link_options import (
+    BRIDGE_NAME,
+    HOST_BINDING,
+    MTU,
+    read_bridge_name,
+    read_host_binding,
+    read_mtu,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,11 @@ def test_bridge_name(name):
 def test_no_bridge_name(name):
     with pytest.raises(InvalidParameter, match=BRIDGE_NAME):
         read_bridge_name({BRIDGE_NAME: name})
+
+
+def test_where_ports_are_published_by_default():
+    assert read_host_binding({}) == ""
+    assert read_host_binding({HOST_BINDING: "0.0.0.0"}) == ""
+    assert read_host_binding({HOST_BINDING: "127.0.0.1"}) == "127.0.0.1"
+    with pytest.raises(InvalidParameter, match="give an IPv4 address"):
+        read_host_binding({HOST_BINDING: "localhost"})

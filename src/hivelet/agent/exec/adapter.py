@@ -13,7 +13,11 @@ from typing import Protocol
 
 import structlog
 
-from hivelet.agent.exec.container import build_container, stop_grace_seconds
+from hivelet.agent.exec.container import (
+    build_container,
+    network_mode,
+    stop_grace_seconds,
+)
 from hivelet.agent.exec.controller import (
     Details,
     Exit,
@@ -128,7 +132,7 @@ class ContainerController:
                 config=request.config,
                 host=request.host,
                 image=image,
-                legs=self._legs(),
+                legs=await self._legs(),
                 task_id=self._task.id,
                 files=files,
                 wants_gateway=any(port.publish_mode == "host" for port in self._task.ports),
@@ -290,9 +294,14 @@ class ContainerController:
     def _record(self) -> Record | None:
         return self._engine.registry.of_task(self._task.id)
 
-    def _legs(self) -> tuple[LegRecord, ...]:
+    async def _legs(self) -> tuple[LegRecord, ...]:
+        if network_mode(self._task) != "default":
+            return ()
         legs = []
         for attachment in self._task.networks:
+            if attachment.network_id == "bridge":
+                legs.append(await self._engine.default_leg())
+                continue
             try:
                 network = self._executor.network(attachment.network_id)
             except InvalidParameter as error:

@@ -63,6 +63,12 @@ def task_labels(task: Task, node: Node) -> dict[str, str]:
     }
 
 
+def network_mode(task: Task) -> str:
+    """`host` or `none` where the service names one of these, alone or beside others; else its networks are the cluster's."""
+    named = {attachment.network_id for attachment in task.networks}
+    return next((mode for mode in ("host", "none") if mode in named), "default")
+
+
 def stop_grace_seconds(task: Task) -> float:
     """How long the container may take between its stop signal and SIGKILL."""
     spec = task.spec.container_spec or ContainerSpec()
@@ -100,7 +106,7 @@ def _host(task: Task, spec: ContainerSpec) -> HostConfig:
     settings = {name: getattr(spec, name) for name in HostSettings.__struct_fields__}
     return HostConfig(
         **settings | {"security_opt": [*_security(spec.privileges), *spec.security_opt]},
-        network_mode="default",
+        network_mode=network_mode(task),
         mounts=spec.mounts,
         extra_hosts=[_extra_host(entry) for entry in spec.hosts],
         dns=dns.nameservers if dns else [],

@@ -125,7 +125,13 @@ async def _cluster_networks(call: Call) -> list[Network]:
 
 
 async def _find(call: Call, *, scope: str = "") -> Json:
-    networks = [n for n in await _all(call) if scope in {"", n["Scope"]}]
+    everything = await _all(call)
+    if scope == "swarm" and call.ref in convert.PREDEFINED:
+        # Services can be in these as well: the swarm knows them by name, and clients ask it for them.
+        named = next(n for n in everything if n["Name"] == call.ref)
+        await call.swarm.list_networks()
+        return named | {"Scope": "swarm"}
+    networks = [n for n in everything if scope in {"", n["Scope"]}]
     return find(call.ref, networks, convert.key_of, noun="network")
 
 

@@ -14,8 +14,12 @@ from hivelet.api.router import route
 from hivelet.api.routes.tasks import has_terminal, send_task_log
 from hivelet.convert import service as convert
 from hivelet.convert.backends import encode_backends
+from hivelet.convert.network import PREDEFINED
 from hivelet.convert.query import log_options, object_version
+from hivelet.objects.common import NetworkId
 from hivelet.objects.log import TaskLogRecord
+from hivelet.objects.network import NetworkAttachmentConfig
+from hivelet.objects.service import ServiceSpec
 from hivelet.objects.swarm import ServiceUpdate
 
 
@@ -43,7 +47,7 @@ async def inspect_service(call: Call) -> web.Response:
 
 async def create_service(call: Call) -> web.Response:
     """`POST /services/create`; a service without a name is given one."""
-    spec = convert.parse_service_spec(await call.json())
+    spec = await _with_names(call, convert.parse_service_spec(await call.json()))
     if not spec.name:
         taken = {service.spec.name for service in await call.swarm.list_services()}
         spec = spec.replaced(name=invent_name(randbelow, taken))
@@ -52,10 +56,23 @@ async def create_service(call: Call) -> web.Response:
     return reply({"ID": created.id, "Warnings": created.warnings or None}, status=201)
 
 
+async def _with_names(call: Call, spec: ServiceSpec) -> ServiceSpec:
+    """The spec with `host`, `bridge` and `none` by name: clients send their ids on this node, which no other node knows."""
+    ids = {n.id: n.name for n in await call.engine.list_node_networks() if n.name in PREDEFINED}
+
+    def named(given: list[NetworkAttachmentConfig]) -> list[NetworkAttachmentConfig]:
+        return [
+            each.replaced(target=ids.get(NetworkId(each.target), each.target)) for each in given
+        ]
+
+    template = spec.task_template.replaced(networks=named(spec.task_template.networks))
+    return spec.replaced(networks=named(spec.networks), task_template=template)
+
+
 async def update_service(call: Call) -> web.Response:
     """`POST /services/{id}/update`."""
     version = object_version(call.query, "service")
-    spec = convert.parse_service_spec(await call.json())
+    spec = await _with_names(call, convert.parse_service_spec(await call.json()))
     if call.request.headers.get("User-Agent", "").startswith("Docker-Client/"):
         # Docker's client reads a spec, changes it and sends back what it knows of it.
         spec = convert.carry_extensions(spec, (await call.swarm.get_service(call.ref)).spec)

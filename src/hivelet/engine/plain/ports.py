@@ -41,9 +41,9 @@ def asked_ports(config: ContainerConfig, host: HostConfig) -> dict[str, list[Por
 
 
 def choose_ports(
-    asked: dict[str, list[PortBinding]], held: Collection[Held]
+    asked: dict[str, list[PortBinding]], held: Collection[Held], *, default_ip: str = ""
 ) -> dict[str, list[PortBinding]]:
-    """The same with every host port chosen: a free one for each that was left open.
+    """The same with every host port chosen: a free one for each that was left open; at `default_ip` where no address is named.
 
     Raises:
         Conflict: a port is held by another container, or all of a range are.
@@ -52,7 +52,8 @@ def choose_ports(
     for name, bindings in asked.items():
         protocol = name.partition("/")[2]
         chosen[name] = []
-        for binding in bindings:
+        for wish in bindings:
+            binding = wish.replaced(host_ip=wish.host_ip or default_ip)
             port = _choose(binding, protocol, taken)
             taken.add((_address(binding.host_ip), protocol, port))
             ip = binding.host_ip or "0.0.0.0"

@@ -33,7 +33,8 @@ class PublishedPorts:
         self._held.pop(record.id, None)
         held = {port for ports in self._held.values() for port in ports} | self._plane.held_ports()
         try:
-            ports = choose_ports(asked, held)
+            main = next((leg.network for leg in record.legs), None)
+            ports = choose_ports(asked, held, default_ip=main.host_binding if main else "")
             configs = port_configs(ports)
             self._held[record.id] = {(c.host_ip, c.protocol, c.published_port) for c in configs}
             for config in configs:

@@ -62,6 +62,13 @@ def dispatch_key(port: PortConfig) -> Key:
     return PUBLISHED_AT, f"{address} . {port.protocol} . {port.published_port}"
 
 
+def clashes(port: PortConfig, other: PortConfig) -> bool:
+    """Whether two published ports are one: the same on an address that both have."""
+    same = (port.protocol, port.published_port) == (other.protocol, other.published_port)
+    anywhere = port.host_ip in _ANY or other.host_ip in _ANY
+    return same and (anywhere or port.host_ip == other.host_ip)
+
+
 def reachable_at(
     backend: Backend, networks: Mapping[NetworkId, BridgeNetwork], family: Family = IPV4
 ) -> str:

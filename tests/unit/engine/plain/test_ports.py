@@ -49,6 +49,13 @@ def test_open_ports_are_chosen_and_ranges_searched():
     }
 
 
+def test_a_network_may_say_where_ports_are_published():
+    asked = {"80/tcp": [binding("80"), binding("81", "192.0.2.1")]}
+    assert choose_ports(asked, (), default_ip="127.0.0.1") == {
+        "80/tcp": [binding("80", "127.0.0.1"), binding("81", "192.0.2.1")]
+    }
+
+
 @pytest.mark.parametrize(
     ("wish", "other", "clash"),
     [
