@@ -53,6 +53,7 @@ class Nft:
         self._thread = Kernel("rules")
         self._engine: _Engine | None = None
         self._batches: BatchDoor | None = None
+        self._commits = 0
         self.under_way = 0
         """Transactions that have been begun and have not ended."""
         self.carried_out = 0
@@ -118,9 +119,9 @@ class Nft:
         entries: list[dict[str, Any]] = json.loads(listing)["nftables"]
         return entries
 
-    async def generation(self) -> int:
-        """The kernel's number of the ruleset as it is: another one after each change of whatever table."""
-        return await self._thread.call(read_generation)
+    async def foreign_generation(self) -> int:
+        """A number that is another one after each change of the host's rules that was not made here."""
+        return await self._thread.call(self._foreign_generation)
 
     def close(self) -> None:
         """End the thread."""
@@ -134,7 +135,15 @@ class Nft:
             return None
         return parse_listing(json.loads(self._run(f"list table {table}", True))["nftables"])
 
+    def _foreign_generation(self) -> int:
+        # The kernel counts transactions, ours among them. In one thread, so that none of ours is between the two numbers.
+        return (read_generation() - self._commits) % (1 << 32)
+
     def _carry_out(self, script: str) -> None:
+        self._send(script)
+        self._commits += 1
+
+    def _send(self, script: str) -> None:
         if self._batches is None:
             self._batches = BatchDoor()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import errno
@@ -414,3 +415,19 @@ async def test_services_and_sandboxes_come_and_go_without_the_library(web):
     await web.plane._writer.settle()
     assert nft.by_library == before
     assert nft.by_wire >= sent + 6
+
+
+async def test_changes_of_others_are_told_from_ours_by_the_kernels_count(home):
+    nft = Nft()
+    await nft.apply(render_table(EMPTY))
+    before = await nft.foreign_generation()
+    await nft.apply('add element ip hivelet bridges { "hv-a" }\n')
+    with pytest.raises(NftRefused):
+        await nft.apply('delete element ip hivelet bridges { "hv-b" }\n')
+    await nft.apply("add element ip hivelet subnets { 10.0.0.0/24 }\n")
+    await nft.read_table()
+    assert await nft.supports(IPV6)
+    assert await nft.foreign_generation() == before
+    await asyncio.to_thread(sh, "nft add table ip another")
+    assert await nft.foreign_generation() == before + 1
+    nft.close()
