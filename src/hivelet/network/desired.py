@@ -23,7 +23,7 @@ from hivelet.network.rules.ingress import build_ports, clashes
 from hivelet.network.rules.isolation import build_asker, build_isolation, build_members, is_open
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
-from hivelet.network.rules.vip import build_vips
+from hivelet.network.rules.vip import build_protocols, build_vips
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig
@@ -195,6 +195,7 @@ class DesiredState:
         match kind:
             case "networks":
                 return _merge(
+                    build_protocols(),
                     build_isolation(self.networks.values(), family),
                     build_uplinks(self.networks.values(), family),
                 )

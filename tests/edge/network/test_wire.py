@@ -191,7 +191,7 @@ def service(draw, family, owner):
     number = draw(NUMBERS)
     elements = {
         ("vips", f'"hv-a" . {PLACES[family].format(100 + number)}'): f"goto {vip}",
-        ("vips", f'"lo" . {PLACES[family].format(100 + number)}'): f"goto {vip}",
+        ("vips_of_host", PLACES[family].format(100 + number)): f"goto {vip}",
         ("published", f"{protocol} . {8000 + number}"): f"goto {port}",
         ("published_at", f"{PLACES[family].format(1)} . udp . {number}"): f"goto {port}",
     }

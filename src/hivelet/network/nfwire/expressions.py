@@ -72,15 +72,16 @@ def verdict(code: int) -> bytes:
     )
 
 
-def lookup(name: str, number: int, *, into: int | None = None) -> bytes:
-    """Go on only if an anonymous set of this transaction has what was loaded; a map gives what it leads to."""
+def lookup(name: str, set_id: int | None = None, *, into: int | None = None) -> bytes:
+    """Go on only if a set has what was loaded; a map gives what it leads to. `set_id` is that of a set of the same transaction."""
+    number = [] if set_id is None else [big_number(uapi.NFTA_LOOKUP_SET_ID, set_id)]
     target = [] if into is None else [big_number(uapi.NFTA_LOOKUP_DREG, into)]
     return _expression(
         "lookup",
         big_number(uapi.NFTA_LOOKUP_SREG, uapi.NFT_REG_1),
         *target,
         text(uapi.NFTA_LOOKUP_SET, name),
-        big_number(uapi.NFTA_LOOKUP_SET_ID, number),
+        *number,
     )
 
 
