@@ -148,8 +148,7 @@ class Nft:
             self._batches = BatchDoor()
         try:
             batch = encode(script, self._batches.numbers)
-        except NotSpoken as words:
-            log.debug("a transaction is nft's to translate", because_of=str(words))
+        except NotSpoken:
             self._run(script, False)
             self.by_library += 1
             return
