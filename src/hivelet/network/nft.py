@@ -22,7 +22,7 @@ from hivelet.network import nlmsg
 from hivelet.network.family import IPV4, Family
 from hivelet.network.netlink import Kernel
 from hivelet.network.nfwire.batch import encode
-from hivelet.network.nfwire.door import BatchDoor, BatchRefused
+from hivelet.network.nfwire.door import BatchDoor, BatchRefused, BatchUnanswered
 from hivelet.network.nfwire.unspoken import NotSpoken
 from hivelet.network.rules.base import patience_object, render_table
 from hivelet.network.rules.listing import TableState, parse_listing
@@ -145,7 +145,7 @@ class Nft:
 
     def _send(self, script: str) -> None:
         if self._batches is None:
-            self._batches = BatchDoor()
+            self._batches = _open_batches()
         try:
             batch = encode(script, self._batches.numbers)
         except NotSpoken:
@@ -157,6 +157,9 @@ class Nft:
             self.by_wire += 1
         except BatchRefused as refusal:
             self._ask_again(script, refusal)
+        except BatchUnanswered as loss:
+            # Not to be tried again: rules would stand twice. The writer reads what is there after a failure.
+            raise NftRefused(f"nftables has not said whether it took a change: {loss}") from loss
 
     def _ask_again(self, script: str, refusal: BatchRefused) -> None:
         """Nothing is in effect: nft says what is wrong, unless it was the translation and not what was asked for."""
@@ -220,6 +223,13 @@ def read_generation() -> int:
                 number = nlmsg.split_attributes(body, 4)[_GENERATION_ID]
                 return int.from_bytes(number[:4], "big")
     return -1
+
+
+def _open_batches() -> BatchDoor:
+    try:
+        return BatchDoor()
+    except OSError as error:
+        raise NftRefused(f"nftables cannot be reached: {error.strerror}") from error
 
 
 def _load_engine() -> _Engine:

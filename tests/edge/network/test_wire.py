@@ -402,6 +402,29 @@ async def test_what_the_kernel_refuses_of_us_alone_is_carried_out_by_nft(home, m
     nft.close()
 
 
+async def test_what_the_kernel_has_not_answered_is_not_done_twice(home, monkeypatch):
+    nft = Nft()
+    await nft.apply(render_table(EMPTY) + "add chain ip hivelet mine\n")
+    rule = tagged_command("add rule ip hivelet mine drop")
+    with monkeypatch.context() as changed:
+        changed.setattr(BatchDoor, "_read_answers", lambda self: ({}, "No buffer space available"))
+        with pytest.raises(NftRefused, match="No buffer space"):
+            await nft.apply(rule + "\n")
+    assert len((await nft.read_table()).chains["mine"]) == 1
+    nft.close()
+
+
+async def test_a_door_that_cannot_be_opened_is_a_refusal(home, monkeypatch):
+    def refuse(self, level, option, value):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    nft = Nft()
+    monkeypatch.setattr(socket.socket, "setsockopt", refuse)
+    with pytest.raises(NftRefused, match="cannot be reached: Too many open files"):
+        await nft.apply("add chain ip hivelet mine\n")
+    nft.close()
+
+
 async def test_services_and_sandboxes_come_and_go_without_the_library(web):
     nft = web.plane._nft
     before, sent = nft.by_library, nft.by_wire
