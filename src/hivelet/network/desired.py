@@ -23,7 +23,7 @@ from hivelet.network.rules.ingress import build_ports, clashes
 from hivelet.network.rules.isolation import build_asker, build_isolation, build_members, is_open
 from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
 from hivelet.network.rules.ruleset import EMPTY, Fragment
-from hivelet.network.rules.vip import build_vips
+from hivelet.network.rules.vip import build_protocols, build_vips
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig
@@ -78,6 +78,8 @@ class DesiredState:
         self._members: dict[ServiceId, dict[TaskId, Backend]] = {}
         self._dirty_owners: set[str] = set()
         self._dirty_resolvers: set[str] = set()
+        self._vips: dict[str, set[str]] | None = None
+        """What `vips` has found, until services or networks change: backends, which change often, have no part in it."""
 
     def put_network(self, network: BridgeNetwork) -> bool:
         """Add or change a network; True where it is a change. Services that use it are written anew."""
@@ -98,6 +100,7 @@ class DesiredState:
             before, after = self.services.get(service_id), entries.get(service_id)
             if before == after:
                 continue
+            self._vips = None
             if after is None:
                 del self.services[service_id]
             else:
@@ -192,6 +195,7 @@ class DesiredState:
         match kind:
             case "networks":
                 return _merge(
+                    build_protocols(),
                     build_isolation(self.networks.values(), family),
                     build_uplinks(self.networks.values(), family),
                 )
@@ -203,7 +207,12 @@ class DesiredState:
                 raise AssertionError(owner)
 
     def vips(self) -> dict[str, set[str]]:
-        """The VIPs that each bridge must answer for."""
+        """The VIPs that each bridge must answer for. Not to be changed."""
+        if self._vips is None:
+            self._vips = self._collect_vips()
+        return self._vips
+
+    def _collect_vips(self) -> dict[str, set[str]]:
         wanted: dict[str, set[str]] = {bridge_name(n): set() for n in self.networks.values()}
         for entry in self.services.values():
             if entry.mode != "vip":
@@ -336,6 +345,7 @@ class DesiredState:
         return build_container_zone(networks, places)
 
     def _mark_network(self, network_id: NetworkId) -> None:
+        self._vips = None
         self._dirty_owners.add(_NETWORKS)
         for name, record in self.resolvers.items():
             if network_id in record.networks or not record.networks:

@@ -33,7 +33,8 @@ WANTED = Fragment(
         ("askers", '"hv-a" . 10.0.1.3 . 169.254.52.1'): "",
         ("resolver_of", "10.0.1.3"): "169.254.52.1",
         ("vips", '"hv-a" . 10.0.1.2'): "goto vip_a",
-        ("vips", '"lo" . 10.0.1.2'): "goto vip_b",
+        ("vips_of_host", "10.0.1.2"): "goto vip_b",
+        ("balanced", "sctp"): "",
         ("published", "tcp . 8000"): "goto vip_a",
         ("published", "sctp . 8000"): "goto vip_a",
         ("published_at", "127.0.0.1 . udp . 53"): "goto vip_b",
@@ -76,7 +77,9 @@ async def mend(nft: Nft) -> list[str]:
 @pytest.mark.parametrize(
     ("tamper", "found"),
     [
-        ("delete element {t} vips {{ lo . 10.0.1.2 }}", "lo . 10.0.1.2 is missing in vips"),
+        ("delete element {t} vips {{ hv-a . 10.0.1.2 }}", "hv-a . 10.0.1.2 is missing in vips"),
+        ("delete element {t} vips_of_host {{ 10.0.1.2 }}", "10.0.1.2 is missing in vips_of_host"),
+        ("flush set {t} balanced", "sctp is missing in balanced"),
         ("flush set {t} bridges", "hv-a is missing in bridges"),
         ("add element {t} uplinks {{ 10.9.0.0/16 }}", "10.9.0.0/16 is too many in uplinks"),
         ("add element {t} bridges {{ eth0 }}", "eth0 is too many in bridges"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import errno
@@ -190,7 +191,7 @@ def service(draw, family, owner):
     number = draw(NUMBERS)
     elements = {
         ("vips", f'"hv-a" . {PLACES[family].format(100 + number)}'): f"goto {vip}",
-        ("vips", f'"lo" . {PLACES[family].format(100 + number)}'): f"goto {vip}",
+        ("vips_of_host", PLACES[family].format(100 + number)): f"goto {vip}",
         ("published", f"{protocol} . {8000 + number}"): f"goto {port}",
         ("published_at", f"{PLACES[family].format(1)} . udp . {number}"): f"goto {port}",
     }
@@ -401,6 +402,29 @@ async def test_what_the_kernel_refuses_of_us_alone_is_carried_out_by_nft(home, m
     nft.close()
 
 
+async def test_what_the_kernel_has_not_answered_is_not_done_twice(home, monkeypatch):
+    nft = Nft()
+    await nft.apply(render_table(EMPTY) + "add chain ip hivelet mine\n")
+    rule = tagged_command("add rule ip hivelet mine drop")
+    with monkeypatch.context() as changed:
+        changed.setattr(BatchDoor, "_read_answers", lambda self: ({}, "No buffer space available"))
+        with pytest.raises(NftRefused, match="No buffer space"):
+            await nft.apply(rule + "\n")
+    assert len((await nft.read_table()).chains["mine"]) == 1
+    nft.close()
+
+
+async def test_a_door_that_cannot_be_opened_is_a_refusal(home, monkeypatch):
+    def refuse(self, level, option, value):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    nft = Nft()
+    monkeypatch.setattr(socket.socket, "setsockopt", refuse)
+    with pytest.raises(NftRefused, match="cannot be reached: Too many open files"):
+        await nft.apply("add chain ip hivelet mine\n")
+    nft.close()
+
+
 async def test_services_and_sandboxes_come_and_go_without_the_library(web):
     nft = web.plane._nft
     before, sent = nft.by_library, nft.by_wire
@@ -414,3 +438,19 @@ async def test_services_and_sandboxes_come_and_go_without_the_library(web):
     await web.plane._writer.settle()
     assert nft.by_library == before
     assert nft.by_wire >= sent + 6
+
+
+async def test_changes_of_others_are_told_from_ours_by_the_kernels_count(home):
+    nft = Nft()
+    await nft.apply(render_table(EMPTY))
+    before = await nft.foreign_generation()
+    await nft.apply('add element ip hivelet bridges { "hv-a" }\n')
+    with pytest.raises(NftRefused):
+        await nft.apply('delete element ip hivelet bridges { "hv-b" }\n')
+    await nft.apply("add element ip hivelet subnets { 10.0.0.0/24 }\n")
+    await nft.read_table()
+    assert await nft.supports(IPV6)
+    assert await nft.foreign_generation() == before
+    await asyncio.to_thread(sh, "nft add table ip another")
+    assert await nft.foreign_generation() == before + 1
+    nft.close()

@@ -54,8 +54,6 @@ def test_a_rules_sets_stand_before_it_and_all_are_of_its_line():
     assert kinds(made.packet)[1:-1] == [
         uapi.NFT_MSG_NEWSET,
         uapi.NFT_MSG_NEWSETELEM,
-        uapi.NFT_MSG_NEWSET,
-        uapi.NFT_MSG_NEWSETELEM,
         uapi.NFT_MSG_NEWRULE,
     ]
     assert set(made.lines) == {line}
@@ -117,7 +115,8 @@ RULE = 'add rule ip hivelet a {} comment "hv:1"'
         RULE.format("counter"),
         RULE.format("drop drop2"),
         RULE.format("meta l4proto gre drop"),
-        RULE.format("meta l4proto { tcp, gre } drop"),
+        RULE.format("meta l4proto { tcp, udp } drop"),
+        RULE.format("meta l4proto @other drop"),
         RULE.format("meta l4proto udp reject with tcp reset"),
         RULE.format("meta l4proto udp tcp flags rst accept"),
         RULE.format("reject with tcp reset"),

@@ -121,12 +121,15 @@ class Resolver:
         if whole and not (self._conf.exists() and (self._home / "zones").is_dir()):
             await self._end()  # it watches directories that are gone
         stray = self._forget_zones(keep=zones) if whole else False
-        names_before = set(self._names)
+        concerned = {
+            name for owner, new in zones.items() for name in (*self._zones.get(owner, ()), *new)
+        }
+        names_before = concerned & self._names.keys()
         changed = [owner for owner, records in zones.items() if self._replace(owner, records)]
         if whole:
             reload = self._files.write(self._servers, render_servers(self._names)) or stray
             reload = reload or changed != [] or not await self._answers_as_written()
-        elif reload := set(self._names) != names_before:
+        elif reload := (concerned & self._names.keys() != names_before):
             self._files.write(self._servers, render_servers(self._names))
         if changed or reload:
             self._serial += 1

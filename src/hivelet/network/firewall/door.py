@@ -45,8 +45,8 @@ class FirewallDoor:
         self._kernel = kernel
 
     async def generation(self) -> int:
-        """A number that is another one after each change of any nftables rule."""
-        return await self._nft.generation()
+        """A number that is another one after each change of any nftables rule by others than hivelet."""
+        return await self._nft.foreign_generation()
 
     async def read(self) -> list[ForeignTable]:
         """Every table of another program that has a say about forwarded or incoming packets."""

@@ -1,7 +1,7 @@
 """Lets packets of our bridges pass other firewalls, for as long as we have bridges, whatever those firewalls do.
 
-Looks when a rule of the host has changed (a number that the kernel keeps for nftables; once a second where the old
-iptables is in use, which has none), and takes away what it added when the last bridge goes. Where hiveletd may not
+Looks when another program has changed a rule of the host (by a number that the kernel keeps for nftables; once a second where the
+old iptables is in use, which has none), and takes away what it added when the last bridge goes. Where hiveletd may not
 touch other firewalls, it only finds and tells.
 """
 

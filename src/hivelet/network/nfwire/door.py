@@ -29,6 +29,10 @@ class BatchRefused(Exception):
     """The kernel has refused a batch; nothing of it is in effect. The message names the line, as nft would."""
 
 
+class BatchUnanswered(Exception):
+    """The kernel's answer is lost: either all of a batch is in effect or nothing."""
+
+
 class BatchDoor:
     """nftables in the namespace in which this was made. Not thread-safe."""
 
@@ -50,6 +54,7 @@ class BatchDoor:
 
         Raises:
             BatchRefused: nothing of it is.
+            BatchUnanswered: it is not known.
         """
         try:
             self._make_room(len(batch.packet))
@@ -63,8 +68,7 @@ class BatchDoor:
         if place is not None:
             raise BatchRefused(_describe(batch, place, refused[place]))
         if batch.last not in answers:
-            why = "more answers than could be kept" if lost else "no answer"
-            raise BatchRefused(f"Could not process the rules: {why}")
+            raise BatchUnanswered(lost or "no answer")
 
     def close(self) -> None:
         """Close the socket."""
@@ -75,19 +79,19 @@ class BatchDoor:
         if size + _SPARE > have:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, size + _SPARE)
 
-    def _read_answers(self) -> tuple[dict[int, int], bool]:
-        """The errors of all messages that were answered, 0 for one that was accepted; and whether answers were lost."""
+    def _read_answers(self) -> tuple[dict[int, int], str]:
+        """The errors of all messages that were answered, 0 for one that was accepted; and why answers were lost, if some were."""
         answers: dict[int, int] = {}
-        lost = False
+        lost = ""
         while True:
             try:
                 packet = self._socket.recv(_ANSWER, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return answers, lost
             except OSError as error:
+                lost = os.strerror(error.errno or errno.EIO)
                 if error.errno != errno.ENOBUFS:
-                    raise
-                lost = True
+                    return answers, lost
                 continue
             for kind, sequence, body in nlmsg.split_messages(packet):
                 if kind == nlmsg.ERROR:

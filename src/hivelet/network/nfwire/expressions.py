@@ -1,14 +1,18 @@
 """The expressions that our rules consist of, each as an element of a rule's list. Pure.
 
-The attributes stand in the order in which libnftnl writes them; the kernel does not care.
+The attributes stand in the order in which libnftnl writes them; the kernel does not care. Made once is what has
+few forms.
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 from hivelet.network.nfwire import uapi
 from hivelet.network.nlmsg import attribute, big_number, nested, text
 
 
+@cache
 def meta(key: int) -> bytes:
     """Load what is known of the packet beside its bytes."""
     return _expression(
@@ -60,6 +64,7 @@ def immediate(register: int, value: bytes) -> bytes:
     )
 
 
+@cache
 def verdict(code: int) -> bytes:
     """End the way through the chain."""
     return _expression(
@@ -72,15 +77,16 @@ def verdict(code: int) -> bytes:
     )
 
 
-def lookup(name: str, number: int, *, into: int | None = None) -> bytes:
-    """Go on only if an anonymous set of this transaction has what was loaded; a map gives what it leads to."""
+def lookup(name: str, set_id: int | None = None, *, into: int | None = None) -> bytes:
+    """Go on only if a set has what was loaded; a map gives what it leads to. `set_id` is that of a set of the same transaction."""
+    number = [] if set_id is None else [big_number(uapi.NFTA_LOOKUP_SET_ID, set_id)]
     target = [] if into is None else [big_number(uapi.NFTA_LOOKUP_DREG, into)]
     return _expression(
         "lookup",
         big_number(uapi.NFTA_LOOKUP_SREG, uapi.NFT_REG_1),
         *target,
         text(uapi.NFTA_LOOKUP_SET, name),
-        big_number(uapi.NFTA_LOOKUP_SET_ID, number),
+        *number,
     )
 
 
@@ -109,6 +115,7 @@ def jenkins_hash(register: int, size: int, modulus: int, seed: int) -> bytes:
     )
 
 
+@cache
 def dnat(family: int, *, port_register: int | None = None, port_given: bool = False) -> bytes:
     """Translate the destination to the address in the first register and, where there is one, to a port."""
     port = [] if port_register is None else [big_number(uapi.NFTA_NAT_REG_PROTO_MIN, port_register)]
@@ -123,6 +130,7 @@ def dnat(family: int, *, port_register: int | None = None, port_given: bool = Fa
     )
 
 
+@cache
 def reject(kind: int, code: int) -> bytes:
     """Refuse, and say so."""
     return _expression(

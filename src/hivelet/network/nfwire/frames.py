@@ -37,7 +37,7 @@ def _from_address(rule: Reading, match: re.Match[str]) -> None:
 
 def _claims(rule: Reading, match: re.Match[str]) -> None:
     elements = [element(IPV4_ADDR.pack(word)) for word in match[2].split(", ")]
-    about = userdata.of_set(uapi.BYTEORDER_BIG_ENDIAN, userdata.ARP_SADDR_IP)
+    about = userdata.of_set(userdata.ARP_SADDR_IP)
     made = rule.add_set(IPV4_ADDR, elements, about)
     rule.expressions += (
         *_is_type(uapi.ETH_P_ARP),
@@ -78,7 +78,7 @@ def _from_addresses6(rule: Reading, match: re.Match[str]) -> None:
             raise NotSpoken(match[0])
         reached = behind
         elements += (element(first.to_bytes(16, "big")), interval_end(behind.to_bytes(16, "big")))
-    about = userdata.of_set(uapi.BYTEORDER_BIG_ENDIAN, userdata.IP6_SADDR, intervals=True)
+    about = userdata.of_set(userdata.IP6_SADDR, intervals=True)
     made = rule.add_set(IPV6_ADDR, elements, about, flags=uapi.NFT_SET_INTERVAL)
     rule.expressions += (
         *_is_protocol(uapi.ETH_P_IPV6),

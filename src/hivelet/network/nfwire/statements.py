@@ -26,6 +26,7 @@ from hivelet.network.nfwire.datatypes import (
 )
 from hivelet.network.nfwire.sets import AnonymousSet, element
 from hivelet.network.nfwire.unspoken import NotSpoken
+from hivelet.network.rules.base import BALANCED
 
 PROTOCOL_NUMBERS = {IPV4: 2, IPV6: 10, FRAMES: 7}
 """NFPROTO_* of linux/netfilter.h."""
@@ -104,11 +105,8 @@ def _one_protocol(rule: Reading, match: re.Match[str]) -> None:
     rule.expressions += (ex.meta(uapi.NFT_META_L4PROTO), ex.compare(INET_PROTO.pack(match[1])))
 
 
-def _some_protocols(rule: Reading, match: re.Match[str]) -> None:
-    elements = [element(INET_PROTO.pack(word)) for word in match[1].split(", ")]
-    about = userdata.of_set(uapi.BYTEORDER_HOST_ENDIAN, userdata.L4PROTO)
-    made = rule.add_set(INET_PROTO, elements, about)
-    rule.expressions += (ex.meta(uapi.NFT_META_L4PROTO), ex.lookup(made.name, made.id))
+def _balanced_protocols(rule: Reading, match: re.Match[str]) -> None:
+    rule.expressions += (ex.meta(uapi.NFT_META_L4PROTO), ex.lookup(match[1]))
 
 
 def _reset_passes(rule: Reading, match: re.Match[str]) -> None:
@@ -205,7 +203,7 @@ _CHOICE = r"(?:numgen inc mod (?P<turn>\d+)|jhash (?P<word>ip6?) saddr mod (?P<h
 
 BALANCER: tuple[Statement, ...] = (
     statement(rf"meta l4proto ({'|'.join(PROTOCOLS)})", _one_protocol),
-    statement(r"meta l4proto \{ ([a-z, ]+) \}", _some_protocols),
+    statement(rf"meta l4proto @({BALANCED})", _balanced_protocols),
     statement(
         rf"dnat to {_CHOICE} map \{{ (?P<entries>\d+ : [^,{{}}]+(?:, \d+ : [^,{{}}]+)*) \}}",
         _to_one_of_many,

@@ -10,7 +10,6 @@ from hivelet.network.nfwire.unspoken import NotSpoken
 _COMMENT_LIMIT = 128
 """NFTNL_UDATA_COMMENT_MAXLEN, with the zero at the end."""
 
-L4PROTO = (uapi.EXPR_META, ((uapi.NFTNL_UDATA_META_KEY, uapi.NFT_META_L4PROTO),))
 ARP_SADDR_IP = (
     uapi.EXPR_PAYLOAD,
     (
@@ -38,14 +37,14 @@ def comment(words: str) -> bytes:
     return _put(uapi.NFTNL_UDATA_RULE_COMMENT, value)
 
 
-def of_set(key_order: int, type_of: TypeOf, *, intervals: bool = False) -> bytes:
-    """Of a set whose keys are the values of an expression."""
+def of_set(type_of: TypeOf, *, intervals: bool = False) -> bytes:
+    """Of a set whose keys are an expression's values, which come from the packet as it is."""
     kind, loads = type_of
     described = _number(uapi.NFTNL_UDATA_SET_TYPEOF_EXPR, kind) + _put(
         uapi.NFTNL_UDATA_SET_TYPEOF_DATA, b"".join(_number(*one) for one in loads)
     )
     return (
-        _number(uapi.NFTNL_UDATA_SET_KEYBYTEORDER, key_order)
+        _number(uapi.NFTNL_UDATA_SET_KEYBYTEORDER, uapi.BYTEORDER_BIG_ENDIAN)
         + (_number(uapi.NFTNL_UDATA_SET_MERGE_ELEMENTS, 1) if intervals else b"")
         + _put(uapi.NFTNL_UDATA_SET_KEY_TYPEOF, described)
     )

@@ -4,7 +4,7 @@ Strictly in turn (`numgen inc`), or by the client's address where the service wa
 per connection; a change of the backends never touches established ones. Without a backend the answer is a prompt
 refusal: a client that may retry must not sit in a timeout.
 
-Behind the choice stands a rule that gives to the first backend without looking anything up. It is for the packet that
+Behind the choice stands a rule that gives to the first backend without looking up which. It is for the packet that
 has read the chain as it was and asks the chain's map after the next transaction: the kernel reads rules by the
 generation in which a packet began, but a map's elements by the current one, and those of a map that was replaced are
 gone in it (`nft_map_deactivate`, since Linux 6.5). Without that rule such a connection met nobody and was refused:
@@ -16,10 +16,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hivelet.network.family import IPV4, Family
+from hivelet.network.rules.base import BALANCED
 
 # The reset of a refusal that the host itself is given passes the same chain, and must not be refused in its turn.
 _RESET_PASSES = "tcp flags rst accept"
-_PROTOCOLS = ("tcp", "udp", "sctp")
+PROTOCOLS = ("tcp", "udp", "sctp")
 _AFFINITY = "jhash {word} saddr mod {count} seed 0x68697665"
 
 
@@ -34,13 +35,10 @@ def spread_addresses(
     """Rules that give all ports of a VIP to one of `addresses`. ICMP is left to the host, which answers pings."""
     if not addresses:
         return (f"meta l4proto {family.icmp} accept", _RESET_PASSES, *refuse(family))
-    first = tuple(f"meta l4proto {protocol} dnat to {addresses[0]}" for protocol in _PROTOCOLS)
+    first = f"meta l4proto @{BALANCED} dnat to {addresses[0]}"
     if len(addresses) == 1:
-        return first
-    return (
-        f"meta l4proto {{ tcp, udp, sctp }} dnat to {_choice(addresses, affinity, family)}",
-        *first,
-    )
+        return (first,)
+    return (f"meta l4proto @{BALANCED} dnat to {_choice(addresses, affinity, family)}", first)
 
 
 def spread_port(

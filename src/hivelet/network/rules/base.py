@@ -29,7 +29,9 @@ UPLINKS = "uplinks"
 HAIRPIN = "hairpin"
 ASKERS = "askers"
 RESOLVER_OF = "resolver_of"
+BALANCED = "balanced"
 VIPS = "vips"
+HOST_VIPS = "vips_of_host"
 PUBLISHED = "published"
 PUBLISHED_AT = "published_at"
 ANSWERING = "answering"
@@ -83,12 +85,11 @@ def containers(family: Family) -> tuple[Container, ...]:
             "set", HAIRPIN, f"type {address} . {address}", "addresses of one and the same sandbox"
         ),
         *(resolvers if family.version == 4 else ()),
-        Container(
-            "map",
-            VIPS,
-            f"type ifname . {address} : verdict",
-            "VIPs, as seen from a bridge or the host",
-        ),
+        Container("set", BALANCED, "type inet_proto", "protocols that VIPs balance"),
+        # Two maps, each for one hook: from every base chain the kernel goes through all chains that it leads to
+        # whenever a rule is added (nft_chain_validate).
+        Container("map", VIPS, f"type ifname . {address} : verdict", "VIPs, as seen from a bridge"),
+        Container("map", HOST_VIPS, f"type {address} : verdict", "VIPs, as seen from the host"),
         Container(
             "set",
             ANSWERING,
@@ -183,7 +184,7 @@ def base_chains(family: Family = IPV4, *, patience: bool) -> tuple[BaseChain, ..
         BaseChain(
             "nat-output",
             "type nat hook output priority -100",
-            (f"oifname . {word} daddr vmap @{VIPS}", *dispatch),
+            (f'oifname "lo" {word} daddr vmap @{HOST_VIPS}', *dispatch),
         ),
         BaseChain(
             "filter-input",

@@ -9,11 +9,16 @@ from collections.abc import Mapping, Sequence
 
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name, vip_chain
-from hivelet.network.rules.balance import spread_addresses
-from hivelet.network.rules.base import VIPS
+from hivelet.network.rules.balance import PROTOCOLS, spread_addresses
+from hivelet.network.rules.base import BALANCED, HOST_VIPS, VIPS
 from hivelet.network.rules.ruleset import Chain, Fragment, Key
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
+
+
+def build_protocols() -> Fragment:
+    """What all VIPs' chains ask: a set that no change of a service touches."""
+    return Fragment(elements={(BALANCED, protocol): "" for protocol in PROTOCOLS})
 
 
 def build_vips(
@@ -38,6 +43,6 @@ def build_vips(
             rules=spread_addresses(addresses, affinity=entry.affinity, family=family),
             comment=f"{entry.name} in {network.name}",
         )
-        for link in (bridge_name(network), "lo"):
-            elements[VIPS, f'"{link}" . {vip}'] = f"goto {name}"
+        elements[VIPS, f'"{bridge_name(network)}" . {vip}'] = f"goto {name}"
+        elements[HOST_VIPS, vip] = f"goto {name}"
     return Fragment(chains=chains, elements=elements)

@@ -35,14 +35,12 @@ def test_a_vip_is_dispatched_by_bridge_and_address():
     fragment = build_vips(web(), [task(1), task(2)], NETWORKS)
     assert fragment.elements == {
         ("vips", '"hv-webnetid" . 10.0.1.2'): "goto vip_webid_webnetid",
-        ("vips", '"lo" . 10.0.1.2'): "goto vip_webid_webnetid",
+        ("vips_of_host", "10.0.1.2"): "goto vip_webid_webnetid",
     }
     assert rules(fragment) == {
         "vip_webid_webnetid": (
-            "meta l4proto { tcp, udp, sctp } dnat to numgen inc mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }",
-            "meta l4proto tcp dnat to 10.0.1.3",
-            "meta l4proto udp dnat to 10.0.1.3",
-            "meta l4proto sctp dnat to 10.0.1.3",
+            "meta l4proto @balanced dnat to numgen inc mod 2 map { 0 : 10.0.1.3, 1 : 10.0.1.4 }",
+            "meta l4proto @balanced dnat to 10.0.1.3",
         )
     }
 
@@ -92,9 +90,8 @@ def test_no_choice_depends_on_a_map_alone(affinity, family, addresses, target):
     for protocol in ("tcp", "udp", "sctp"):
         *_, last = spread_port(addresses, protocol, 80, affinity=affinity, family=family)
         assert last == f"meta l4proto {protocol} dnat to {target}"
-        assert f"meta l4proto {protocol} dnat to {addresses[0]}" in spread_addresses(
-            addresses, affinity=affinity, family=family
-        )
+    *_, last = spread_addresses(addresses, affinity=affinity, family=family)
+    assert last == f"meta l4proto @balanced dnat to {addresses[0]}"
 
 
 @pytest.mark.parametrize(
@@ -216,9 +213,11 @@ def test_an_ipv6_vip_is_a_table_of_its_own():
     fragment = build_vips(WEB6, [task6(1), task(2)], NETWORKS6, IPV6)
     assert fragment.elements == {
         ("vips", '"hv-webnetid" . fd00:0:0:1::2'): "goto vip_webid_webnetid",
-        ("vips", '"lo" . fd00:0:0:1::2'): "goto vip_webid_webnetid",
+        ("vips_of_host", "fd00:0:0:1::2"): "goto vip_webid_webnetid",
     }
-    assert rules(fragment)["vip_webid_webnetid"][0] == "meta l4proto tcp dnat to fd00:0:0:1::3"
+    assert (
+        rules(fragment)["vip_webid_webnetid"][0] == "meta l4proto @balanced dnat to fd00:0:0:1::3"
+    )
     assert build_vips(WEB6, [task6(1)], NETWORKS, IPV6).chains == {}  # a host without IPv6
 
 
