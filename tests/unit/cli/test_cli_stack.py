@@ -106,9 +106,11 @@ def test_a_docker_engine_cannot_bind_a_port_to_one_address(
     daemon: FakeDaemon, hivelet, stack_file: str
 ) -> None:
     result = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
-    assert result.err.splitlines()[-1] == (
-        "Warning: this daemon is a Docker engine: ports for 127.0.0.1 are published on all of its addresses"
-    )
+    here = "Warning: this daemon is a Docker engine: "
+    assert result.err.splitlines()[-2:] == [
+        f"{here}ports for 127.0.0.1 are published on all of its addresses",
+        f"{here}it starts app_web without waiting for what depends_on names",
+    ]
     as_hivelet(daemon)
     changed = hivelet("stack", "deploy", "-d", "-c", stack_file, "app")
     assert (changed.out.splitlines()[-1][:24], changed.err) == ("Updating service app_web", "")
@@ -273,6 +275,24 @@ def test_rm_of_a_network_that_tasks_still_leave_is_tried_again(
         == "Error: failed to remove network app_back: network app_back is in use by task t1\n"
     )
     assert clock.now >= 102.0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deploy", "--timeout", "-5s"), '--timeout: "-5s" is less than no time at all'),
+        (
+            ("deploy", "--timeout", "soon"),
+            '--timeout: "soon" is not a duration; write it like "10s", "1m30s" or "500ms"',
+        ),
+        (("top", "--once", "--interval", "-1"), '--interval: "-1" is not a duration'),
+    ],
+)
+def test_times_that_are_none(hivelet, stack_file: str, words: tuple[str, ...], said: str) -> None:
+    files = ("-c", stack_file) if words[0] == "deploy" else ()
+    result = hivelet("stack", *words, *files, "app")
+    assert result.code == 1
+    assert result.err.startswith(f"Error: {said}")
 
 
 def test_rm_of_nothing(hivelet) -> None:
