@@ -106,7 +106,7 @@ def test_a_terminal_needs_one(cli: Cli) -> None:
     said = cli("run", "--rm", "-it", "bb", "true", status=None)
     assert said.status != 0
     assert "not a TTY" in said.err
-    assert cli("run", "--rm", "-t", "bb", "sh", "-c", "test -t 1 && echo yes").out == "yes\r\n"
+    assert cli("run", "--rm", "-t", "bb", "sh", "-c", "test -t 1 && echo yes").out == "yes\n"
 
 
 def test_keys_of_ones_own(cli: Cli) -> None:

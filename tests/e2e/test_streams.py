@@ -255,6 +255,16 @@ def test_one_that_reads_nothing_stops_neither_the_container_nor_others(
         assert b"bytes of output are left out here" in stuck.rest()
 
 
+def test_what_a_request_says_is_no_input(cli: Cli, hiveletd: Daemon) -> None:
+    cli("create", "-i", "--name", "cat", "bb", "cat")
+    path = "/containers/cat/attach?stream=1&stdin=1&stdout=1"
+    with Connection(hiveletd, path, {"said": "by the request"}) as client:
+        cli("start", "cat")
+        client.raw.sendall(b"typed\n")
+        client.raw.shutdown(socket.SHUT_WR)
+        assert client.rest()[8:] == b"typed\n"
+
+
 END_SLEEPERS = """
 for folder in /proc/[0-9]*; do
     case "$(tr '\\0' ' ' 2>/dev/null <$folder/cmdline)" in

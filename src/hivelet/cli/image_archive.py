@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from hivelet.cli.containers.go_flags import GoFlags
 from hivelet.cli.containers.look import write_out
 from hivelet.cli.options import format_option, no_trunc_option, prune_filter_option
 from hivelet.cli.render.human import ellipsis, human_size, precise_size, truncate_id
@@ -41,7 +42,7 @@ def save(session: Session, names: tuple[str, ...], output: str, platform: str | 
     write_out(session.engine.save_images(names, platform), output)
 
 
-@click.command()
+@click.command(cls=GoFlags)
 @click.option("-H", "--human/--no-human", default=True, help="Sizes and moments for people.")
 @click.option("-q", "--quiet", is_flag=True, help="Print only ids.")
 @no_trunc_option

@@ -37,11 +37,6 @@ class Containers:
         """Give a container other limits; the answer is what the daemon warns of."""
         return list((self._post(f"{ref}/update", {}, request) or {}).get("Warnings") or [])
 
-    def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
-        """Remove a container, or a link of it."""
-        query = {"force": force, "v": volumes, "link": link}
-        self._transport.request("DELETE", f"/containers/{ref}", query=query)
-
     def attach(self, ref: str, query: Json) -> Hijacked:
         """Talk with a container's first process."""
         return self._transport.hijack("POST", f"/containers/{ref}/attach", query=query)

@@ -136,9 +136,9 @@ class Transport:
         try:
             connection = self._dialer.connect()
             sock = connection.sock
-            connection.request(
-                method, target, body=json.dumps(body or {}).encode(), headers=headers
-            )
+            # Where there is nothing to say nothing is sent: it could be taken for what is typed.
+            payload = None if body is None else json.dumps(body).encode()
+            connection.request(method, target, body=payload, headers=headers)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error

@@ -63,11 +63,10 @@ def log_policy(driver: Driver | None) -> LogPolicy:
     default_size, default_files = (LOCAL_SIZE // 5, 5) if name == "local" else (0, 1)
     limit = _parse_size(size) if size not in {"", "-1"} else default_size
     count = int(files) if files else default_files
-    if count > 1 and limit == 0:
-        raise InvalidParameter("cannot configure max-file without max-size: set max-size too")
     if count > FILES_LIMIT:
         raise InvalidParameter(f'log opt max-file: "{files}" is more than {FILES_LIMIT}')
-    return LogPolicy(limit=limit, files=count)
+    # Files without a size never fill (Docker).
+    return LogPolicy(limit=limit, files=count if limit else 1)
 
 
 def _parse_size(text: str) -> int:

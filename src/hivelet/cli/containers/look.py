@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import click
 
+from hivelet.cli.containers.go_flags import GoFlags
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import inspect_format_option
 from hivelet.cli.render.listing import align
@@ -182,7 +183,7 @@ def _copy(chunks: Iterable[bytes], write: Callable[[bytes], object]) -> None:
         write(chunk)
 
 
-@click.command()
+@click.command(cls=GoFlags)
 @click.option("-a", "--author", default=None, help="Author, such as 'Jane <jane@example.com>'.")
 @click.option("-m", "--message", default=None, help="Message of the image's history.")
 @click.option("-c", "--change", multiple=True, help="Dockerfile instruction: CMD, ENV, USER, ….")

@@ -47,7 +47,7 @@ def write_path(out: IO[bytes], root: Path, path: str) -> None:
     """
     with _found(root, path) as (parent, name, shown):
         tar = TarWriter(out)
-        if shown == "/":
+        if shown in {"/", "."}:
             tar.add_header(parent, ".", "./")
             _add_content(tar, parent, ".", "")
         elif name == ".":
@@ -97,8 +97,10 @@ def _found(root: Path, path: str) -> Iterator[tuple[int, str, str]]:
     try:
         with InRoot(root) as inside:
             if as_directory:
+                # What ends in a dot means what is in the directory: an archive of it has no name of its own (Docker).
+                shown = "." if path.endswith("/.") else name or "/"
                 with inside.directory(whole) as directory:
-                    yield directory, ".", name or "/"
+                    yield directory, ".", shown
                 return
             with inside.directory(folder or "/") as directory:
                 os.stat(name, dir_fd=directory, follow_symlinks=False)
