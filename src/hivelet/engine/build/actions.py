@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hivelet.engine.build.context import read_dockerfile, unpack_context
+from hivelet.engine.build.context import fetch_context, read_dockerfile, unpack_context
 from hivelet.engine.build.network import BuildNetworks
 from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, HiveletError, NotFound
@@ -89,7 +89,10 @@ class BuildActions:
         self._under_way += 1
         finished = False
         try:
-            directory = await unpack_context(context, scratch)
+            if request.remote:
+                directory = await fetch_context(request.remote, scratch, request.dockerfile)
+            else:
+                directory = await unpack_context(context, scratch)
             text = await asyncio.to_thread(read_dockerfile, directory, request.dockerfile)
             plan = plan_build(
                 parse_dockerfile(text, _arguments(request), request.dockerfile), request.target
