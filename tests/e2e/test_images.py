@@ -120,7 +120,7 @@ def test_filters(cli: Cli, machine: Machine) -> None:
     assert set(names(cli, "before=web")) == {"bb:latest"}
     assert set(names(cli, "since=labelled:v2")) == {"<none>:<none>"}
     assert "No such image" in cli.fails("images", "-f", "since=nope").err
-    assert "invalid filter" in cli.fails("images", "-f", "nope=1").err
+    assert "Invalid filter" in cli.fails("images", "-f", "nope=1").err
     assert cli("images", "-q", "--no-trunc", "-f", "dangling=true").lines == [nameless]
     assert cli("images", "--digests", "labelled").out.count("<none>") == 1
 
