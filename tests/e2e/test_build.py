@@ -105,10 +105,10 @@ def test_stages_arguments_and_what_an_image_keeps(
         "two=2",
     ]
     said = build(cli, *words, "-t", "made:1", "-t", "made:2", str(context))
-    assert "Step 1/21 : ARG BASE=nowhere" in said.out
-    assert "Step 2/21 : FROM $BASE AS made\n ---> " in said.out
-    assert 'Step 4/21 : RUN echo "made $WORD" >/made &&     chmod 600 /made' in said.out
-    assert "Step 21/21 : CMD" in said.out
+    assert "Step 1/22 : ARG BASE=nowhere" in said.out
+    assert "Step 2/22 : FROM $BASE AS made\n ---> " in said.out
+    assert 'Step 4/22 : RUN echo "made $WORD" >/made &&     chmod 600 /made' in said.out
+    assert "Step 22/22 : LABEL two=2" in said.out
     image = inspect(cli, "made:1")
     assert f"Successfully built {image['Id'][7:19]}" in said.out
     assert said.lines[-2:] == ["Successfully tagged made:1", "Successfully tagged made:2"]
