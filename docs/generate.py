@@ -264,7 +264,7 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
     ("POST", "/build"): (
         "differs",
-        "by buildah; 501 for BuildKit and `outputs`, 400 for `squash`; `cachefrom` has no effect",
+        "by buildah; 501 for BuildKit, `outputs` and git repositories, 400 for `squash`; `cachefrom` has no effect",
     ),
     ("POST", "/build/cancel"): (
         "differs",
@@ -288,7 +288,6 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
         "differs",
         "drivers `overlay` and `bridge`; one subnet of each family",
     ),
-    ("POST", "/images/create"): ("differs", "501 for `fromSrc` with an address; give the body"),
     ("POST", "/volumes/create"): (
         "differs",
         "driver `local` only, else 404, as for a plugin that is not there",

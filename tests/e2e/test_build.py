@@ -105,10 +105,10 @@ def test_stages_arguments_and_what_an_image_keeps(
         "two=2",
     ]
     said = build(cli, *words, "-t", "made:1", "-t", "made:2", str(context))
-    assert "Step 1/21 : ARG BASE=nowhere" in said.out
-    assert "Step 2/21 : FROM $BASE AS made\n ---> " in said.out
-    assert 'Step 4/21 : RUN echo "made $WORD" >/made &&     chmod 600 /made' in said.out
-    assert "Step 21/21 : CMD" in said.out
+    assert "Step 1/22 : ARG BASE=nowhere" in said.out
+    assert "Step 2/22 : FROM $BASE AS made\n ---> " in said.out
+    assert 'Step 4/22 : RUN echo "made $WORD" >/made &&     chmod 600 /made' in said.out
+    assert "Step 22/22 : LABEL two=2" in said.out
     image = inspect(cli, "made:1")
     assert f"Successfully built {image['Id'][7:19]}" in said.out
     assert said.lines[-2:] == ["Successfully tagged made:1", "Successfully tagged made:2"]
@@ -279,6 +279,66 @@ def test_who_leaves_ends_the_build(docker: Cli, hiveletd: Daemon, machine: Machi
     # And it can be built anew.
     again = docker("build", "-q", "-t", "x", "-", stdin="FROM bb\nRUN true\n", env=CLASSIC)
     assert again.out.startswith("sha256:")
+
+
+def test_a_build_does_not_outlive_the_daemon(
+    docker: Cli, hiveletd: Daemon, machine: Machine
+) -> None:
+    import_busybox(docker, machine.dir)
+    client = docker_py.APIClient(base_url=hiveletd.host)
+    word = secrets.token_hex(8)
+    text = f"FROM bb\nRUN echo begun; sleep 4321 || echo {word}\n"
+    told = client.build(fileobj=io.BytesIO(text.encode()), decode=True)
+    try:
+        assert any(line.get("stream", "") == "begun\n" for line in told)
+        hiveletd.kill()
+        wait_until(lambda: not processes_with(word), timeout=30, what="the build has ended")
+    finally:
+        told.close()
+        client.close()
+    hiveletd.start()
+    root = hiveletd.dir / "root"
+    assert not list((hiveletd.dir / "run/builds").iterdir())
+    assert not list((hiveletd.dir / "run/netns").iterdir())
+    assert not list(root.glob("images/tmp/build-*"))
+    assert containers_of(root) == []
+    again = docker("build", "-q", "-t", "x", "-", stdin="FROM bb\nRUN true\n", env=CLASSIC)
+    assert again.out.startswith("sha256:")
+
+
+def test_a_context_from_an_address(docker: Cli, hiveletd: Daemon, machine: Machine) -> None:
+    import_busybox(docker, machine.dir)
+    web = machine.dir / "web"
+    web.mkdir()
+    (web / "plain").write_text("FROM bb\nRUN echo plain >/made\n")
+    with tarfile.open(web / "context.tar.gz", "w:gz") as tar:
+        for name, text in (("Dockerfile", "FROM bb\nCOPY file /made\n"), ("file", "packed\n")):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    machine.popen(["busybox", "httpd", "-f", "-p", "127.0.0.1:8099", "-h", str(web)])
+    at = "http://127.0.0.1:8099"
+    wait_until(
+        lambda: machine.run(["curl", "-s", f"{at}/plain"], check=False).stdout,
+        timeout=10,
+        what="the web server answers",
+    )
+    client = docker_py.DockerClient(base_url=hiveletd.host)
+    try:
+        for name, said in (("plain", "plain\n"), ("context.tar.gz", "packed\n")):
+            client.images.build(path=f"{at}/{name}", tag="fetched")
+            assert docker("run", "--rm", "fetched", "cat", "/made").out == said
+        with pytest.raises(docker_py.errors.APIError, match="there is nothing at"):
+            client.images.build(path=f"{at}/nope")
+        with pytest.raises(docker_py.errors.APIError, match="git repositories are not fetched"):
+            client.images.build(path="https://example.test/x.git")
+    finally:
+        client.close()
+    machine.run(["cp", str(machine.dir / "busybox.tar"), str(web)])
+    docker("import", f"{at}/busybox.tar", "fetched:rootfs")
+    assert (
+        f"Imported from {at}/busybox.tar" in docker("history", "--no-trunc", "fetched:rootfs").out
+    )
 
 
 def processes_with(word: str) -> list[str]:

@@ -139,8 +139,9 @@ def test_certificates(machine: Machine, hiveletd: Daemon) -> None:
     cli("push", f"{NAME}:1")
     cli("rmi", f"{NAME}:1")
     cli("pull", f"{NAME}:1")
-    # A service's image is resolved with its user's credentials.
+    # A service's image is resolved and pulled with its user's credentials, which nobody is shown.
     cli("swarm", "init")
+    cli("rmi", f"{NAME}:1")
     cli(
         "service",
         "create",
@@ -155,6 +156,13 @@ def test_certificates(machine: Machine, hiveletd: Daemon) -> None:
     spec = json.loads(cli("service", "inspect", "s").out)[0]["Spec"]
     assert "@sha256:" in spec["TaskTemplate"]["ContainerSpec"]["Image"]
     wait_until(lambda: "1/1" in cli("service", "ls").out, timeout=60, what="the service runs")
+    # An update of something else keeps them: the image that is gone is pulled anew.
+    cli("service", "scale", "-d", "s=0")
+    wait_until(lambda: not cli("ps", "-aq").lines, timeout=60, what="its task is gone")
+    cli("rmi", *cli("images", "-q", NAME).lines, status=None)
+    cli("service", "scale", "-d", "s=1")
+    wait_until(lambda: "1/1" in cli("service", "ls").out, timeout=60, what="the service runs again")
+    assert "Auth" not in cli("service", "inspect", "s").out
 
 
 def test_without_tls_nothing_is_sent(machine: Machine, hiveletd: Daemon) -> None:

@@ -31,6 +31,8 @@ from hivelet.objects.image import RegistryAuth
 PRUNE_FILTERS = ("until", "id", "unused-for")
 """What `POST /build/prune` filters by."""
 
+_CALLED = {"buildargs": "build args", "labels": "labels"}
+
 _BUILDKIT = "this build needs BuildKit, which hivelet does not have: set DOCKER_BUILDKIT=0, or use `hivelet build`"
 
 
@@ -136,7 +138,7 @@ def encode_cache_record(record: BuildCacheRecord) -> Json:
 def _dockerfile(text: str) -> str:
     path = posixpath.normpath(text) if text else "Dockerfile"
     if path == ".." or path.startswith("../"):
-        raise InvalidParameter(f"Forbidden path outside the build context: {text}")
+        raise InvalidParameter(f"forbidden path outside the build context: {text} ()")
     return path.lstrip("/")
 
 
@@ -145,9 +147,7 @@ def _texts(query: Mapping[str, str], name: str) -> dict[str, str]:
     try:
         data = msgspec.json.decode(query.get(name) or "{}", type=dict[str, str | None] | None)
     except msgspec.MsgspecError as error:
-        raise InvalidParameter(
-            f"error reading build {name.removeprefix('build')}: {error}"
-        ) from error
+        raise InvalidParameter(f"error reading {_CALLED[name]}: {error}") from error
     return {key: value for key, value in (data or {}).items() if value is not None}
 
 

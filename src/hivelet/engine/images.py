@@ -19,6 +19,7 @@ from hivelet.objects.image import (
     RegistryAuth,
     RegistryImage,
 )
+from hivelet.runtime.images.download import download
 from hivelet.runtime.images.pull import (
     Pull,
     check_credentials,
@@ -50,7 +51,7 @@ class ImageActions:
         self._registries = registries
         self._containers = registry
         self._image_events = events
-        self._pulls: dict[str, asyncio.Future[ImageRecord]] = {}
+        self._pulls: dict[tuple[str, RegistryAuth | None], asyncio.Future[ImageRecord]] = {}
 
     async def list_images(self) -> Sequence[Image]:
         """All images, with how many containers each has."""
@@ -113,8 +114,8 @@ class ImageActions:
             )
         return sorted(tags, key=lambda reference: reference.tag or "")
 
-    async def ensure_image(self, reference: str) -> ImageRecord:
-        """The image of that name: the one that is here, or else the registry's.
+    async def ensure_image(self, reference: str, auth: RegistryAuth | None = None) -> ImageRecord:
+        """The image of that name: the one that is here, or else the registry's, asked with these credentials.
 
         Raises:
             NotFound: it is neither here nor to be had; the message says why.
@@ -122,15 +123,20 @@ class ImageActions:
         try:
             return await self._store.resolve(reference)
         except NotFound as missing:
-            await self._pull_once(reference, missing)
+            await self._pull_once(reference, auth, missing)
         return await self._store.resolve(reference)
 
     async def import_image(self, archive: AsyncIterator[bytes], request: ImageImport) -> str:
         """Make an image of a root file system's tar."""
+        origin = f"Imported from {request.source}" if request.source else ""
         options = ImportOptions(
-            changes=request.changes, message=request.message, platform=request.platform
+            changes=request.changes,
+            message=request.message or origin,
+            platform=request.platform,
         )
-        record = await self._store.import_rootfs(archive, request.reference, options)
+        async with aclosing(download(request.source)) as pieces:
+            source = pieces if request.source else archive
+            record = await self._store.import_rootfs(source, request.reference, options)
         self._image_events.publish(
             "image", "import", record.id, {"name": request.reference or record.id}
         )
@@ -206,19 +212,22 @@ class ImageActions:
             for record in self._containers.all()
         ]
 
-    async def _pull_once(self, reference: str, missing: NotFound) -> None:
+    async def _pull_once(
+        self, reference: str, auth: RegistryAuth | None, missing: NotFound
+    ) -> None:
         """Thirty tasks that miss the same image ask the registry once."""
-        under_way = self._pulls.get(reference)
+        key = (reference, auth)
+        under_way = self._pulls.get(key)
         if under_way is None:
-            under_way = asyncio.ensure_future(self._pull(reference))
-            self._pulls[reference] = under_way
-            under_way.add_done_callback(lambda _: self._pulls.pop(reference, None))
+            under_way = asyncio.ensure_future(self._pull(reference, auth))
+            self._pulls[key] = under_way
+            under_way.add_done_callback(lambda _: self._pulls.pop(key, None))
         try:
             await asyncio.shield(under_way)
         except HiveletError as error:
             raise NotFound(f"{missing.message} ({error.message})") from error
 
-    async def _pull(self, reference: str) -> ImageRecord:
-        async for _ in self.pull_image(reference):
+    async def _pull(self, reference: str, auth: RegistryAuth | None) -> ImageRecord:
+        async for _ in self.pull_image(reference, auth=auth):
             pass
         return await self._store.resolve(reference)

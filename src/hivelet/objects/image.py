@@ -49,8 +49,12 @@ class Image(Struct, frozen=True, kw_only=True):
 
 
 class ImageImport(Struct, frozen=True, kw_only=True):
-    """How a root file system becomes an image: its name ("" for none), Dockerfile-like changes, a message."""
+    """How a root file system becomes an image: its name ("" for none), Dockerfile-like changes, a message.
 
+    `source` is the address that it comes from, "" where it is sent.
+    """
+
+    source: str = ""
     reference: str = ""
     changes: list[str] = []
     message: str = ""

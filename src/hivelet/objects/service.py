@@ -162,6 +162,10 @@ class Service(Struct, frozen=True, kw_only=True):
     previous_spec: ServiceSpec | None = None
     spec_version: Version = Version()
     previous_spec_version: Version | None = None
+    registry_auth: str = ""
+    """Credentials for the registry of the spec's image, as `X-Registry-Auth` has them; never shown."""
+    previous_registry_auth: str = ""
+    """Those of the previous spec's."""
     endpoint: Endpoint | None = None
     update_status: UpdateStatus | None = None
     job_status: JobStatus | None = None

@@ -357,6 +357,8 @@ class Task(Struct, frozen=True, kw_only=True):
     ports: list[PortConfig] = []
     """The service's published ports at the time of creation (API: `Endpoint.Ports`); host-mode ones are held by the task."""
     log_driver: Driver | None = None
+    registry_auth: str = ""
+    """Credentials with which its image is pulled, as `X-Registry-Auth` has them; never shown."""
     generic_resources: list[GenericResource] = []
     """What of its node's generic resources the scheduler gave it."""
     job_iteration: Version | None = None

@@ -29,6 +29,7 @@ from hivelet.agent.exec.controller import (
 from hivelet.agent.exec.drain import News, describe_stop, drain_rule, poll_delay
 from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
 from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
+from hivelet.convert.image import parse_auth
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.dependencies import file_references
 from hivelet.engine.engine import Engine
@@ -125,7 +126,7 @@ class ContainerController:
         context = template_context(self._task, self._node, request.config.env)
         files = file_references(spec, context)
         self._engine.check_dependencies(files)
-        image = await self._engine.ensure_image(spec.image)
+        image = await self._engine.ensure_image(spec.image, parse_auth(self._task.registry_auth))
         await self._engine.create(
             CreateContainer(
                 name=request.name,

@@ -11,7 +11,7 @@ from hivelet.api.errors import ClientGone
 from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import image as convert
-from hivelet.errors import InvalidParameter, NotImplemented
+from hivelet.errors import InvalidParameter
 from hivelet.objects.image import ImageImport, ImageProgress
 
 _CHUNK = 1 << 18
@@ -37,13 +37,11 @@ async def show_history(call: Call) -> web.Response:
 
 
 async def create_image(call: Call) -> web.StreamResponse:
-    """`POST /images/create`: pull (`fromImage`) or import a root file system (`fromSrc=-`)."""
+    """`POST /images/create`: pull (`fromImage`) or import a root file system (`fromSrc`: `-` or an address)."""
     if call.query.get("fromImage"):
         chunks = _pull(call)
-    elif call.query.get("fromSrc") == "-":
+    elif call.query.get("fromSrc"):
         chunks = _import(call)
-    elif "fromSrc" in call.query:
-        raise NotImplemented("importing from an address is not done here; download it and give -")
     else:
         raise InvalidParameter("give fromImage to pull, or fromSrc=- to import the request's body")
     return await send_stream(call, chunks, content_type="application/json", wait=True)
@@ -113,12 +111,18 @@ async def _lines(progress: AsyncIterator[ImageProgress]) -> AsyncIterator[bytes]
 
 
 async def _import(call: Call) -> AsyncIterator[bytes]:
+    source = call.query["fromSrc"]
+    if source != "-" and "://" not in source:
+        source = f"http://{source}"  # as Docker completes it
     request = ImageImport(
+        source="" if source == "-" else source,
         reference=convert.join_reference(call.query.get("repo", ""), call.query.get("tag", "")),
         changes=call.request.query.getall("changes", []),
         message=call.query.get("message", ""),
         platform=call.query.get("platform", ""),
     )
+    if request.source:
+        yield json_line({"status": f"Downloading from {request.source}"})
     identity = await call.engine.import_image(_body(call), request)
     yield json_line({"status": identity})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,8 @@ from hivelet.client.context.archive import Context, pack_context, pack_stream
 from hivelet.errors import InvalidParameter, System
 
 Json: TypeAlias = dict[str, Any]
+
+_IDENTITY = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class BuildRefused(System):
@@ -94,8 +97,10 @@ def send_build(session: Session, wish: BuildWish, show: Callable[[str], None]) -
             code = int((answer.get("errorDetail") or {}).get("code") or 1)
             raise BuildRefused(str(answer["error"]), code)
         identity = (answer.get("aux") or {}).get("ID") or identity
-        if answer.get("stream"):
-            show(answer["stream"])
+        if text := answer.get("stream"):
+            # A quiet build says nothing but the id.
+            identity = text.strip() if _IDENTITY.fullmatch(text.strip()) else identity
+            show(text)
         elif line := progress_line(answer, terminal=sys.stdout.isatty()):
             show(f"{line}\n")
     return identity

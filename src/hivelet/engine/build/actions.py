@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hivelet.engine.build.context import read_dockerfile, unpack_context
+from hivelet.engine.build.context import fetch_context, read_dockerfile, unpack_context
 from hivelet.engine.build.network import BuildNetworks
 from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, HiveletError, NotFound
@@ -87,19 +87,23 @@ class BuildActions:
         await parts.storage.prepare()
         scratch = await parts.images.new_scratch("build-")
         self._under_way += 1
-        finished = False
+        finished, identity = False, ""
         try:
-            directory = await unpack_context(context, scratch)
+            if request.remote:
+                directory = await fetch_context(request.remote, scratch, request.dockerfile)
+            else:
+                directory = await unpack_context(context, scratch)
             text = await asyncio.to_thread(read_dockerfile, directory, request.dockerfile)
-            plan = plan_build(
-                parse_dockerfile(text, _arguments(request), request.dockerfile), request.target
-            )
+            dockerfile = parse_dockerfile(text, _arguments(request), request.dockerfile)
+            plan = plan_build(dockerfile, request.target, request.labels)
             yield BuildProgress()
             steps = self._steps(request, plan, text, scratch)
             async with aclosing(_hushed(steps) if request.quiet else steps) as told:
                 async for progress in told:
-                    yield progress
-            identity = (scratch / "identity").read_text().strip()
+                    if progress.image_id:
+                        identity = progress.image_id
+                    else:
+                        yield progress
             record = await parts.storage.take_out(identity, names)
             finished = True
         finally:
@@ -152,7 +156,6 @@ class BuildActions:
             place = BuildPlace(
                 context=scratch / "context",
                 dockerfile=scratch / "Dockerfile",
-                identity=scratch / "identity",
                 resolv_conf=network.resolv_conf,
                 hosts=network.hosts,
                 runtime=parts.runtime.path,
@@ -176,8 +179,9 @@ class BuildActions:
                     yield BuildProgress(stream=text)
         for text in narrator.end(failed=running.status != 0):
             yield BuildProgress(stream=text)
-        if running.status != 0:
+        if running.status != 0 or not narrator.identity:
             raise explain_failure(plan, narrator.step, narrator.error, str(place.context))
+        yield BuildProgress(image_id=narrator.identity)
 
     async def _have(
         self, image: NeededImage, request: BuildRequest
@@ -201,7 +205,7 @@ class BuildActions:
     def _results(
         self, record: ImageRecord, names: list[str], *, quiet: bool
     ) -> list[BuildProgress]:
-        told = [BuildProgress(image_id=record.id)]
+        told = [] if quiet else [BuildProgress(image_id=record.id)]
         short = record.id.removeprefix("sha256:")[:_SHORT]
         if quiet:
             told.append(BuildProgress(stream=f"{record.id}\n"))
@@ -216,7 +220,7 @@ class BuildActions:
 
 
 async def _hushed(steps: AsyncGenerator[BuildProgress, None]) -> AsyncGenerator[BuildProgress]:
-    """Nothing of a build that goes well; all of one that fails, before its error."""
+    """Nothing but the id of a build that goes well; all of one that fails, before its error."""
     held: list[BuildProgress] = []
     async with aclosing(steps) as told:
         try:
@@ -224,6 +228,7 @@ async def _hushed(steps: AsyncGenerator[BuildProgress, None]) -> AsyncGenerator[
         except HiveletError as error:
             failure = error
         else:
+            yield held[-1]
             return
     for step in held:
         yield step

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import shutil
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
-from hivelet.errors import InvalidParameter
+from hivelet.errors import InvalidParameter, NotImplemented
 from hivelet.runtime.files.extract import ExtractOptions, extract_archive
+from hivelet.runtime.images.compression import sniff
+from hivelet.runtime.images.download import download
 from hivelet.runtime.images.inroot import InRoot
 from hivelet.runtime.images.spool import spooled
 from hivelet.runtime.images.threads import in_thread
 
 _DOCKERFILE_LIMIT = 4 << 20
+_GIT = re.compile(r"^(?:git://|git@|ssh://|github\.com/)|\.git(?:#.*)?$")
 
 
 async def unpack_context(archive: AsyncIterator[bytes], scratch: Path) -> Path:
@@ -27,6 +33,31 @@ async def unpack_context(archive: AsyncIterator[bytes], scratch: Path) -> Path:
     async with spooled(archive, scratch) as path:
         if path.stat().st_size:
             await in_thread(extract_archive, path, context, "", ExtractOptions())
+    return context
+
+
+async def fetch_context(address: str, scratch: Path, dockerfile: str) -> Path:
+    """The context at an address: an archive, or else a Dockerfile alone.
+
+    Raises:
+        NotImplemented: it is a git repository.
+        HiveletError: it can't be downloaded.
+    """
+    if _GIT.search(address):
+        raise NotImplemented(
+            f"git repositories are not fetched: clone {address}, and build from the folder"
+        )
+    context = scratch / "context"
+    context.mkdir()
+    async with aclosing(download(address)) as pieces, spooled(pieces, scratch) as path:
+        with path.open("rb") as stream:
+            head = stream.read(512)
+        if sniff(head[:8]) or head[257:262] == b"ustar":
+            await in_thread(extract_archive, path, context, "", ExtractOptions())
+        else:
+            target = context / dockerfile
+            target.parent.mkdir(parents=True, exist_ok=True)
+            await in_thread(shutil.copy, path, target)
     return context
 
 

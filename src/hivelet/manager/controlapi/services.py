@@ -57,7 +57,10 @@ class ServicesApi(Door):
             resolved = resolve_networks(tx, spec)
             _check_against_cluster(tx, resolved)
             job = JobStatus(last_execution=tx.now) if resolved.mode.is_job else None
-            return tx.create(Service(id=ServiceId(""), spec=resolved, job_status=job))
+            made = Service(
+                id=ServiceId(""), spec=resolved, job_status=job, registry_auth=registry_auth
+            )
+            return tx.create(made)
 
         made = await self._write(change)
         return ServiceCreated(id=made.id, warnings=service_warnings(spec, check))
@@ -77,7 +80,8 @@ class ServicesApi(Door):
             held = service.replaced(meta=at_version(service, version))
             if update.rollback == "previous":
                 return tx.update(_rolled_back(held, tx))
-            return tx.update(_updated(held, resolve_networks(tx, spec), tx))
+            made = _updated(held, resolve_networks(tx, spec), tx)
+            return tx.update(made.replaced(registry_auth=_credentials(held, update)))
 
         made = await self._write(change)
         return service_warnings(made.spec, check, made.previous_spec)
@@ -174,9 +178,18 @@ def _updated(service: Service, spec: ServiceSpec, tx: Tx) -> Service:
         spec_version=Version(index=tx.version),
         previous_spec=before,
         previous_spec_version=service.spec_version,
+        previous_registry_auth=service.registry_auth,
         update_status=None,
         job_status=_next_iteration(service, spec, tx),
     )
+
+
+def _credentials(service: Service, update: ServiceUpdate) -> str:
+    """Those that came; without any, the ones there were: an update of something else does not lose them."""
+    if update.registry_auth:
+        return update.registry_auth
+    before = update.registry_auth_from == "previous-spec"
+    return service.previous_registry_auth if before else service.registry_auth
 
 
 def _next_iteration(service: Service, spec: ServiceSpec, tx: Tx) -> JobStatus | None:
@@ -199,6 +212,8 @@ def _rolled_back(service: Service, tx: Tx) -> Service:
         spec_version=service.previous_spec_version or Version(index=tx.version),
         previous_spec=service.spec,
         previous_spec_version=service.spec_version,
+        registry_auth=service.previous_registry_auth,
+        previous_registry_auth=service.registry_auth,
         update_status=None
         if service.job_status is not None
         else UpdateStatus(

@@ -102,6 +102,7 @@ def new_task(
         desired_state=TaskState.READY,
         ports=_asked_ports(service),
         log_driver=service.spec.task_template.log_driver,
+        registry_auth=service.registry_auth,
         start_after=start_after,
         restarts=restarts or RestartHistory(),
         job_iteration=job.job_iteration if job is not None else None,

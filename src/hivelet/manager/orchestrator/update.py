@@ -157,6 +157,8 @@ def _roll_back(service: Service, culprit: str) -> Plan:
         spec_version=service.previous_spec_version or service.spec_version,
         previous_spec=None,
         previous_spec_version=None,
+        registry_auth=service.previous_registry_auth,
+        previous_registry_auth="",
         update_status=service.update_status.replaced(state=ROLLING_BACK, message=message),
     )
     return Plan(writes=(Write(update=(restored,), why=message),), why=message)

@@ -31,7 +31,6 @@ class BuildPlace:
 
     context: Path
     dockerfile: Path
-    identity: Path
     resolv_conf: Path
     hosts: Path
     runtime: str
@@ -102,7 +101,7 @@ def build_argv(
         ),
         *("--network=host", "--http-proxy=false", "--identity-label=false"),
         *(f"--cgroup-parent={place.cgroup}", f"--signature-policy={policy}"),
-        *(f"--iidfile={place.identity}", f"--file={place.dockerfile}"),
+        f"--file={place.dockerfile}",
         *_limits(request.limits),
     ]
     if request.no_cache:

@@ -26,6 +26,14 @@ _PLATFORM_ARGUMENTS = {
     for name in ("PLATFORM", "OS", "ARCH", "VARIANT")
 }
 """Arguments that every `FROM` knows without an `ARG`."""
+_TWO = "requires at least two arguments, but only one was provided. Destination could not be determined"
+_WANTS = {
+    "FROM": "requires either one or three arguments",
+    "CMD": "",
+    "ENTRYPOINT": "",
+    "COPY": _TWO,
+    "ADD": _TWO,
+}
 _SHELL = ("/bin/sh", "-c")
 
 
@@ -106,7 +114,9 @@ def parse_dockerfile(
     if not instructions:
         empty = not text.strip()
         raise InvalidParameter(
-            f"the Dockerfile ({name}) cannot be empty" if empty else "file with no instructions"
+            f"the Dockerfile ({name}) cannot be empty"
+            if empty
+            else "failed to parse Dockerfile: file with no instructions"
         )
     values = {name: value for name, value in build_args.items() if name in _PLATFORM_ARGUMENTS}
     arguments: list[Instruction] = []
@@ -146,14 +156,9 @@ def _check(step: Instruction) -> None:
         raise InvalidParameter(
             f"dockerfile parse error line {step.line}: unknown instruction: {step.name}"
         )
-    if not step.value:
-        exact = {"FROM": "either one or three arguments", "CMD": ""}.get(
-            step.name, "at least one argument"
-        )
-        if exact:
-            raise InvalidParameter(
-                f"dockerfile parse error line {step.line}: {step.name} requires {exact}"
-            )
+    wants = _WANTS.get(step.name, "requires at least one argument")
+    if not step.value and wants:
+        raise InvalidParameter(f"dockerfile parse error line {step.line}: {step.name} {wants}")
 
 
 def _stage(group: list[Instruction], values: Mapping[str, str], escape: str) -> Stage:

@@ -14,9 +14,11 @@ from hivelet.runtime.build.plan import SCRATCH, BuildPlan
 _STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/(\d+): (.*)")
 _MADE = re.compile(r"--> ([0-9a-f]{8,64})")
 _CACHED = re.compile(r"--> Using cache ([0-9a-f]{64})")
+_IDENTITY = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"(?:\[\d+/\d+\] )?COMMIT(?: .*)?")
 _WARNING = re.compile(r'time="[^"]*" level=(?:warning|warn) msg="((?:[^"\\]|\\.)*)"')
 _OURS = ("STEP ", "[", "--> ", "COMMIT", "Error: ", 'time="')
+_HEX = re.compile(r"[0-9a-f]+")
 _SHORT = 12
 _LINE_LIMIT = 8192
 
@@ -33,7 +35,10 @@ class Narrator:
         self._held: list[str] = []
         self._told = 0
         self._at = (-1, 0)
-        self._cached = ""
+        self._last = ""
+        self._base = ""
+        self.identity = ""
+        """The id of the image: what is printed last."""
         self._committing = False
 
     def feed(self, data: bytes) -> list[str]:
@@ -42,17 +47,20 @@ class Narrator:
         out: list[str] = []
         *lines, self._pending = self._pending.split("\n")
         for line in lines:
-            out += [f"{line}\n"] if self._mid_line else self._line(line)
+            out += [f"{line}\n"] if self._mid_line else self._told_after_base(line)
             self._mid_line = False
         if self._pending and (self._mid_line or not self._may_be_ours()):
-            out += [*self._let_go(), self._pending]
+            out += [*self._base_line(), *self._let_go(), self._pending]
             self._pending, self._mid_line = "", True
         return out
 
     def end(self, *, failed: bool) -> list[str]:
         """The rest; of a build that failed, without the error itself."""
-        out = self._line(self._pending) if self._pending else []
+        out = self._told_after_base(self._pending) if self._pending else []
         self._pending = ""
+        out += self._base_line()
+        if not failed and self._held and _IDENTITY.fullmatch(self._held[-1]):
+            self.identity = self._held.pop()
         return out + ([] if failed or self._committing else self._let_go())
 
     @property
@@ -65,18 +73,30 @@ class Narrator:
         """The stage and the step in it that were begun last; triggers of the base belong to its `FROM`."""
         return self._at
 
+    def _told_after_base(self, line: str) -> list[str]:
+        """A line, and before it the id of the base, which is only told where the base brings no triggers."""
+        base, self._base = self._base_line(), ""
+        told = self._line(line)
+        return told if told and told[0].startswith("# Executing ") else base + told
+
+    def _base_line(self) -> list[str]:
+        base, self._base = self._base, ""
+        return [base] if base else []
+
     def _line(self, line: str) -> list[str]:
         if self._committing:
-            self._hold(line)  # how the image is written is of no interest, unless it fails
+            # How the image is written is of no interest, unless it fails.
+            if (found := _MADE.fullmatch(line)) is not None:
+                return self._made(found[1][:_SHORT])
+            self._hold(line)
             return []
         if (found := _STEP.fullmatch(line)) and (begun := self._begin(found)) is not None:
             return self._let_go() + begun
         if (found := _CACHED.fullmatch(line)) is not None:
-            self._cached = found[1][:_SHORT]
-            return [*self._let_go(), " ---> Using cache\n", f" ---> {self._cached}\n"]
+            self._last = found[1][:_SHORT]
+            return [*self._let_go(), " ---> Using cache\n", f" ---> {self._last}\n"]
         if (found := _MADE.fullmatch(line)) is not None:
-            cached, self._cached = self._cached, ""
-            return [] if cached.startswith(found[1][:_SHORT]) else [f" ---> {found[1][:_SHORT]}\n"]
+            return self._made(found[1][:_SHORT])
         if self._is_last() and _COMMIT.fullmatch(line):
             self._committing = True
             return self._let_go()
@@ -84,9 +104,15 @@ class Narrator:
             return [" ---> [Warning] {}\n".format(found[1].replace('\\"', '"'))]
         return self._hold(line)
 
+    def _made(self, short: str) -> list[str]:
+        if self._last.startswith(short):
+            return []
+        self._last = short
+        return [*self._let_go(), f" ---> {short}\n"]
+
     def _hold(self, line: str) -> list[str]:
-        """An error is told as one, if nothing comes after it; until then it may be what a command prints."""
-        if line.startswith("Error: "):
+        """An error or an id is told as one, if nothing comes after it; until then it may be what a command prints."""
+        if line.startswith("Error: ") or _IDENTITY.fullmatch(line):
             out = self._let_go()
             self._held = [line]
             return out
@@ -108,15 +134,15 @@ class Narrator:
         triggers = max(0, count - len(steps))
         if 1 < number <= triggers + 1:
             plural = "s" if triggers > 1 else ""
-            head = [f"# Executing {triggers} build trigger{plural}\n"] if number == 2 else []
-            return [*head, f" ---> {found[4]}\n"]
+            return [f"# Executing {triggers} build trigger{plural}\n"] if number == 2 else []
         step = 0 if number == 1 else number - 1 - triggers
         if step >= len(steps) or (stage == self._at[0] and step <= self._at[1]):
             return None
         first = [] if self._told else [self._tell(a.text) for a in self._plan.arguments]
         self._at = (stage, step)
-        told = [*first, self._tell(steps[step].text)]
-        return [*told, self._from(stage, found[4])] if step == 0 else told
+        if step == 0:
+            self._base = self._from(stage, found[4])
+        return [*first, self._tell(steps[step].text)]
 
     def _from(self, stage: int, said: str) -> str:
         base = self._plan.stages[stage].base
@@ -125,6 +151,7 @@ class Narrator:
         words = said.split()
         built = words[1] if len(words) > 1 and re.fullmatch("[0-9a-f]{64}", words[1]) else ""
         identity = self._bases.get(base, "").removeprefix("sha256:") or built
+        self._last = identity[:_SHORT]
         return f" ---> {identity[:_SHORT]}\n"
 
     def _tell(self, text: str) -> str:
@@ -139,7 +166,7 @@ class Narrator:
     def _may_be_ours(self) -> bool:
         if len(self._pending) > _LINE_LIMIT:
             return False
-        if self._held or self._committing:
+        if self._held or self._committing or _HEX.fullmatch(self._pending):
             return True
         return any(
             mark.startswith(self._pending) or self._pending.startswith(mark) for mark in _OURS

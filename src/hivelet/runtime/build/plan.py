@@ -6,7 +6,7 @@ Stages that the target does not need are left out, and so are their images: nobo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hivelet.errors import InvalidParameter
 from hivelet.runtime.build.dockerfile import Dockerfile, Instruction, Stage
@@ -37,14 +37,18 @@ class BuildPlan:
         return len(self.arguments) + sum(len(self.stages[number].steps) for number in self.needed)
 
 
-def plan_build(dockerfile: Dockerfile, target: str) -> BuildPlan:
+def plan_build(
+    dockerfile: Dockerfile, target: str, labels: Mapping[str, str] | None = None
+) -> BuildPlan:
     """Decide what building `target` (a stage's name or number; "" is the last) takes.
+
+    `labels` that are asked for besides are a step of their own, the last.
 
     Raises:
         InvalidParameter: there is no such stage, in Docker's words.
     """
     last = _find_target(dockerfile.stages, target)
-    stages = dockerfile.stages[: last + 1]
+    stages = _with_labels(dockerfile.stages[: last + 1], labels or {})
     needed: set[int] = set()
     images: dict[NeededImage, None] = {}
     waiting = [last]
@@ -93,6 +97,15 @@ def pin_bases(text: str, plan: BuildPlan, ids: Mapping[str, str]) -> str:
             *[""] * (step.end - step.line),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _with_labels(stages: tuple[Stage, ...], labels: Mapping[str, str]) -> tuple[Stage, ...]:
+    if not labels:
+        return stages
+    value = " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
+    end = stages[-1].steps[-1].end
+    step = Instruction(line=end, end=end, name="LABEL", value=value)
+    return (*stages[:-1], replace(stages[-1], steps=(*stages[-1].steps, step)))
 
 
 def _find_target(stages: tuple[Stage, ...], target: str) -> int:

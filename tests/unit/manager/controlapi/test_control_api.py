@@ -151,6 +151,21 @@ async def test_updates_keep_the_previous_spec_and_roll_back(api):
     assert back.update_status.message == "manually requested rollback"
 
 
+async def test_credentials_stay_with_the_spec_they_came_with(api):
+    """Docker's rules: none in an update keeps them, `previous-spec` takes those before, a rollback brings its own back."""
+    await api.create_service(replicated("web", 2), registry_auth="one")
+
+    async def after(**how):
+        service = await update(api, "web", lambda s: with_image(s, f"web:{len(how)}"), **how)
+        return service.registry_auth, service.previous_registry_auth
+
+    assert await after() == ("one", "one")
+    assert await after(registry_auth="two") == ("two", "one")
+    assert await after(rollback="previous") == ("one", "two")
+    assert await after(registry_auth_from="previous-spec") == ("two", "one")
+    assert await after(registry_auth_from="spec") == ("two", "two")
+
+
 async def test_update_refusals(api):
     await api.create_service(replicated("web", 2))
     service = await api.get_service("web")

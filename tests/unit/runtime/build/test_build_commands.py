@@ -9,7 +9,6 @@ from hivelet.runtime.build.commands import BuildPlace, StoragePlace, build_argv,
 PLACE = BuildPlace(
     context=Path("/s/context"),
     dockerfile=Path("/s/Dockerfile"),
-    identity=Path("/s/identity"),
     resolv_conf=Path("/r/resolv.conf"),
     hosts=Path("/r/hosts"),
     runtime="/usr/bin/crun",

@@ -58,6 +58,16 @@ def test_stages_that_nothing_needs_are_left_out():
     assert plan.images == (NeededImage(reference="a"),)
 
 
+def test_labels_that_are_asked_for_are_the_last_step():
+    found = parse_dockerfile("FROM a AS one\nRUN x\nFROM one\n", {})
+    plan = plan_build(found, "one", {"b": "2", "a": "1"})
+    assert [step.text for step in plan.stages[-1].steps] == [
+        "FROM a AS one",
+        "RUN x",
+        "LABEL a=1 b=2",
+    ]
+
+
 def test_bases_are_pinned_line_by_line():
     text = "FROM \\\n a AS one\nRUN x\nFROM one\nFROM a\n"
     plan = plan_build(parse_dockerfile(text, {}), "")
@@ -79,7 +89,7 @@ def test_bases_are_pinned_line_by_line():
         ("FROM a\nRUNN x\n", "dockerfile parse error line 2: unknown instruction: RUNN"),
         ("FROM a b\n", "FROM requires either one or three arguments"),
         ("FROM\n", "FROM requires either one or three arguments"),
-        ("FROM a\nCOPY\n", "COPY requires at least one argument"),
+        ("FROM a\nCOPY\n", "COPY requires at least two arguments"),
         ("FROM $X\n", "should not be blank"),
         ("# escape=x\nFROM a\n", "invalid ESCAPE"),
     ],
