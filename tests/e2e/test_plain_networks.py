@@ -255,6 +255,14 @@ def test_attachable_networks_of_the_swarm(cli: Cli, machine: Machine, hiveletd: 
     hiveletd.kill()
     hiveletd.start()
     assert reaches(cli, "peer", "box")()
+    # Who is to start with the daemon waits for the swarm, which starts after it.
+    sleeper(cli, "always", "--network", "att", "--restart", "always")
+    pid = inspect(cli, "always")["State"]["Pid"]
+    hiveletd.kill()
+    machine.run(["kill", "-9", str(pid)])
+    hiveletd.start()
+    wait_until(reaches(cli, "peer", "always"), timeout=30, what="it is there again")
+    cli("rm", "-f", "always")
     # A task never gets an address that a container has.
     cli("service", "scale", "--detach=false", "web=4")
     lines = cli("service", "ps", "-q", "web").lines
