@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import docker
 import pytest
 from harness.cli import Cli, make_cli
 from harness.daemons import Daemon
@@ -113,6 +114,8 @@ def test_what_cannot_be_joined(cli: Cli) -> None:
     assert "private (none) mode" in cli.fails("network", "connect", "none", "normal").err
     chosen = cli.fails("network", "connect", "--ip", "172.18.0.9", "plain", "normal").err
     assert "only when connecting to networks with user configured subnets" in chosen
+    link = network(cli, "bridge")["Options"]["com.docker.network.bridge.name"]
+    assert link in cli("exec", "hosted", "ls", "/sys/class/net").lines
     assert set(inspect(cli, "hosted")["NetworkSettings"]["Networks"]) == {"host"}
     assert [c["Name"] for c in network(cli, "host")["Containers"].values()] == ["hosted"]
 
@@ -255,6 +258,14 @@ def test_attachable_networks_of_the_swarm(cli: Cli, machine: Machine, hiveletd: 
     hiveletd.kill()
     hiveletd.start()
     assert reaches(cli, "peer", "box")()
+    # Who is to start with the daemon waits for the swarm, which starts after it.
+    sleeper(cli, "always", "--network", "att", "--restart", "always")
+    pid = inspect(cli, "always")["State"]["Pid"]
+    hiveletd.kill()
+    machine.run(["kill", "-9", str(pid)])
+    hiveletd.start()
+    wait_until(reaches(cli, "peer", "always"), timeout=30, what="it is there again")
+    cli("rm", "-f", "always")
     # A task never gets an address that a container has.
     cli("service", "scale", "--detach=false", "web=4")
     lines = cli("service", "ps", "-q", "web").lines
@@ -271,6 +282,10 @@ def test_attachable_networks_of_the_swarm(cli: Cli, machine: Machine, hiveletd: 
     taken = cli.fails("run", "-d", "--name", "late", "-p", "8085:80", "bb", "sleep", "1").err
     assert "port is already allocated" in taken
     cli("rm", "-f", "peer")
+    sleeper(cli, "outer", "--network", "docker_gwbridge")
+    assert set(inspect(cli, "outer")["NetworkSettings"]["Networks"]) == {"docker_gwbridge"}
+    assert cli("exec", "outer", "ls", "/sys/class/net").lines == ["eth0", "lo"]
+    cli("rm", "-f", "outer")
     # Who leaves the swarm keeps his other networks.
     cli("swarm", "leave", "--force")
     assert set(inspect(cli, "box")["NetworkSettings"]["Networks"]) == {"own"}
@@ -316,3 +331,31 @@ def test_a_port_belongs_to_one(cli: Cli) -> None:
     )
     late = cli.fails("run", "-d", "-p", "8090:80", "bb", "sleep", "1000").err
     assert "Bind for 0.0.0.0:8090 failed: port is already allocated" in late
+
+
+def test_docker_py_connects_and_disconnects(machine: Machine, hiveletd: Daemon) -> None:
+    import_busybox(make_cli("docker-20", hiveletd.host, machine.dir), machine.dir)
+    client = docker.DockerClient(base_url=hiveletd.host, timeout=60)
+    pool = docker.types.IPAMPool(subnet="172.31.7.0/24", gateway="172.31.7.1")
+    first = client.networks.create("first", ipam=docker.types.IPAMConfig(pool_configs=[pool]))
+    second = client.networks.create("second", internal=True, labels={"a": "b"})
+    box = client.containers.run("bb", "sleep 1000", name="box", network="first", detach=True)
+    peer = client.containers.run("bb", "sleep 1000", name="peer", network="second", detach=True)
+    second.connect(box, aliases=["guest"])
+    assert peer.exec_run("ping -c1 -W2 guest").exit_code == 0
+    box.reload()
+    assert set(box.attrs["NetworkSettings"]["Networks"]) == {"first", "second"}
+    first.disconnect(box)
+    first.connect(box, ipv4_address="172.31.7.9")
+    box.reload()
+    assert box.attrs["NetworkSettings"]["Networks"]["first"]["IPAddress"] == "172.31.7.9"
+    first.reload()
+    assert [container.name for container in first.containers] == ["box"]
+    with pytest.raises(docker.errors.APIError, match="has active endpoints") as refused:
+        first.remove()
+    assert refused.value.status_code == 403
+    for container in (box, peer):
+        container.remove(force=True)
+    assert client.networks.prune(filters={"label": "a=b"})["NetworksDeleted"] == ["second"]
+    first.remove()
+    client.close()

@@ -44,6 +44,9 @@ log = structlog.get_logger(__name__)
 _LOOK_AGAIN = 5.0
 """Seconds between two looks at which subnets the host uses."""
 
+_START_LIMIT = 60.0
+"""Seconds after which a container that needs the swarm is told that it does not start."""
+
 
 @dataclass(slots=True)
 class _Membership:
@@ -69,9 +72,14 @@ class ClusterMembership:
     async def attach(
         self, network_id: NetworkId, container_id: ContainerId, wanted: Sequence[str]
     ) -> Network:
-        """A place in one, once the loops that give it run."""
+        """A place in one, once the loops that give it run: containers may start before the swarm does."""
+        try:
+            async with asyncio.timeout(_START_LIMIT):
+                await self._member.started.wait()
+        except TimeoutError as error:
+            raise Unavailable("the swarm of this node does not start") from error
         if not self._member.active:
-            raise Unavailable("the swarm of this node is not running yet, or not any more")
+            raise NotFound(f"network {network_id} not found")
         node_id = self._member.store.view(local_node).id
         return await self._member.api.attach_container(network_id, container_id, node_id, wanted)
 
@@ -97,6 +105,8 @@ class SwarmMember:
         self._supervisor = Supervisor("swarm")
         self._membership: _Membership | None = None
         self._subnets: dict[str, str] = {}
+        self.started = asyncio.Event()
+        """Set once it is known whether this node is in a swarm, and what that needs runs."""
 
     def open(self, directory: Path) -> None:
         """Prepare the store in `directory`, and the control API on it."""
@@ -113,8 +123,9 @@ class SwarmMember:
         self._supervisor.keep("subnets", self._keep_looking)
         if self.store.view(lambda view: view.cluster()) is None:
             await self._discard_strays()
-            return
-        await self._begin(self.store.view(local_node).id)
+        else:
+            await self._begin(self.store.view(local_node).id)
+        self.started.set()
 
     async def stop(self) -> None:
         """End loops and agent, write out the store. Tasks go on running."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from hivelet.errors import NotFound
 from hivelet.objects.common import ContainerId, NetworkId
 from hivelet.objects.network import Network
 
@@ -49,8 +50,8 @@ class NoClusterNetworks:
     async def attach(
         self, network_id: NetworkId, container_id: ContainerId, wanted: Sequence[str]
     ) -> Network:
-        """Nobody has found one."""
-        raise AssertionError(network_id)
+        """There is none to have a place in."""
+        raise NotFound(f"network {network_id} not found")
 
     async def detach(
         self, container_id: ContainerId, networks: Collection[NetworkId] | None = None

@@ -184,7 +184,7 @@ def with_sandbox(record: Record, sandbox: Sandbox) -> Record:
 
 def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSettings]:
     """How the container's networks look in `inspect`; like Docker, without `docker_gwbridge` where there are others."""
-    shown = [leg for leg in record.legs if leg.network.kind != "gateway"] or record.legs
+    shown = [leg for leg in record.legs if leg.shown] or record.legs
     return {
         leg.network.name: _idle(record, leg).replaced(
             endpoint_id=_endpoint_id(record.id, leg.network.id),
@@ -209,7 +209,7 @@ def endpoint_settings(record: Record, sandbox: Sandbox) -> dict[str, EndpointSet
 
 def idle_settings(record: Record) -> dict[str, EndpointSettings]:
     """How the networks of a container look that does not run: named, without an address."""
-    shown = [leg for leg in record.legs if leg.network.kind != "gateway"] or record.legs
+    shown = [leg for leg in record.legs if leg.shown] or record.legs
     return {leg.network.name: _idle(record, leg) for leg in shown}
 
 

@@ -9,6 +9,8 @@ from hivelet.engine.networks import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
 from hivelet.errors import NotFound
 from hivelet.network.ipam import prefix_length
+from hivelet.network.link_options import BRIDGE_NAME, MTU
+from hivelet.network.names import bridge_name
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import SECOND, NetworkId, TaskId
 from hivelet.objects.container import EndpointRequest
@@ -136,6 +138,21 @@ class NetworkActions:
             ipam=IpamOptions(configs=[p for p in (network.pool, network.pool6) if p.subnet]),
             internal=network.internal,
             attachable=network.attachable,
-            options=network.options,
+            options=_default_options(network) | network.options,
             labels=network.labels,
         )
+
+
+def _default_options(network: LocalNetwork) -> dict[str, str]:
+    """What Docker says of its own bridge, and scripts read there: the name of the link above all."""
+    if network.name != "bridge":
+        return {}
+    bridge = network.bridge
+    return {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": str(bridge.icc).lower(),
+        "com.docker.network.bridge.enable_ip_masquerade": str(bridge.masquerade).lower(),
+        "com.docker.network.bridge.host_binding_ipv4": bridge.host_binding or "0.0.0.0",
+        BRIDGE_NAME: bridge_name(bridge),
+        MTU: str(bridge.mtu),
+    }

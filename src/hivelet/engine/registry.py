@@ -36,6 +36,13 @@ class LegRecord(Struct, frozen=True, kw_only=True):
     """Other containers that this one knows in this network by a name of its own, as `NAME:ALIAS`."""
     driver_opts: dict[str, str] = {}
     priority: int = 0
+    named: bool = False
+    """Whether a user named the network; `docker_gwbridge` mostly is only the way out of others, which nobody is shown."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is one of the container's networks, for its user."""
+        return self.named or self.network.kind != "gateway"
 
 
 class Record(Struct, frozen=True, kw_only=True):

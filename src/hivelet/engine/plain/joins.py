@@ -120,7 +120,7 @@ class Joins:
 
     async def with_way_out(self, legs: list[LegRecord]) -> list[LegRecord]:
         """The legs with `docker_gwbridge` where there is no other way out of the swarm's networks, else without it."""
-        own = [leg for leg in legs if leg.network.kind != "gateway"]
+        own = [leg for leg in legs if leg.shown]
         if any(leg.network.kind in _WAYS_OUT and not leg.network.internal for leg in own):
             return own
         if all(leg.network.internal or leg.network.kind != "overlay" for leg in own):
@@ -135,9 +135,9 @@ class Joins:
 
     async def _entered(self, container_id: ContainerId, leg: LegRecord) -> LegRecord:
         network = leg.network
-        if network.kind == "gateway":
+        if not leg.shown:
             return leg
-        if network.kind == "bridge":
+        if network.kind in ("bridge", "gateway"):
             known = self._local.find(network.id)
             if known is None:
                 raise NotFound(f"network {network.id} not found")

@@ -95,6 +95,7 @@ def build_leg(candidate: Candidate, wish: EndpointRequest) -> LegRecord:
         links=wish.links,
         driver_opts=wish.driver_opts,
         priority=wish.gw_priority,
+        named=True,
     )
 
 
