@@ -6,10 +6,14 @@ import asyncio
 import contextlib
 import ctypes
 import errno
+import json
 import os
 import re
+import signal
 import socket
 import struct
+import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +26,7 @@ from network_lab import INGRESS, WEBNET, backend, sh
 from hivelet.network import nlmsg
 from hivelet.network.family import FRAMES, IPV4, IPV6
 from hivelet.network.netns import create_namespace, inside, remove_namespace
-from hivelet.network.nft import Nft, NftRefused, _Library
+from hivelet.network.nft import Nft, NftRefused, _Library, read_generation
 from hivelet.network.nfwire.batch import Batch, encode
 from hivelet.network.nfwire.door import BatchDoor, BatchRefused
 from hivelet.network.rules.balance import spread_addresses, spread_port
@@ -70,13 +74,13 @@ class Doors:
         found = []
         for where in (self.libs, self.wires):
             with inside(where):
-                found.append((ruleset(), sh("nft list ruleset").splitlines()))
-        (libs, lib_text), (wires, wire_text) = found
+                found.append((ruleset(), listing()))
+        (libs, lib_listing), (wires, wire_listing) = found
         assert libs.keys() == wires.keys()
         for what, one in libs.items():
             for lib, wire in zip(one, wires[what], strict=True):
                 assert lib == wire, what
-        assert lib_text == wire_text
+        assert lib_listing == wire_listing
 
 
 @pytest.fixture
@@ -92,6 +96,15 @@ def doors(home) -> Iterator[Doors]:
             wire = BatchDoor()
         stack.callback(wire.close)
         yield Doors(libs, wires, library, wire)
+
+
+def listing() -> list[object]:
+    """As nft reads it, without handles."""
+    entries = json.loads(sh("nft -j list ruleset"))["nftables"]
+    for entry in entries:
+        for one in entry.values():
+            one.pop("handle", None)
+    return entries
 
 
 def ruleset() -> dict[str, object]:
@@ -349,8 +362,28 @@ def test_a_refused_transaction_names_its_line_and_leaves_nothing(doors, line, nu
     doors.apply("add chain ip hivelet mine\n")
 
 
-def test_who_may_not_change_rules_is_told_so(doors):
-    """A refusal of the batch as a whole."""
+def test_another_program_may_change_rules_meanwhile(doors):
+    doors.reset()
+    loop = "while :; do nft add table ip another; nft delete table ip another; done"
+    with inside(doors.wires):
+        other = subprocess.Popen(["sh", "-c", loop], start_new_session=True)
+        generation, sent, until = read_generation(), 0, time.monotonic() + 60
+        try:
+            while read_generation() - generation - sent < 20:
+                assert time.monotonic() < until
+                for verb in ("add", "delete"):
+                    line = f"{verb} element ip hivelet hairpin {{ 10.0.0.7 . 10.0.0.1 }}\n"
+                    doors.wire.carry_out(encode(line, doors.wire.numbers))
+                    sent += 1
+        finally:
+            os.killpg(other.pid, signal.SIGKILL)
+            other.wait()
+        assert sent >= 2
+        assert "10.0.0.7" not in sh("nft list set ip hivelet hairpin")
+
+
+def test_a_batch_that_is_refused_as_a_whole(doors):
+    """It is none of nftables, by its first message."""
     doors.reset()
     batch = encode("add chain ip hivelet mine\n", doors.wire.numbers)
     unknown = struct.pack("=IHHII", 20, 0x10, 1, 1, 0) + bytes((0, 0, 0, 99))
