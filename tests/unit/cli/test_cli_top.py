@@ -86,18 +86,48 @@ def test_memory_of_both_generations_of_control_groups() -> None:
 
 
 def test_the_screen_says_what_does_not_fit() -> None:
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
 
     rows = usage_rows(*looks(), NOW)
     console = Console(width=120, height=6, no_color=True, force_terminal=False)
     with console.capture() as capture:
-        console.print(render(rows, TopOptions(), height=6))
+        console.print(render(rows, TopOptions(), ConsoleDimensions(120, 6)))
     said = capture.get()
     assert "2 services, 1 of 2 tasks run" in said
     assert "2 more lines do not fit; Ctrl-C ends it" in said
     with console.capture() as capture:
-        console.print(render(rows, TopOptions(), height=40, note="no daemon answers; trying again"))
+        size = ConsoleDimensions(120, 40)
+        console.print(render(rows, TopOptions(), size, note="no daemon answers; trying again"))
     assert "trying again" in capture.get()
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (10, "NAME"),
+        (20, "NAME TASKS"),
+        (26, "NAME TASKS CPU %"),
+        (40, "NAME TASKS CPU % MEMORY"),
+        (60, "NAME TASKS CPU % MEMORY CONNECTIONS STATE"),
+        (200, "NAME TASKS CPU % MEMORY CONNECTIONS STATE"),
+    ],
+)
+def test_columns_go_from_the_right_on_a_narrow_screen(width: int, titles: str) -> None:
+    from rich.console import Console, ConsoleDimensions
+
+    rows = usage_rows(*looks(), NOW)
+    console = Console(width=width, height=20, no_color=True, force_terminal=False)
+    with console.capture() as capture:
+        console.print(render(rows, TopOptions(), ConsoleDimensions(width, 20)))
+    lines = capture.get().splitlines()
+    assert max(map(len, lines)) <= width
+    (at,) = (number for number, line in enumerate(lines) if line.startswith("NAME"))
+    assert " ".join(lines[at].split()) == titles
+    whole = table_lines(rows, with_tasks=True)[1:]
+    names = [line[: len("  app_web.2")].rstrip()[:width] for line in whole]
+    if width > len("  app_web.2"):
+        shown = lines[at + 1 : at + 1 + len(whole)]
+        assert [line[: len("  app_web.2")].rstrip() for line in shown] == names
 
 
 def test_on_the_command_line(daemon: FakeDaemon, hivelet, clock) -> None:

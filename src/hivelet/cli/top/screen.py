@@ -13,12 +13,12 @@ from hivelet.cli.deploy.reading import is_hivelet
 from hivelet.cli.interruption import Interruption
 from hivelet.cli.session import Session
 from hivelet.cli.top.reading import is_unreachable, take_look
-from hivelet.cli.top.table import HEADERS, all_cells, rows_json, table_lines
+from hivelet.cli.top.table import HEADERS, all_cells, fitting_widths, rows_json, table_lines
 from hivelet.cli.top.usage import ServiceRow, sort_rows, usage_rows
 from hivelet.errors import HiveletError, NotFound
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import ConsoleDimensions, RenderableType
 
 _SHORTEST = 0.2
 
@@ -78,28 +78,30 @@ def _run_screen(session: Session, options: TopOptions, interval: float, *, hivel
                         raise
                     now, note = look, f"{error.message}; trying again"
                 rows = sort_rows(usage_rows(look, now, session.now()), options.sort)
-                live.update(render(rows, options, console.height, note), refresh=True)
+                live.update(render(rows, options, console.size, note), refresh=True)
                 look = now
         except KeyboardInterrupt:
             return
 
 
 def render(
-    rows: Sequence[ServiceRow], options: TopOptions, height: int, note: str = ""
+    rows: Sequence[ServiceRow], options: TopOptions, size: ConsoleDimensions, note: str = ""
 ) -> RenderableType:
-    """The screen: a line of sums, the table as far as it fits, and how to get out."""
+    """The screen: a line of sums, the table as far as it fits, to the right as well, and how to get out."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     cells = list(all_cells(rows, with_tasks=options.tasks))
-    room = max(1, height - 4)
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
-    for title in HEADERS:
+    room = max(1, size.height - 4)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    widths = fitting_widths(cells, size.width)
+    for title, width in zip(HEADERS, widths, strict=False):
         right = title in {"TASKS", "CPU %"}
-        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+        table.add_column(title, justify="right" if right else "left", no_wrap=True, width=width)
     for row in cells[:room]:
-        table.add_row(*(Text(cell) for cell in row), style="" if row[0][:1] == " " else "bold")
+        shown = (Text(cell) for cell in row[: len(widths)])
+        table.add_row(*shown, style="" if row[0][:1] == " " else "bold")
     running = sum(row.running for row in rows)
     wanted = sum(row.wanted for row in rows)
     top = f"{len(rows)} services, {running} of {wanted} tasks run"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 from hivelet.cli.render.human import binary_size, ellipsis
@@ -15,6 +15,7 @@ Json: TypeAlias = dict[str, Any]
 HEADERS = ("NAME", "TASKS", "CPU %", "MEMORY", "CONNECTIONS", "STATE")
 _NONE = "-"
 _ERROR = 60
+_SHORTEST_STATE = 8
 
 
 def table_lines(rows: Iterable[ServiceRow], *, with_tasks: bool) -> list[str]:
@@ -30,6 +31,23 @@ def all_cells(rows: Iterable[ServiceRow], *, with_tasks: bool) -> Iterator[tuple
         yield (row.name, f"{row.running}/{row.wanted}", *_usage_cells(row.usage), failed)
         for task in row.tasks if with_tasks else ():
             yield (f"  {task.name}", "", *_usage_cells(task.usage), _state(task))
+
+
+def fitting_widths(cells: Sequence[Sequence[str]], width: int) -> list[int]:
+    """How wide the columns are that a screen has room for, from the left: whole ones, and what is left of the state's."""
+    natural = [max(map(len, column)) for column in zip(HEADERS, *cells, strict=True)]
+    found: list[int] = []
+    left = width
+    for title, size in zip(HEADERS, natural, strict=True):
+        if title == HEADERS[-1]:
+            size = min(size, left)
+            if size < _SHORTEST_STATE:
+                break
+        elif found and size > left:
+            break
+        found.append(size)
+        left -= size + 1
+    return found
 
 
 def rows_json(rows: Iterable[ServiceRow]) -> list[Json]:
