@@ -156,6 +156,9 @@ def test_a_command_in_a_container_by_tls(
         assert done.out == wordy
         done = cli("exec", "-i", task, "sh", "-c", "cat; exit 4", env=known, stdin="", status=4)
         assert done.out == ""
+        if cli.name != "hivelet":
+            done = cli("run", "-i", "--rm", "bb", "sort", env=known, stdin=wordy)
+            assert done.out == wordy
 
 
 def test_tcp_is_refused_without_certificates_of_both_sides(

@@ -26,22 +26,35 @@ _VOLUME_SINCE = {"Subpath": (1, 45)}
 """By field, the version of the API since when services have it."""
 
 
-def fit_to_engine(specs: Iterable[Json], api_version: str) -> None:
-    """Take out of service specs, in place, what a Docker engine of this API version does not have."""
+_TOLD = {"StartInterval": "healthcheck.start_interval", "Subpath": "volumes.volume.subpath"}
+"""Keys of the file that a newer engine honours; of the others the loader tells."""
+
+
+def fit_to_engine(specs: Iterable[Json], api_version: str) -> dict[str, list[str]]:
+    """Take out of service specs, in place, what a Docker engine of this API version does not have.
+
+    The answer has the keys that a newer one would have honoured, and the services that ask for them.
+    """
     major, _, minor = api_version.partition(".")
     version = (int(major or 0), int(minor or 0))
+    gone: dict[str, list[str]] = {}
     for spec in specs:
         task = spec.get("TaskTemplate") or {}
         container = task.get("ContainerSpec") or {}
-        _keep(task.get("Resources"), _RESOURCES_SINCE, version)
-        _keep(container, _CONTAINER_SINCE, version)
-        _keep(container.get("Healthcheck"), _HEALTH_SINCE, version)
+        lost = {
+            *_keep(task.get("Resources"), _RESOURCES_SINCE, version),
+            *_keep(container, _CONTAINER_SINCE, version),
+            *_keep(container.get("Healthcheck"), _HEALTH_SINCE, version),
+        }
         for mount in container.get("Mounts") or []:
-            _keep(mount, _MOUNT_SINCE, version)
-            _keep(mount.get("VolumeOptions"), _VOLUME_SINCE, version)
+            lost |= _keep(mount, _MOUNT_SINCE, version)
+            lost |= _keep(mount.get("VolumeOptions"), _VOLUME_SINCE, version)
+        for name in sorted(lost & _TOLD.keys()):
+            gone.setdefault(_TOLD[name], []).append(spec["Name"])
+    return gone
 
 
-def _keep(part: Json | None, since: Mapping[str, Version], version: Version) -> None:
-    for name, first in since.items():
-        if part and version < first:
-            part.pop(name, None)
+def _keep(part: Json | None, since: Mapping[str, Version], version: Version) -> set[str]:
+    """Take out what is too new; the answer is what was there."""
+    newer = {name for name, first in since.items() if part and version < first}
+    return {name for name in newer if part and part.pop(name, None)}

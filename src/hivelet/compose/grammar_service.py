@@ -91,7 +91,7 @@ VOLUME_MOUNT = OneOf(
                     "`npipe`, `cluster` and `image` are refused",
                 ),
                 **honoured(source=STRING, target=STRING, read_only=BOOLEAN),
-                "consistency": kept(STRING, "it is for macOS"),
+                "consistency": ignored(STRING, "it is for macOS"),
                 **honoured(
                     volume=_VOLUME_OPTIONS,
                     tmpfs=Fields(

@@ -21,8 +21,11 @@ from hivelet.compose.to_spec import (
     service_specs,
 )
 from hivelet.compose.wire import to_wire
+from hivelet.objects.service import DEPENDS_ON_LABEL
 
 Json: TypeAlias = dict[str, Any]
+
+_OURS = "com.hivelet."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +95,31 @@ def fit_bodies(bodies: Mapping[str, Json], api_version: str) -> list[str]:
     addresses = sorted({p["HostIP"] for p in _ports(bodies.values()) if p.get("HostIP")})
     for port in _ports(bodies.values()):
         port.pop("HostIP", None)
-    fit_to_engine(bodies.values(), api_version)
-    if not addresses:
-        return []
-    told = ", ".join(addresses)
-    return [
-        f"this daemon is a Docker engine: ports for {told} are published on all of its addresses"
+    gone = fit_to_engine(bodies.values(), api_version)
+    told = []
+    if addresses:
+        told.append(f"ports for {', '.join(addresses)} are published on all of its addresses")
+    for label, services in _our_labels(bodies).items():
+        told.append(
+            f"it starts {', '.join(services)} without waiting for what depends_on names"
+            if label == DEPENDS_ON_LABEL
+            else f"the label {label} of {', '.join(services)} has no effect"
+        )
+    told += [
+        f"{key} of {', '.join(services)} has no effect in its version of the API ({api_version})"
+        for key, services in gone.items()
     ]
+    return [f"this daemon is a Docker engine: {each}" for each in told]
+
+
+def _our_labels(bodies: Mapping[str, Json]) -> dict[str, list[str]]:
+    """Labels that hivelet's daemon alone reads, with the services that have them."""
+    found: dict[str, list[str]] = {}
+    for body in bodies.values():
+        for label in sorted(body.get("Labels") or ()):
+            if label.startswith(_OURS):
+                found.setdefault(label, []).append(body["Name"])
+    return dict(sorted(found.items()))
 
 
 def dependency_order(file: StackFile) -> list[str]:
