@@ -56,9 +56,13 @@ NETWORK = Fields(
         "driver_opts": differs(
             OPTIONS, "`com.docker.network.driver.mtu`, `com.docker.network.bridge.enable_icc` only"
         ),
-        **honoured(external=_EXTERNAL, internal=BOOLEAN),
-        "attachable": kept(BOOLEAN, "there are no plain containers to attach"),
-        **honoured(labels=LIST_OR_MAP, enable_ipv6=BOOLEAN),
+        **honoured(
+            external=_EXTERNAL,
+            internal=BOOLEAN,
+            attachable=BOOLEAN,
+            labels=LIST_OR_MAP,
+            enable_ipv6=BOOLEAN,
+        ),
         "enable_ipv4": ignored(BOOLEAN, "IPv4 is always on"),
         "ipam": Key(_IPAM),
     }
