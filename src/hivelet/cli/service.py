@@ -324,17 +324,20 @@ def _follow(
     )
 
 
-def parse_seconds(text: str | None) -> float | None:
-    """A time limit; a bare number is in seconds."""
+def parse_seconds(text: str | None, option: str = "--timeout") -> float | None:
+    """The time that `option` gives; a bare number is in seconds."""
     from hivelet.kit.durations import parse_duration
 
     if text is None:
         return None
     try:
-        return (
+        seconds = (
             float(text)
             if text.replace(".", "", 1).isdecimal()
             else parse_duration(text) / 1_000_000_000
         )
     except ValueError as error:
-        raise InvalidParameter(f"--timeout: {error}") from error
+        raise InvalidParameter(f"{option}: {error}") from error
+    if seconds < 0:
+        raise InvalidParameter(f'{option}: "{text}" is less than no time at all')
+    return seconds

@@ -26,6 +26,7 @@ from hivelet.compose.selection import (
     project_directory,
     read_variables,
     split_profiles,
+    unknown_profiles,
 )
 
 
@@ -102,6 +103,7 @@ def load_stack(
         hint = "declare one under `services`"
         problem = Problem(path=(), message="there is no service in this file", hint=hint)
         raise ComposeError(reader.origins.describe(problem))
+    unmatched = unknown_profiles(long_form, options.profiles)
     inactive = split_profiles(long_form, options.profiles, variables)
     long_form = leave_out(long_form, inactive)
     file = msgspec.convert(long_form, StackFile)
@@ -119,6 +121,7 @@ def load_stack(
             *reader.warnings,
             *_told(reader.ignored, inactive, "not honoured"),
             *(reader.origins.describe(problem) for problem in unknown),
+            *unmatched,
         ),
         notes=_notes(reader.env_files, inactive),
         daemon_only=tuple(

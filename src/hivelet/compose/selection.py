@@ -12,6 +12,7 @@ from pathlib import Path
 from hivelet.compose.document import ComposeError
 from hivelet.compose.files import read_env_file
 from hivelet.compose.normalise import Json
+from hivelet.compose.references import suggest_name
 
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """Where no file is named, the first of these in the working directory."""
@@ -78,6 +79,18 @@ def split_profiles(
         for name, service in long_form["services"].items()
         if service.get("profiles") and not active & set(service["profiles"])
     }
+
+
+def unknown_profiles(long_form: Json, given: Iterable[str]) -> list[str]:
+    """What is wrong with profiles that were asked for and that no service has."""
+    services = long_form["services"].values()
+    known = sorted({name for service in services for name in service.get("profiles") or ()})
+    problems = []
+    for name in given:
+        if name != "*" and name not in known:
+            message, hint = f'no service has the profile "{name}"', suggest_name(name, known)
+            problems.append(f"{message}; {hint}" if hint else message)
+    return problems
 
 
 def leave_out(long_form: Json, services: Iterable[str]) -> Json:

@@ -277,6 +277,24 @@ def test_rm_of_a_network_that_tasks_still_leave_is_tried_again(
     assert clock.now >= 102.0
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("deploy", "--timeout", "-5s"), '--timeout: "-5s" is less than no time at all'),
+        (
+            ("deploy", "--timeout", "soon"),
+            '--timeout: "soon" is not a duration; write it like "10s", "1m30s" or "500ms"',
+        ),
+        (("top", "--once", "--interval", "-1"), '--interval: "-1" is not a duration'),
+    ],
+)
+def test_times_that_are_none(hivelet, stack_file: str, words: tuple[str, ...], said: str) -> None:
+    files = ("-c", stack_file) if words[0] == "deploy" else ()
+    result = hivelet("stack", *words, *files, "app")
+    assert result.code == 1
+    assert result.err.startswith(f"Error: {said}")
+
+
 def test_rm_of_nothing(hivelet) -> None:
     result = hivelet("stack", "rm", "nope")
     assert (result.code, result.err) == (0, "Warning: Nothing found in stack: nope\n")

@@ -406,6 +406,12 @@ SEVERAL: dict[str, Several] = {
         message='f.yml:2:32: services.web.depends_on.db: "db" is left out and not waited for; bring it in with --profile data',
         warning=True,
     ),
+    "profile-of-nobody": Several(
+        files={"f.yml": "services:\n  web: {image: x}\n  db: {image: y, profiles: [data, more]}\n"},
+        profiles=("dta", "more"),
+        message='no service has the profile "dta"; did you mean "data"?',
+        warning=True,
+    ),
     "profiles-told": Several(
         files={
             "f.yml": "services:\n  web: {image: x}\n  b: {image: y, profiles: [two, one]}\n  a: {image: y, profiles: [one]}\n"

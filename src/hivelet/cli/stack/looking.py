@@ -122,7 +122,7 @@ def top(session: Session, /, names: tuple[str, ...], interval: str, **options: A
         once=options["once"],
         tasks=not options["services_only"],
         sort=options["sort"],
-        interval=seconds_of(interval),
+        interval=seconds_of(interval, "--interval"),
         form=options["form"],
     )
     return show_top(session, how)

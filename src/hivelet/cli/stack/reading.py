@@ -135,9 +135,9 @@ def read_named(
     return loaded, stack_name
 
 
-def seconds_of(text: str) -> float:
+def seconds_of(text: str, option: str = "--timeout") -> float:
     """A time that an option gives."""
     from hivelet.cli.service import parse_seconds
 
-    seconds = parse_seconds(text)
+    seconds = parse_seconds(text, option)
     return 0.0 if seconds is None else seconds
