@@ -83,12 +83,14 @@ def find_keys(data: Data, fate: Fate, rule: Rule = FILE) -> list[Problem]:
 
 
 def coerce(data: Data, rule: Rule = FILE) -> Data:
-    """`data` with texts as numbers or truth values where the rule takes no text and they are one; `"3"` and `yes`."""
+    """`data` with texts as numbers or truth values where the rule takes no text and they are one: `"3"`, `yes`; and `3.0` as 3."""
     if isinstance(data, str):
         try:
             return cast_text(data, scalar_kinds(rule))
         except ValueError:
             return data
+    if isinstance(data, float) and data.is_integer() and "number" not in scalar_kinds(rule):
+        return int(data) if "integer" in scalar_kinds(rule) and abs(data) < 2**63 else data
     form = _form_for(data, rule)
     if isinstance(form, Fields) and isinstance(data, dict):
         return {

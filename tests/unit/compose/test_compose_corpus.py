@@ -138,6 +138,18 @@ def test_mounts_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scratch["TmpfsOptions"] == {"SizeBytes": 1 << 20, "Mode": 0o1770}
 
 
+def test_whole_numbers_with_a_point(tmp_path: Path) -> None:
+    file = tmp_path / "f.yml"
+    file.write_text(
+        "services: {a: {image: a, ports: [{target: 1e3, published: 8000.0}], deploy: {replicas: 2.0}}}\n"
+    )
+    (spec,) = service_specs("st", load_stack([str(file)], {}).file, KnownIds()).values()
+    wire = to_wire(spec)
+    (port,) = wire["EndpointSpec"]["Ports"]
+    assert (port["TargetPort"], port["PublishedPort"]) == (1000, 8000)
+    assert wire["Mode"] == {"Replicated": {"Replicas": 2}}
+
+
 def test_networks_of_today(monkeypatch: pytest.MonkeyPatch) -> None:
     (network,) = network_requests("st", load("beyond/networks.yml", monkeypatch).file)
     assert network["EnableIPv6"] is True
