@@ -11,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import click
 
-from hivelet.cli.containers.environment import environment_of
+from hivelet.cli.containers.making.environment import environment_of
 from hivelet.cli.leaving import detach_keys_option, leaving_keys, tell_left
 from hivelet.cli.session import Session
 from hivelet.errors import HiveletError, InvalidParameter, Unavailable

@@ -128,7 +128,7 @@ def remove(session: Session, refs: tuple[str, ...], force: bool) -> int:
 @pass_session
 def connect(session: Session, /, ref: str, container: str, **options: Any) -> None:
     """Let a container join a network, also while it runs."""
-    from hivelet.cli.containers.endpoints import endpoint_settings
+    from hivelet.cli.containers.making.endpoints import endpoint_settings
 
     fields = {name.replace("_", "-"): value for name, value in options.items()}
     try:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from hivelet.cli import flag_values
 from hivelet.cli.containers.archive import Landing, landing, relocated, split_place
-from hivelet.cli.containers.endpoints import networking
-from hivelet.cli.containers.flags import create_flags
 from hivelet.cli.containers.go_flags import in_clicks_form
-from hivelet.cli.containers.request import create_request, restart_policy
+from hivelet.cli.containers.making.endpoints import networking
+from hivelet.cli.containers.making.flags import create_flags
+from hivelet.cli.containers.making.host import restart_policy
+from hivelet.cli.containers.making.request import create_request
 from hivelet.compose.ports import Port, parse_port
 from hivelet.compose.volumes import parse_volume
 from hivelet.errors import InvalidParameter

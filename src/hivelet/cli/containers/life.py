@@ -165,7 +165,7 @@ def update_request(given: Json) -> Json:
         if given[option] is not None:
             request[field] = given[option]
     if given["restart"] is not None:
-        from hivelet.cli.containers.request import restart_policy
+        from hivelet.cli.containers.making.host import restart_policy
 
         request["RestartPolicy"] = restart_policy(given["restart"])
     if not request:

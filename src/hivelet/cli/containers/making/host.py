@@ -1,97 +1,33 @@
-"""What `run` and `create` ask the daemon for: their options as the body of `POST /containers/create`. Pure.
+"""What a container may use of its host, and how it is held: options as the `HostConfig` of a request. Pure.
 
-The bodies are the docker CLI's, option by option (`tests/unit/cli/record_create_requests.py`).
+Ports and mounts, which are of the container as well, are in `request`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 from hivelet.cli import flag_values
-from hivelet.cli.containers.endpoints import networking
 from hivelet.compose.capabilities import whole_name
-from hivelet.compose.ports import Port, parse_port
 from hivelet.compose.units import parse_cpus, parse_size, parse_swap
 from hivelet.errors import InvalidParameter
-from hivelet.kit.durations import parse_duration
 
 Json: TypeAlias = dict[str, Any]
 Given: TypeAlias = Mapping[str, Any]
 """Options by name, `-` as `_`."""
 
-_STREAMS = ("stdin", "stdout", "stderr")
 
-
-def create_request(
-    given: Given, image: str, command: Sequence[str], env: Sequence[str], labels: Mapping[str, str]
-) -> Json:
-    """The body.
+def checked(option: str, convert: Callable[[], Any]) -> Any:
+    """What `convert` makes of an option.
 
     Raises:
-        InvalidParameter: an option's value is not right; the message names the option.
+        InvalidParameter: it is not right; the message names the option.
     """
-    streams = attached(given)
-    request: Json = {
-        "Image": image,
-        "Cmd": list(command),
-        "Env": list(env),
-        "Labels": dict(labels),
-        "AttachStdin": "stdin" in streams,
-        "AttachStdout": "stdout" in streams,
-        "AttachStderr": "stderr" in streams,
-        "Tty": given["tty"],
-        "OpenStdin": given["interactive"],
-        "StdinOnce": given["interactive"] and "stdin" in streams,
-        "HostConfig": _host(given),
-        "NetworkingConfig": _checked("network", lambda: networking(given)),
-    }
-    for option, field in _FIELDS.items():
-        if given[option] is not None:
-            request[field] = given[option]
-    if given["entrypoint"] is not None:
-        # An empty one takes the image's away.
-        request["Entrypoint"] = [given["entrypoint"]]
-    _set_ports(request, given)
-    _set_volumes(request, given)
-    health = _health(given)
-    if health:
-        request["Healthcheck"] = health
-    return request
-
-
-def attached(given: Given) -> set[str]:
-    """The streams that somebody here reads and writes.
-
-    Raises:
-        InvalidParameter: there is no such stream.
-    """
-    if given.get("detach"):
-        return set()
-    names = {name.lower() for name in given["attach"]}
-    if names - set(_STREAMS):
-        raise InvalidParameter("--attach: valid streams are STDIN, STDOUT and STDERR")
-    if names:
-        return names
-    return {"stdout", "stderr", *(["stdin"] if given["interactive"] else [])}
-
-
-def _checked(option: str, convert: Callable[[], Any]) -> Any:
     try:
         return convert()
     except ValueError as error:
         raise InvalidParameter(f"--{option.replace('_', '-')}: {error}") from error
-
-
-_FIELDS = {
-    "hostname": "Hostname",
-    "domainname": "Domainname",
-    "user": "User",
-    "workdir": "WorkingDir",
-    "stop_signal": "StopSignal",
-    "stop_timeout": "StopTimeout",
-}
 
 
 def _same(value: Any) -> Any:
@@ -112,7 +48,7 @@ def restart_policy(text: str) -> Json:
     Raises:
         InvalidParameter: it is none.
     """
-    return dict(_checked("restart", lambda: _restart(text)))
+    return dict(checked("restart", lambda: _restart(text)))
 
 
 def _restart(text: str) -> Json:
@@ -233,7 +169,12 @@ _HOST: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
-def _host(given: Given) -> Json:
+def host_config(given: Given) -> Json:
+    """The `HostConfig`, without ports and mounts.
+
+    Raises:
+        InvalidParameter: an option's value is not right, or two contradict each other.
+    """
     host: Json = {
         "NetworkMode": "default",
         "MemorySwappiness": -1,
@@ -243,81 +184,16 @@ def _host(given: Given) -> Json:
     for option, (field, convert) in _HOST.items():
         value = given[option]
         if value is not None and value is not False and value != ():
-            host[field] = _checked(option, lambda c=convert, v=value: c(v))  # type: ignore[misc]
+            host[field] = checked(option, lambda c=convert, v=value: c(v))  # type: ignore[misc]
     added, dropped = set(map(whole_name, given["cap_add"])), set(map(whole_name, given["cap_drop"]))
     host["CapAdd"], host["CapDrop"] = sorted(added), sorted(dropped)
     if given["network"]:
-        host["NetworkMode"] = _checked(
+        host["NetworkMode"] = checked(
             "network", lambda: str(flag_values.network_fields(given["network"][0])["name"])
         )
     if given["log_driver"] or given["log_opt"]:
-        options = _checked("log_opt", lambda: _pairs(given["log_opt"]))
+        options = checked("log_opt", lambda: _pairs(given["log_opt"]))
         host["LogConfig"] = {"Type": given["log_driver"] or "", "Config": options}
     if host.get("AutoRemove") and host["RestartPolicy"]["Name"] != "no":
         raise InvalidParameter("--rm: conflicting options: cannot specify both --restart and --rm")
     return host
-
-
-def _set_ports(request: Json, given: Given) -> None:
-    published = _checked("publish", lambda: [p for text in given["publish"] for p in _port(text)])
-    exposed = _checked("expose", lambda: [p for text in given["expose"] for p in parse_port(text)])
-    request["ExposedPorts"] = {f"{p.target}/{p.protocol}": {} for p in (*exposed, *published)}
-    bindings: dict[str, list[Json]] = {}
-    for port in published:
-        outside = {"HostIp": port.host_ip, "HostPort": str(port.published or "")}
-        bindings.setdefault(f"{port.target}/{port.protocol}", []).append(outside)
-    request["HostConfig"]["PortBindings"] = bindings
-
-
-def _port(text: str) -> tuple[Port, ...]:
-    """The short form, or `target=80,published=8080,protocol=udp`."""
-    if "=" not in text:
-        return parse_port(text)
-    keys = {key: key for key in ("target", "published", "protocol", "mode")}
-    fields = dict(flag_values.parse_pairs(text, keys))
-    if "target" not in fields:
-        raise ValueError(f'"{text}": the key "target" is missing')
-    return parse_port(
-        f"{fields.get('published', '')}:{fields['target']}/{fields.get('protocol', 'tcp')}".lstrip(":")
-    )  # fmt: skip
-
-
-def _set_volumes(request: Json, given: Given) -> None:
-    binds: list[str] = []
-    anonymous: Json = {}
-    for text in given["volume"]:
-        source, colon, rest = text.partition(":")
-        if not colon:
-            anonymous[text] = {}
-        elif source == "." or source.startswith(("./", "../", "~/")):
-            binds.append(f"{os.path.abspath(os.path.expanduser(source))}:{rest}")
-        else:
-            binds.append(text)
-    request["Volumes"] = anonymous
-    host = request["HostConfig"]
-    host["Binds"] = binds
-    host["Mounts"] = _checked("mount", lambda: [flag_values.parse_mount(m) for m in given["mount"]])
-    host["Tmpfs"] = {path: more for path, _, more in (t.partition(":") for t in given["tmpfs"])}
-
-
-_HEALTH: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "health_interval": ("Interval", parse_duration),
-    "health_timeout": ("Timeout", parse_duration),
-    "health_start_period": ("StartPeriod", parse_duration),
-    "health_start_interval": ("StartInterval", parse_duration),
-    "health_retries": ("Retries", _same),
-}
-
-
-def _health(given: Given) -> Json:
-    health: Json = {}
-    for option, (field, convert) in _HEALTH.items():
-        if given[option] is not None:
-            health[field] = _checked(option, lambda c=convert, v=given[option]: c(v))  # type: ignore[misc]
-    if given["no_healthcheck"]:
-        if health or given["health_cmd"]:
-            raise InvalidParameter("--no-healthcheck conflicts with --health-* options")
-        return {"Test": ["NONE"]}
-    if given["health_cmd"]:
-        health["Test"] = ["CMD-SHELL", given["health_cmd"]]
-    return health
