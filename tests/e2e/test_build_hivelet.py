@@ -48,7 +48,7 @@ def test_a_folder(hivelet_cli: Cli, docker: Cli, folder: Path, machine: Machine)
         str(machine.dir / "id"),
     ]
     said = hivelet_cli("build", *words, str(folder), env={"WORD": "of the environment"})
-    assert "Step 1/4 : FROM bb" in said.out
+    assert "Step 1/5 : FROM bb" in said.out
     assert said.lines[-2:] == ["Successfully tagged made:1", "Successfully tagged made:latest"]
     found = image(hivelet_cli, "made:1")
     assert (machine.dir / "id").read_text() == found["Id"]

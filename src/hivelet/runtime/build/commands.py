@@ -91,7 +91,10 @@ def enclose(argv: Sequence[str], place: BuildPlace) -> list[str]:
 def build_argv(
     request: BuildRequest, place: BuildPlace, images: Mapping[str, str], policy: Path
 ) -> list[str]:
-    """The build itself: `images` (ids by what the Dockerfile calls them) are there, and the network is that of its place."""
+    """The build itself: `images` (ids by what the Dockerfile calls them) are there, and the network is that of its place.
+
+    The target is no matter of it: its Dockerfile ends there.
+    """
     argv = [
         *("buildah", "build", "--format=docker", "--layers", "--force-rm", "--pull=never"),
         *(
@@ -106,9 +109,8 @@ def build_argv(
     ]
     if request.no_cache:
         argv.append("--no-cache")
-    for flag, value in (("--target", request.target), ("--platform", request.platform)):
-        if value:
-            argv.append(f"{flag}={value}")
+    if request.platform:
+        argv.append(f"--platform={request.platform}")
     argv += [f"--build-arg={key}={value}" for key, value in request.build_args.items()]
     argv += [f"--label={key}={value}" for key, value in request.labels.items()]
     argv += [f"--security-opt={option}" for option in request.security_options]

@@ -84,8 +84,9 @@ def plan_build(
 
 
 def pin_bases(text: str, plan: BuildPlan, ids: Mapping[str, str]) -> str:
-    """The Dockerfile `text` with the ids of the images in its `FROM`s, so that no name can mean another one."""
-    lines = text.splitlines()
+    """The Dockerfile `text` up to its target, with the ids of the images in its `FROM`s: no name can mean another one."""
+    # buildah adds the labels that are asked for to the last stage of all, so the target must be that.
+    lines = text.splitlines()[: plan.stages[-1].steps[-1].end]
     for number in plan.needed:
         stage = plan.stages[number]
         step = stage.steps[0]

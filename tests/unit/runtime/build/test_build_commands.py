@@ -20,7 +20,6 @@ PLACE = BuildPlace(
 
 def test_every_wish_is_passed_on():
     request = BuildRequest(
-        target="t",
         platform="linux/amd64",
         build_args={"A": "x y", "B": ""},
         labels={"l": "1"},
@@ -32,7 +31,7 @@ def test_every_wish_is_passed_on():
     assert argv[:2] == ["buildah", "build"]
     assert argv[-1] == "/s/context"
     for word in (
-        "--target=t", "--platform=linux/amd64", "--build-arg=A=x y", "--build-arg=B=", "--label=l=1", "--no-cache",
+        "--platform=linux/amd64", "--build-arg=A=x y", "--build-arg=B=", "--label=l=1", "--no-cache",
         "--memory=1", "--cpu-shares=2", "--ulimit=nofile=3:4", "--security-opt=seccomp=unconfined",
         "--build-context=tools:1=container-image://99", "--format=docker", "--pull=never", "--cgroup-parent=hivelet/77",
     ):  # fmt: skip
