@@ -22,11 +22,11 @@ from hivelet.engine.create import (
     build_record,
     check_limits,
 )
-from hivelet.engine.health import HealthKeeper
-from hivelet.engine.health_policy import begin_health
+from hivelet.engine.health.keeper import HealthKeeper
+from hivelet.engine.health.policy import begin_health
 from hivelet.engine.living import Living
 from hivelet.engine.log_keeper import LogKeeper, policy_of
-from hivelet.engine.place import Place, shares_network
+from hivelet.engine.networks.place import Place, shares_network
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import linked_from
 from hivelet.engine.plain.published import PublishedPorts

@@ -6,8 +6,8 @@ after its last. Whoever connects or disconnects a container holds its lock (`Lif
 
 from __future__ import annotations
 
-from hivelet.engine.cluster_networks import ClusterDoor
-from hivelet.engine.networks import LocalNetwork, LocalNetworks
+from hivelet.engine.networks.cluster import ClusterDoor
+from hivelet.engine.networks.local import LocalNetwork, LocalNetworks
 from hivelet.engine.plain.legs import (
     Candidate,
     asked_networks,
