@@ -266,7 +266,7 @@ class Provision:
                     address=leg.address or None,
                     address6=leg.address6 or None,
                     aliases=tuple(leg.aliases),
-                    asked=not record.task_id and leg.network.kind == "bridge",
+                    asked=leg.named and leg.network.kind == "bridge",
                     mac=leg.mac_address,
                     priority=leg.priority,
                 )

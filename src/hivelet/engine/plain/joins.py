@@ -135,7 +135,7 @@ class Joins:
 
     async def _entered(self, container_id: ContainerId, leg: LegRecord) -> LegRecord:
         network = leg.network
-        if not leg.shown:
+        if not leg.named:
             return leg
         if network.kind in ("bridge", "gateway"):
             known = self._local.find(network.id)
