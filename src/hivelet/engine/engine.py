@@ -258,9 +258,11 @@ class Engine(
             raise
 
     async def forget_gateway_bridge(self) -> None:
-        """The swarm is left: `docker_gwbridge` goes, unless the user made it."""
+        """The swarm is left: `docker_gwbridge` goes, unless the user made it, or has a container in it."""
         network = self._networks.find(GATEWAY_BRIDGE)
-        if network is not None and network.automatic:
+        if network is None or not network.automatic:
+            return
+        if not await self.network_containers(network.id):
             self._networks.forget(network)
 
     async def leave_cluster_networks(self) -> None:
