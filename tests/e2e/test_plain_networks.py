@@ -285,12 +285,13 @@ def test_attachable_networks_of_the_swarm(cli: Cli, machine: Machine, hiveletd: 
     sleeper(cli, "outer", "--network", "docker_gwbridge")
     assert set(inspect(cli, "outer")["NetworkSettings"]["Networks"]) == {"docker_gwbridge"}
     assert cli("exec", "outer", "ls", "/sys/class/net").lines == ["eth0", "lo"]
-    cli("rm", "-f", "outer")
     # Who leaves the swarm keeps his other networks.
     cli("swarm", "leave", "--force")
     assert set(inspect(cli, "box")["NetworkSettings"]["Networks"]) == {"own"}
     sleeper(cli, "neighbour", "--network", "own")
     assert reaches(cli, "neighbour", "box")()
+    assert set(inspect(cli, "outer")["NetworkSettings"]["Networks"]) == {"docker_gwbridge"}
+    assert cli("exec", "outer", "ls", "/sys/class/net").lines == ["eth0", "lo"]
     assert inspect(cli, "before")["State"]["Running"]
     assert cli("exec", "before", "ip", "route", "show", "default").out
 

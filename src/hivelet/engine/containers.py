@@ -9,9 +9,9 @@ from pathlib import Path
 
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
-from hivelet.engine.processes import read_processes
+from hivelet.engine.readings.processes import read_processes
+from hivelet.engine.readings.stats import read_stats
 from hivelet.engine.registry import Record, Registry
-from hivelet.engine.stats import read_stats
 from hivelet.engine.storage import Storage
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock

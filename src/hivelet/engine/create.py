@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from hivelet.engine.dependencies import FileReference
-from hivelet.engine.health_policy import build_policy
+from hivelet.engine.dependencies.known import FileReference
+from hivelet.engine.health.policy import build_policy
 from hivelet.engine.merge import merge_config
-from hivelet.engine.mounts import collect_mounts
 from hivelet.engine.registry import LegRecord, Record
+from hivelet.engine.volumes.mounts import collect_mounts
 from hivelet.errors import InvalidParameter
 from hivelet.network.ipam import prefix_length
 from hivelet.network.sandbox import Sandbox

@@ -15,30 +15,30 @@ import structlog
 
 from hivelet.engine.build.actions import BuildActions, BuildParts
 from hivelet.engine.build.network import BuildNetworks
-from hivelet.engine.cluster_networks import ClusterDoor
 from hivelet.engine.containers import ContainerActions
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.database import Database
-from hivelet.engine.dependencies import Dependencies, FileReference
-from hivelet.engine.dependency_files import DependencyFiles
+from hivelet.engine.dependencies.files import DependencyFiles
+from hivelet.engine.dependencies.known import Dependencies, FileReference
 from hivelet.engine.events import EventBus
-from hivelet.engine.execs import ExecActions, Execs
+from hivelet.engine.execs.actions import ExecActions, Execs
+from hivelet.engine.execs.further import FurtherProcesses
 from hivelet.engine.files.actions import FileActions
-from hivelet.engine.further import FurtherProcesses
 from hivelet.engine.images import ImageActions
 from hivelet.engine.lifecycle import Lifecycle
-from hivelet.engine.listeners import Listeners, parse_listeners
-from hivelet.engine.network_actions import NetworkActions
-from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
+from hivelet.engine.networks.actions import NetworkActions
+from hivelet.engine.networks.cluster import ClusterDoor
+from hivelet.engine.networks.local import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
+from hivelet.engine.readings.listeners import Listeners, parse_listeners
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
-from hivelet.engine.subpaths import Subpaths
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
-from hivelet.engine.volume_actions import VolumeActions, volume_size
-from hivelet.engine.volumes import Volumes
+from hivelet.engine.volumes.actions import VolumeActions, volume_size
+from hivelet.engine.volumes.local import Volumes
+from hivelet.engine.volumes.subpaths import Subpaths
 from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
 from hivelet.network.plane import NetworkPlane
@@ -258,9 +258,11 @@ class Engine(
             raise
 
     async def forget_gateway_bridge(self) -> None:
-        """The swarm is left: `docker_gwbridge` goes, unless the user made it."""
+        """The swarm is left: `docker_gwbridge` goes, unless the user made it, or has a container in it."""
         network = self._networks.find(GATEWAY_BRIDGE)
-        if network is not None and network.automatic:
+        if network is None or not network.automatic:
+            return
+        if not await self.network_containers(network.id):
             self._networks.forget(network)
 
     async def leave_cluster_networks(self) -> None:

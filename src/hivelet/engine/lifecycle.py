@@ -22,11 +22,11 @@ from hivelet.engine.create import (
     build_record,
     check_limits,
 )
-from hivelet.engine.health import HealthKeeper
-from hivelet.engine.health_policy import begin_health
+from hivelet.engine.health.keeper import HealthKeeper
+from hivelet.engine.health.policy import begin_health
 from hivelet.engine.living import Living
 from hivelet.engine.log_keeper import LogKeeper, policy_of
-from hivelet.engine.place import Place, shares_network
+from hivelet.engine.networks.place import Place, shares_network
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import linked_from
 from hivelet.engine.plain.published import PublishedPorts
@@ -502,7 +502,8 @@ class Lifecycle(Living):
             await self._let_go(container_id)
         finally:
             # Whoever waits for a plain container may remove its networks and volumes next; a task is replaced at once.
-            self._tell_end(container_id, state)
+            if not record.task_id:
+                self._tell_end(container_id, state)
         for done in self.after_end:
             if (current := self._registry.get(container_id)) is not None:
                 done(current)
@@ -518,8 +519,9 @@ class Lifecycle(Living):
                     self._provision.idle(current)
 
     def _tell_end(self, container_id: ContainerId, state: ContainerState) -> None:
-        end = self._end(container_id)
-        if not end.done():
+        # None: it was removed meanwhile, and whoever waited was told.
+        end = self._ends.get(container_id)
+        if end is not None and not end.done():
             end.set_result(state)
         self.health.tell(container_id, state)
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hivelet.engine.binds import mount_flags
-from hivelet.engine.cluster_networks import ClusterDoor
 from hivelet.engine.create import (
     ContainerPaths,
     CreateContainer,
@@ -22,11 +20,11 @@ from hivelet.engine.create import (
     volume_sources,
     with_sandbox,
 )
-from hivelet.engine.dependency_files import DependencyFiles
-from hivelet.engine.devices import host_devices, read_devices
+from hivelet.engine.dependencies.files import DependencyFiles
 from hivelet.engine.events import EventBus
-from hivelet.engine.networks import LocalNetworks
-from hivelet.engine.place import (
+from hivelet.engine.networks.cluster import ClusterDoor
+from hivelet.engine.networks.local import LocalNetworks
+from hivelet.engine.networks.place import (
     Place,
     joined_namespaces,
     own_place,
@@ -35,8 +33,10 @@ from hivelet.engine.place import (
 )
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import Linked, find_linked, link_environment
+from hivelet.engine.readings.devices import host_devices, read_devices
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
+from hivelet.engine.volumes.binds import mount_flags
 from hivelet.kit.clock import Clock
 from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.network.plane import NetworkPlane
@@ -266,7 +266,7 @@ class Provision:
                     address=leg.address or None,
                     address6=leg.address6 or None,
                     aliases=tuple(leg.aliases),
-                    asked=not record.task_id and leg.network.kind == "bridge",
+                    asked=leg.named and leg.network.kind == "bridge",
                     mac=leg.mac_address,
                     priority=leg.priority,
                 )

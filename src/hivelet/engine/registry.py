@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hivelet.engine.database import Database
-from hivelet.engine.dependencies import FileReference
+from hivelet.engine.dependencies.known import FileReference
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId, Struct, TaskId
 from hivelet.objects.container import ContainerState, EndpointIpam, Mount

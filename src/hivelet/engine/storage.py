@@ -11,11 +11,11 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from hivelet.engine.binds import prepare_bind
 from hivelet.engine.create import mounts_of
 from hivelet.engine.registry import Record, Registry
-from hivelet.engine.subpaths import Subpaths
-from hivelet.engine.volumes import Volumes
+from hivelet.engine.volumes.binds import prepare_bind
+from hivelet.engine.volumes.local import Volumes
+from hivelet.engine.volumes.subpaths import Subpaths
 from hivelet.errors import NotFound, System
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.process import run_command

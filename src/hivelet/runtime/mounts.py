@@ -161,7 +161,7 @@ def _mount(mount: Mount, given: MountSources) -> _Entry:
     if mount.type == "volume":
         source = _volume(mount.source, given.volumes)
         if mount.volume_options and mount.volume_options.subpath:
-            # Never joined here: the volume's users may have put a link there (see `hivelet.engine.subpaths`).
+            # Never joined here: the volume's users may have put a link there (see `hivelet.engine.volumes.subpaths`).
             source = given.subpaths[mount.target]
         return _bind_entry(mount.replaced(source=source), BindOptions(), given)
     raise InvalidParameter(

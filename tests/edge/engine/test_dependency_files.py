@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hivelet.engine.dependencies import FileReference
+from hivelet.engine.dependencies.known import FileReference
 from hivelet.errors import NotFound
 from hivelet.objects.common import ConfigId, SecretId
 from hivelet.objects.log import LogOptions

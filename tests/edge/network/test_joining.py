@@ -106,3 +106,14 @@ async def test_what_cannot_be_joined_changes_nothing(lab):
     with pytest.raises(NotFound):
         await lab.plane.change_sandbox(wish("nobody", Leg(network=WEBNET)))
     assert facts(lab.plane.sandbox(box.container_id)) == before
+
+
+async def test_who_leaves_a_swarm_keeps_the_networks_of_the_node(lab):
+    box = await lab.plane.create_sandbox(wish("box", Leg(network=FIRST)))
+    await lab.task("web", (WEBNET, "10.0.1.3/24"), serve=False)
+    await lab.plane.remove_sandbox("web".ljust(64, "0"))
+    await lab.plane.leave({FIRST.id})
+    assert set(lab.plane.networks()) == {FIRST.id}
+    assert facts(box) == (["eth0 172.25.1.129/24"], ["default via 172.25.1.1 dev eth0"])
+    lab.sandboxes["box"] = box
+    assert (await lab.dig("box", "box")) == (0, ["172.25.1.129"])

@@ -31,9 +31,9 @@ from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
 from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
 from hivelet.convert.image import parse_auth
 from hivelet.engine.create import CreateContainer
-from hivelet.engine.dependencies import file_references
+from hivelet.engine.dependencies.known import file_references
 from hivelet.engine.engine import Engine
-from hivelet.engine.health_policy import (
+from hivelet.engine.health.policy import (
     HEALTHY,
     NONE,
     STARTING,

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hivelet.engine.networks import LocalNetworks
-from hivelet.engine.place import HOST, shared_place
+from hivelet.engine.networks.local import LocalNetworks
+from hivelet.engine.networks.place import HOST, shared_place
 from hivelet.engine.registry import Registry
 from hivelet.errors import InvalidParameter
 from hivelet.kit.files import ensure_private, write_atomic

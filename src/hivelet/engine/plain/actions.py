@@ -5,7 +5,6 @@ from __future__ import annotations
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
-from hivelet.engine.mounts import borrow_mounts
 from hivelet.engine.plain.attach import LateStreams
 from hivelet.engine.plain.links import check_links
 from hivelet.engine.plain.names import new_name
@@ -18,6 +17,7 @@ from hivelet.engine.plain.wish import (
     warnings_for,
 )
 from hivelet.engine.registry import Registry
+from hivelet.engine.volumes.mounts import borrow_mounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerCreate, HostConfig, Mount

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
 
+from hivelet.engine.execs.streams import Streams
 from hivelet.engine.plain.unhurried import Unhurried
-from hivelet.engine.streams import Streams
 from hivelet.errors import HiveletError
 from hivelet.objects.log import STDERR, STDOUT, LogOptions
 from hivelet.objects.streams import AttachWish

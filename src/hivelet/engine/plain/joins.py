@@ -6,8 +6,8 @@ after its last. Whoever connects or disconnects a container holds its lock (`Lif
 
 from __future__ import annotations
 
-from hivelet.engine.cluster_networks import ClusterDoor
-from hivelet.engine.networks import LocalNetwork, LocalNetworks
+from hivelet.engine.networks.cluster import ClusterDoor
+from hivelet.engine.networks.local import LocalNetwork, LocalNetworks
 from hivelet.engine.plain.legs import (
     Candidate,
     asked_networks,
@@ -135,7 +135,7 @@ class Joins:
 
     async def _entered(self, container_id: ContainerId, leg: LegRecord) -> LegRecord:
         network = leg.network
-        if not leg.shown:
+        if not leg.named:
             return leg
         if network.kind in ("bridge", "gateway"):
             known = self._local.find(network.id)

@@ -1,6 +1,6 @@
 import pytest
 
-from hivelet.engine.dependencies import (
+from hivelet.engine.dependencies.known import (
     Dependencies,
     FileReference,
     file_references,

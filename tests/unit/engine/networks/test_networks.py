@@ -6,8 +6,8 @@ import pytest
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
-from hivelet.engine.network_actions import NetworkActions
-from hivelet.engine.networks import GATEWAY_BRIDGE, LocalNetworks
+from hivelet.engine.networks.actions import NetworkActions
+from hivelet.engine.networks.local import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.errors import Conflict, InvalidParameter, System
 from hivelet.kit.clock import SystemClock
 from hivelet.network.ipam import PoolOverlaps

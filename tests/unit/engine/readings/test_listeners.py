@@ -1,4 +1,4 @@
-from hivelet.engine.listeners import Listeners, parse_listeners
+from hivelet.engine.readings.listeners import Listeners, parse_listeners
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 1 1 0000000000000000 100 0 0 10 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from hivelet.engine.lifecycle import Lifecycle
-from hivelet.engine.networks import LocalNetwork, LocalNetworks
+from hivelet.engine.networks.local import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
 from hivelet.errors import NotFound
 from hivelet.network.ipam import prefix_length

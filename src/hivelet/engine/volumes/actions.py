@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hivelet.engine.containers import directory_size
 from hivelet.engine.registry import Registry
-from hivelet.engine.volumes import Volumes
+from hivelet.engine.volumes.local import Volumes
 from hivelet.errors import NotFound
 from hivelet.objects.volume import Volume, VolumeRequest
 

@@ -10,7 +10,12 @@ import os
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from hivelet.engine.dependencies import Dependencies, DependencyFile, FileReference, resolve_files
+from hivelet.engine.dependencies.known import (
+    Dependencies,
+    DependencyFile,
+    FileReference,
+    resolve_files,
+)
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import Mount
 from hivelet.runtime.images.mounts import mount_tmpfs, unmount

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from hivelet.engine.devices import host_devices, read_devices
 from hivelet.engine.provision import _devices
+from hivelet.engine.readings.devices import host_devices, read_devices
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import DeviceMapping, HostConfig
 

@@ -15,7 +15,7 @@ from hivelet.runtime.oci_spec import ExecInput
 
 
 class FurtherProcesses:
-    """Starts them; what becomes of them is `hivelet.engine.execs`'."""
+    """Starts them; what becomes of them is `hivelet.engine.execs.actions`'."""
 
     def __init__(self, parts: LifecycleParts) -> None:
         self._parts = parts

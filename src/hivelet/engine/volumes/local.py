@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
-from hivelet.engine.volume_mounts import VolumeMounts
+from hivelet.engine.volumes.mounted import VolumeMounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.files import ensure_private

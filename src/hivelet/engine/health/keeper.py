@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 
 import structlog
 
-from hivelet.engine.health_policy import (
+from hivelet.engine.health.policy import (
     NO_VERDICT,
     OUTPUT_LIMIT,
     STARTING,

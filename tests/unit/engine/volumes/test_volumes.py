@@ -4,7 +4,7 @@ import pytest
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
-from hivelet.engine.volumes import Volumes
+from hivelet.engine.volumes.local import Volumes
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.clock import SystemClock
 

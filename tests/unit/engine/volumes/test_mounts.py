@@ -1,6 +1,6 @@
 import pytest
 
-from hivelet.engine.mounts import collect_mounts, parse_bind
+from hivelet.engine.volumes.mounts import collect_mounts, parse_bind
 from hivelet.errors import InvalidParameter
 from hivelet.objects.container import ContainerConfig, HostConfig, Mount
 

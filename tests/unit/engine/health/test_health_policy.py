@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hivelet.engine.health_policy import (
+from hivelet.engine.health.policy import (
     HealthPolicy,
     begin_health,
     build_policy,

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hivelet.engine.processes import select_processes
-from hivelet.engine.stats import parse_flat, parse_interfaces, read_stats
+from hivelet.engine.readings.processes import select_processes
+from hivelet.engine.readings.stats import parse_flat, parse_interfaces, read_stats
 from hivelet.engine.system import describe_node, read_machine
 from hivelet.errors import InvalidParameter
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from hivelet.engine.further import FurtherProcesses
+from hivelet.engine.execs.further import FurtherProcesses
+from hivelet.engine.execs.streams import Streams
 from hivelet.engine.lifecycle import Lifecycle
 from hivelet.engine.registry import Record, Registry
-from hivelet.engine.streams import Streams
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.supervise import Supervisor

@@ -1,0 +1,1 @@
+"""Health checks: what follows from their results (pure), and who runs them."""
