@@ -122,7 +122,9 @@ def assess(
         "rolling_back": state.startswith("rollback"),
     }
     if service.get("JobStatus") is not None:
-        return _assess_job(service, progress)
+        # What a job's task is to become is "complete" from its beginning: one that nothing follows is to shut down.
+        left = [t for t in slots.values() if t["DesiredState"] != "complete"]
+        return _assess_job(service, progress, given_up=_has_given_up(watch, service, left, now))
     if not running and _hopeless(t for t in tasks if _id(t) not in watch.bygone):
         why = f"its tasks are rejected: {progress['last_error']}"
         return Progress(**{**progress, "outcome": "failed", "why": why})
@@ -205,11 +207,14 @@ def _reason(task: Json) -> str:
     return " ".join(str(task["Status"].get("Err") or task["Status"]["State"]).split())
 
 
-def _assess_job(service: Json, progress: Json) -> Progress:
+def _assess_job(service: Json, progress: Json, *, given_up: bool) -> Progress:
     counts = service.get("ServiceStatus") or {}
     done = counts.get("CompletedTasks", 0)
     if done >= progress["wanted"] and done:
         return Progress(**progress, outcome="converged", why="job complete")
+    if given_up:
+        why = f"its restart policy starts no other task: {progress['last_error']}"
+        return Progress(**progress, outcome="failed", why=why)
     return Progress(**progress)
 
 

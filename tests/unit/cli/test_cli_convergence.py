@@ -114,6 +114,23 @@ def test_global_services_want_as_many_as_they_have() -> None:
     assert (progress.running, progress.wanted, progress.slots[0].label) == (1, 1, "n")
 
 
+def test_a_job_whose_task_has_failed_for_good_is_not_waited_for() -> None:
+    job = {"Name": "web", "Mode": {"ReplicatedJob": {"TotalCompletions": 1}}}
+    policy = {"Condition": "none"}
+    given = {"ID": "s", "JobStatus": {}, "Spec": {**job, "TaskTemplate": {"RestartPolicy": policy}}}
+    watch = Watch()
+    coming = [task(1, "failed", "complete", Err="boom")]
+    assert look(watch, given, coming, 0.0).outcome == "waiting"
+    assert look(watch, given, coming, 99.0).outcome == "waiting"
+    left = [task(1, "failed", "shutdown", Err="boom")]
+    assert look(watch, given, left, 100.0).outcome == "waiting"
+    failed = look(watch, given, left, 103.0)
+    assert (failed.outcome, failed.why) == (
+        "failed",
+        "its restart policy starts no other task: boom",
+    )
+
+
 def test_jobs_are_done_when_their_tasks_have_completed() -> None:
     given = {
         "ID": "s",

@@ -237,10 +237,15 @@ def _restart(
 ) -> Restart | None:
     """Which tasks are replaced: only where what a container is made of, or its ports, have changed."""
     made_anew = ("TaskTemplate", "EndpointSpec") if not present.hivelet else ("TaskTemplate",)
+    job = bool({"ReplicatedJob", "GlobalJob"} & set(new.get("Mode") or ()))
+    if job:
+        made_anew = ("TaskTemplate", "Mode")
     ports = _ports(old) != _ports(new)
     if not ports and all(old.get(part) == new.get(part) for part in made_anew):
         return None
-    why = tuple(change.path for change in changes if not _harmless(change.path, present.hivelet))
+    why = tuple(
+        change.path for change in changes if job or not _harmless(change.path, present.hivelet)
+    )
     config = new.get("UpdateConfig") or {"Parallelism": 1}
     return Restart(
         tasks=tasks,
@@ -248,7 +253,8 @@ def _restart(
         parallelism=int(config.get("Parallelism", 0)),
         order=str(config.get("Order") or "stop-first"),
         delay=format_duration(config["Delay"]) if config.get("Delay") else "",
-        misplaced_only=bool(why) and all(path in _PLACEMENT for path in why),
+        job=job,
+        misplaced_only=not job and bool(why) and all(path in _PLACEMENT for path in why),
     )
 
 

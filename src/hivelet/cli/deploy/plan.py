@@ -27,7 +27,7 @@ class FieldChange:
 class Restart:
     """The tasks that an update replaces, and how; `parallelism` 0 is all at once.
 
-    `misplaced_only`: only tasks whose node does not satisfy the new constraints.
+    `misplaced_only`: only tasks whose node does not satisfy the new constraints. `job`: what runs of it is stopped, and it begins anew.
     """
 
     tasks: int
@@ -36,6 +36,7 @@ class Restart:
     order: str = "stop-first"
     delay: str = ""
     misplaced_only: bool = False
+    job: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

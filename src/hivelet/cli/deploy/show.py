@@ -53,6 +53,9 @@ def restart_text(restart: Restart) -> str:
     """What becomes of the tasks of an updated service, in one sentence."""
     if restart.misplaced_only:
         return "restarts only tasks whose node does not satisfy the new constraints"
+    if restart.job:
+        stopped = f", and stops {_tasks(restart.tasks)} of before" if restart.tasks else ""
+        return f"runs the job anew{stopped} ({_because(restart.why)})"
     if not restart.tasks:
         return "restarts no task, as none runs"
     pace = "all at once" if not restart.parallelism else f"{restart.parallelism} at a time"
@@ -144,5 +147,6 @@ def _step_json(step: Step) -> Json:
             "Order": restart.order,
             "Delay": restart.delay or "0s",
             "OnlyMisplaced": restart.misplaced_only,
+            "JobAnew": restart.job,
         }
     return answer

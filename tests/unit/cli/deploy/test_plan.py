@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hivelet.cli.deploy.apply import with_ids
 from hivelet.cli.deploy.decide import Present, plan_stack
 from hivelet.cli.deploy.plan import Plan, Step
-from hivelet.cli.deploy.show import plan_json, plan_lines
+from hivelet.cli.deploy.show import plan_json, plan_lines, restart_text
 from hivelet.cli.deploy.versions import FileKind, placeholder, versions_of
 from hivelet.cli.deploy.wanted import Wanted, wanted_stack
 from hivelet.compose.load import load_stack
@@ -254,6 +254,18 @@ def test_fields_and_restarts(
     step = plan_change(old, new)
     assert [f"{change.path} {change.old} {change.new}" for change in step.fields] == fields
     assert bool(step.restart) == bool(restarts)
+
+
+def test_a_changed_job_runs_anew(plan_change: Any) -> None:
+    job = {"mode": "replicated-job", "replicas": 2}
+    again = plan_change({"deploy": job}, {"deploy": job, "command": "x"})
+    assert again.restart is not None
+    assert restart_text(again.restart) == "runs the job anew (command)"
+    more = plan_change({"deploy": job}, {"deploy": {**job, "replicas": 3}})
+    assert more.restart is not None
+    assert restart_text(more.restart).startswith("runs the job anew")
+    labels = plan_change({"deploy": job}, {"deploy": {**job, "labels": {"a": "b"}}})
+    assert labels.restart is None
 
 
 def test_pace_and_order_of_a_restart(plan_change: Any) -> None:
