@@ -115,7 +115,9 @@ def test_a_terminal_that_is_left_and_taken_up_again(cli: Cli) -> None:
     ) as terminal:
         terminal.until("# ")
         wait_until(lambda: terminal.answers("stty size\n", "31 97"), timeout=10, what="its size")
-        terminal.type("kept=still-here\n\x10\x11")
+        terminal.type("kept=still-here; echo now $kept\n")
+        terminal.until("now still-here\r\n")
+        terminal.type("\x10\x11")
         assert terminal.wait() == 0
     assert inspect(cli, "shell")["State"]["Running"]
     with Terminal(cli, "attach", "shell") as terminal:
