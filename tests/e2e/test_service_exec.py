@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import struct
+import termios
 import time
 from collections.abc import Iterator
 
@@ -68,6 +71,7 @@ def test_input_and_its_end(engine: tuple[Cli, Swarm]) -> None:
 def test_a_terminal(engine: tuple[Cli, Swarm]) -> None:
     hivelet, _ = engine
     leader, follower = pty.openpty()
+    fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 200, 0, 0))
     argv = (*hivelet.argv, "service", "exec", "-it", "web.2", "sh")
     pid = os.fork()
     if pid == 0:

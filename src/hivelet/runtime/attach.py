@@ -42,17 +42,17 @@ class Attachment:
             try:
                 message = await loop.sock_recv(self._socket, _MESSAGE)
             except ConnectionError:
-                # A reset and no end: the connection was still waiting to be accepted (unix(7)'s embryo) or has input left.
-                if not self.heard and self.unheard is not None:
-                    for piece in await asyncio.shield(self.unheard):
-                        yield piece
-                return
+                message = b""  # it was never accepted, or has input left
             if not message:
-                return
+                break
             self.heard = True
             stream = _STREAMS.get(message[0])
             if stream is not None and len(message) > 1:
                 yield stream, message[1:]
+        if not self.heard and self.unheard is not None:
+            # Accepted too late, or not at all.
+            for piece in await asyncio.shield(self.unheard):
+                yield piece
 
     async def write(self, data: bytes) -> bool:
         """Give the process input; False where it takes none any more."""
