@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,9 @@ from hivelet.kit.clock import Clock
 
 BODY_LIMIT = 8 << 20
 """Bytes that a JSON body may have: a config of 1000 KiB in base64 fits into it with room to spare."""
+
+_CHUNK = 1 << 18
+"""Bytes of a body that is an archive, at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,18 @@ class Call:
     def filters(self, accepted: Iterable[str]) -> Filters:
         """The query's filters, of which only these are accepted."""
         return parse_filters(self.query.get("filters", ""), accepted)
+
+    async def body(self, what: str) -> AsyncIterator[bytes]:
+        """A body that is no JSON, in pieces; `what` it is, for the message.
+
+        Raises:
+            ClientGone: the connection closed before its end.
+        """
+        try:
+            async for chunk in self.request.content.iter_chunked(_CHUNK):
+                yield chunk
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise ClientGone(f"the connection closed in the middle of the {what}") from error
 
     async def json(self, *, optional: bool = False) -> Any:
         """The body as JSON data without nulls; an `optional` one may be null altogether.

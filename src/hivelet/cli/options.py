@@ -30,26 +30,23 @@ def no_trunc_option(command: F) -> F:
 
 def filter_option(command: F) -> F:
     """`-f KEY=VALUE`, repeatable."""
-    return click.option(
-        "-f",
-        "--filter",
-        "filters",
-        multiple=True,
-        metavar="KEY=VALUE",
-        callback=lambda _context, _option, values: parse_filters(values),
-        help="Show only what matches; can be given several times.",
-    )(command)
+    return _filters(command, "-f", text="Show only what matches; can be given several times.")
 
 
 def prune_filter_option(command: F) -> F:
     """`--filter KEY=VALUE` of commands whose `-f` is `--force`."""
+    return _filters(command, text="Remove only what matches, such as until=24h or label=a=b.")
+
+
+def _filters(command: F, *short: str, text: str) -> F:
     return click.option(
+        *short,
         "--filter",
         "filters",
         multiple=True,
         metavar="KEY=VALUE",
         callback=lambda _context, _option, values: parse_filters(values),
-        help="Remove only what matches, such as until=24h or label=a=b.",
+        help=text,
     )(command)
 
 

@@ -8,10 +8,18 @@ for each node, made from its id, so that two of them hardly ever meet and one al
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from hivelet.network.ipam import IPNetwork, contains, is_ipv6
+from hivelet.network.ipam import (
+    IPNetwork,
+    check_subnet,
+    choose_gateway,
+    choose_subnet,
+    contains,
+    is_ipv6,
+    parse_subnet,
+)
 from hivelet.network.usable import find_unusable
 from hivelet.objects.network import IpamConfig, NetworkSpec
 
@@ -47,6 +55,30 @@ def given_pools(configs: Iterable[IpamConfig]) -> tuple[IpamConfig, IpamConfig]:
     pools = list(configs)
     ipv4 = next((c for c in pools if not is_ipv6(c.subnet)), IpamConfig())
     return ipv4, next((c for c in pools if is_ipv6(c.subnet)), IpamConfig())
+
+
+def complete_pool(
+    config: IpamConfig, pools: Sequence[tuple[str, int]], used: Mapping[str, str], name: str
+) -> IpamConfig:
+    """A pool with its subnet, the one asked for or one out of `pools`, and its gateway. `name` is the network's.
+
+    Raises:
+        InvalidParameter: what is asked for cannot be.
+        PoolOverlaps: the subnet asked for is in use.
+        PoolExhausted: all of `pools` is in use.
+    """
+    if config.subnet:
+        check_subnet(config.subnet, used, name=name)
+        subnet = str(parse_subnet(config.subnet))
+    else:
+        subnet = choose_subnet(pools, used)
+    gateway = choose_gateway(
+        subnet,
+        ip_range=config.ip_range,
+        requested=config.gateway,
+        auxiliary=config.auxiliary_addresses.values(),
+    )
+    return config.replaced(subnet=subnet, gateway=gateway)
 
 
 def find_fault(configs: Sequence[IpamConfig], *, overlay: bool = False) -> str:

@@ -7,14 +7,13 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
-from hivelet.api.errors import ClientGone, message_of
+from hivelet.api.errors import message_of
 from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import build as convert
 from hivelet.errors import HiveletError
 from hivelet.objects.build import BuildRequest
 
-_CHUNK = 1 << 18
 _BUILDKIT = "BuildKit; set DOCKER_BUILDKIT=0, or use `hivelet build`"
 
 
@@ -44,19 +43,11 @@ async def cancel_build(_: Call) -> web.Response:
 
 
 async def _build(call: Call, request: BuildRequest) -> AsyncIterator[bytes]:
-    told = call.engine.build_image(_body(call), request)
+    told = call.engine.build_image(call.body("context"), request)
     async with closing(told):
         async for progress in told:
             line = convert.encode_build(progress)
             yield json_line(line) if line is not None else b""
-
-
-async def _body(call: Call) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in call.request.content.iter_chunked(_CHUNK):
-            yield chunk
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise ClientGone("the connection closed in the middle of the context") from error
 
 
 def _tell(error: HiveletError) -> bytes:

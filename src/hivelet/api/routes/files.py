@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
-from hivelet.api.errors import ClientGone
 from hivelet.api.router import route
 from hivelet.api.streams import send_stream
 from hivelet.convert.body import convert_json
@@ -16,7 +13,6 @@ from hivelet.errors import InvalidParameter
 from hivelet.objects.container import ContainerConfig
 from hivelet.objects.files import CommitRequest
 
-_CHUNK = 1 << 18
 _STAT = "X-Docker-Container-Path-Stat"
 
 
@@ -44,7 +40,7 @@ async def write_archive(call: Call) -> web.Response:
     await call.engine.write_archive(
         call.ref,
         _path(call),
-        _body(call),
+        call.body("archive"),
         keep_kinds=call.flag("noOverwriteDirNonDir"),
         as_user=call.flag("copyUIDGID"),
     )
@@ -85,14 +81,6 @@ def _path(call: Call) -> str:
     if not path:
         raise InvalidParameter("bad parameter: path cannot be empty")
     return path
-
-
-async def _body(call: Call) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in call.request.content.iter_chunked(_CHUNK):
-            yield chunk
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise ClientGone("the connection closed in the middle of the archive") from error
 
 
 ROUTES = (

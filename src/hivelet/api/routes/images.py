@@ -7,14 +7,11 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
-from hivelet.api.errors import ClientGone
 from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import image as convert
 from hivelet.errors import InvalidParameter
 from hivelet.objects.image import ImageImport, ImageProgress
-
-_CHUNK = 1 << 18
 
 
 async def list_images(call: Call) -> web.Response:
@@ -123,24 +120,16 @@ async def _import(call: Call) -> AsyncIterator[bytes]:
     )
     if request.source:
         yield json_line({"status": f"Downloading from {request.source}"})
-    identity = await call.engine.import_image(_body(call), request)
+    identity = await call.engine.import_image(call.body("archive"), request)
     yield json_line({"status": identity})
 
 
 async def _load(call: Call) -> AsyncIterator[bytes]:
-    loaded = call.engine.load_images(_body(call))
+    loaded = call.engine.load_images(call.body("archive"))
     async with closing(loaded):
         async for name in loaded:
             words = "Loaded image ID" if name.startswith("sha256:") else "Loaded image"
             yield json_line({"stream": f"{words}: {name}\n"})
-
-
-async def _body(call: Call) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in call.request.content.iter_chunked(_CHUNK):
-            yield chunk
-    except (ConnectionError, web.RequestPayloadError) as error:
-        raise ClientGone("the connection closed in the middle of the archive") from error
 
 
 ROUTES = (

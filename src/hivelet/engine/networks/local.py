@@ -5,7 +5,7 @@ Overlay networks belong to the cluster store; here is what `docker network ls` s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -14,9 +14,8 @@ from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, Forbidden, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_hex_id
-from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
 from hivelet.network.link_options import read_bridge_name, read_host_binding, read_mtu
-from hivelet.network.pools import asked_pools, find_fault, ula_pools
+from hivelet.network.pools import asked_pools, complete_pool, find_fault, ula_pools
 from hivelet.objects.common import Annotations, Driver, NetworkId, Struct
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.network import IpamConfig, NetworkSpec
@@ -242,10 +241,10 @@ class LocalNetworks:
             ipv6 = ipv6 or IpamConfig()
         if ipv6 is not None and without:
             raise InvalidParameter(f"network {spec.name} wants IPv6: {without}")
-        given = _complete(ipv4, LOCAL_POOLS, used, spec.name)
+        given = complete_pool(ipv4, LOCAL_POOLS, used, spec.name)
         if ipv6 is None:
             return given, IpamConfig()
-        return given, _complete(ipv6, ula_pools(self._seed()), used, spec.name)
+        return given, complete_pool(ipv6, ula_pools(self._seed()), used, spec.name)
 
     def _seed(self) -> str:
         """Something that only this node has, and always."""
@@ -258,23 +257,6 @@ class LocalNetworks:
     def _put(self, network: LocalNetwork) -> None:
         self._networks[network.id] = network
         self._database.put("network", network.id, network)
-
-
-def _complete(
-    wish: IpamConfig, pools: Sequence[tuple[str, int]], used: Mapping[str, str], name: str
-) -> IpamConfig:
-    if wish.subnet:
-        check_subnet(wish.subnet, used, name=name)
-        subnet = str(parse_subnet(wish.subnet))
-    else:
-        subnet = choose_subnet(pools, used)
-    gateway = choose_gateway(
-        subnet,
-        ip_range=wish.ip_range,
-        requested=wish.gateway,
-        auxiliary=wish.auxiliary_addresses.values(),
-    )
-    return wish.replaced(subnet=subnet, gateway=gateway)
 
 
 def _gateway_spec() -> NetworkSpec:

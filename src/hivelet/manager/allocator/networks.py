@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_interface
 
 from hivelet.errors import HiveletError
 from hivelet.manager.allocator.book import AddressBook, holder_of
-from hivelet.network.ipam import check_subnet, choose_gateway, choose_subnet, parse_subnet
-from hivelet.network.pools import asked_pools, ula_pools
+from hivelet.network.pools import asked_pools, complete_pool, ula_pools
 from hivelet.objects.cluster import Cluster
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE
-from hivelet.objects.network import IpamConfig, IpamOptions, Network, NodeAttachment
+from hivelet.objects.network import IpamOptions, Network, NodeAttachment
 from hivelet.objects.plan import NOTHING, Plan, Write
 from hivelet.objects.task import Task
 
@@ -46,9 +45,9 @@ def allocate_network(network: Network, used: Mapping[str, str], cluster: Cluster
     size = cluster.subnet_size if cluster else SUBNET_SIZE
     name = network.spec.name
     try:
-        given = [_complete(ipv4, [(pool, size) for pool in pools], used, name)]
+        given = [complete_pool(ipv4, [(pool, size) for pool in pools], used, name)]
         if ipv6 is not None:
-            given.append(_complete(ipv6, ula_pools(cluster.id if cluster else ""), used, name))
+            given.append(complete_pool(ipv6, ula_pools(cluster.id if cluster else ""), used, name))
     except HiveletError as error:
         raise NoSubnet(f"network {name}: {error.message}") from error
     ipam = IpamOptions(
@@ -83,23 +82,6 @@ def _allocate_place(network: Network, place: NodeAttachment, book: AddressBook) 
     except HiveletError as error:
         return place.replaced(err=error.message)
     return place.replaced(addresses=given)
-
-
-def _complete(
-    config: IpamConfig, pools: Sequence[tuple[str, int]], used: Mapping[str, str], name: str
-) -> IpamConfig:
-    if config.subnet:
-        check_subnet(config.subnet, used, name=name)
-        subnet = str(parse_subnet(config.subnet))
-    else:
-        subnet = choose_subnet(pools, used)
-    gateway = choose_gateway(
-        subnet,
-        ip_range=config.ip_range,
-        requested=config.gateway,
-        auxiliary=config.auxiliary_addresses.values(),
-    )
-    return config.replaced(subnet=subnet, gateway=gateway)
 
 
 def forget_network(network: Network, tasks: Iterable[Task]) -> Plan:
