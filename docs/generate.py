@@ -427,6 +427,27 @@ def _tests(module: str) -> ModuleType:
 
 # ---- pages
 
+# ---- faults
+
+FAULTS = PAGES / "faults"
+
+
+def faults_part(area: str) -> str:
+    """A table of one area's faults (`faults/AREA.json`, written by hand but for the figures)."""
+    rows = [
+        "| fault | what happens | test | made | requests | lost | recovered |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for fault, line in json.loads((FAULTS / f"{area}.json").read_text()).items():
+        made, requests, lost, seconds = line.get("figures") or (None,) * 4
+        recovered = "–" if seconds is None else f"{seconds:g} s"
+        numbers = " | ".join(
+            "–" if number is None else f"{number:,}" for number in (made, requests, lost)
+        )
+        rows.append(f"| {fault} | {line['happens']} | `{line['test']}` | {numbers} | {recovered} |")
+    return "\n".join(rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "compose": compose_part,
     "config-differences": config_differences_part,
@@ -438,6 +459,10 @@ PARTS: dict[str, Callable[[], str]] = {
     "accepted": accepted_part,
     "service-create": partial(flags_part, "CREATE"),
     "service-update": partial(flags_part, "UPDATE"),
+    **{
+        f"faults-{path.stem}": partial(faults_part, path.stem)
+        for path in sorted(FAULTS.glob("*.json"))
+    },
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import shlex
 from functools import cache
@@ -33,6 +34,22 @@ def generator() -> ModuleType:
 
 
 # ---- generated parts
+
+
+def test_every_fault_has_its_test_and_its_figures() -> None:
+    """A line of the page of faults names a test that exists, and what that test measured."""
+    wrong = []
+    for path in sorted((ROOT / "docs" / "faults").glob("*.json")):
+        for fault, line in json.loads(path.read_text()).items():
+            file, _, name = line["test"].partition("::")
+            source = ROOT / file
+            if not source.is_file() or f"def {name}(" not in source.read_text():
+                wrong.append(f"{path.name}: {fault}: no test {line['test']}")
+            if len(line.get("figures", ())) != 4:
+                wrong.append(
+                    f"{path.name}: {fault}: no figures; run its test with HIVELET_FIGURES=1"
+                )
+    assert wrong == []
 
 
 def test_every_part_has_its_page() -> None:
