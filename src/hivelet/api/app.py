@@ -13,7 +13,8 @@ from ssl import SSLContext
 from aiohttp import web
 
 import hivelet
-from hivelet.api.backend import EngineBackend, SwarmBackend
+from hivelet.api.backend.engine import EngineBackend
+from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.call import BODY_LIMIT, Call, refuse
 from hivelet.api.listeners import open_listeners
 from hivelet.api.router import Route, Router

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hivelet.api.backend import AttachedStreams
+from hivelet.api.backend.containers import AttachedStreams
 from hivelet.api.streams import closing
 from hivelet.convert.detach_keys import DetachScanner
 from hivelet.convert.log import frame

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from hivelet.api.backend import EngineBackend, SwarmBackend
+from hivelet.api.backend.engine import EngineBackend
+from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.errors import ClientGone, message_of, status_of
 from hivelet.convert import query
 from hivelet.convert.filters import Filters, parse_filters

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from hivelet.api.backend import EngineBackend, SwarmBackend
+from hivelet.api.backend.engine import EngineBackend
+from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.streams import FanIn, closing
 from hivelet.errors import NotFound
 from hivelet.objects.common import ContainerId, ServiceId, TaskId

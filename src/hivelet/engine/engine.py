@@ -25,7 +25,7 @@ from hivelet.engine.execs.actions import ExecActions, Execs
 from hivelet.engine.execs.further import FurtherProcesses
 from hivelet.engine.files.actions import FileActions
 from hivelet.engine.images import ImageActions
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.networks.actions import NetworkActions
 from hivelet.engine.networks.cluster import ClusterDoor
 from hivelet.engine.networks.local import GATEWAY_BRIDGE, LocalNetworks
@@ -53,7 +53,7 @@ from hivelet.runtime.build.commands import StoragePlace
 from hivelet.runtime.build.storage import BuildStorage
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import OciRuntime
-from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.conmon.runtime import ConmonRuntime
 from hivelet.runtime.host import read_host_facts
 from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.snapshots import Snapshots

@@ -1,6 +1,6 @@
 """What a container needs in order to run: made before its start, undone after its end. Everything here is idempotent.
 
-Note the difference to `hivelet.engine.lifecycle`, which knows what a container is doing: here nothing is watched and no
+Note the difference to `hivelet.engine.life.lifecycle`, which knows what a container is doing: here nothing is watched and no
 state is changed. What is written of a container's record is where its things are (addresses, mounts).
 """
 
@@ -44,7 +44,7 @@ from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId, NetworkId
 from hivelet.objects.container import ContainerConfig, DeviceMapping, HostConfig
 from hivelet.runtime.cgroupfs import CgroupTree
-from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.conmon.runtime import ConmonRuntime
 from hivelet.runtime.oci_spec import HostFacts, OciInput, build_oci_spec
 
 

@@ -15,7 +15,7 @@ from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerConfig, HostConfig
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import BundlePaths, CreateOptions
-from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.conmon.runtime import ConmonRuntime
 from hivelet.runtime.host import read_host_facts
 from hivelet.runtime.oci import probe_runtime, release_leftover_controllers
 from hivelet.runtime.oci_spec import OciInput, build_oci_spec

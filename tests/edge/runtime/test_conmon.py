@@ -18,12 +18,12 @@ from hivelet.objects.common import ContainerId
 from hivelet.objects.container import HostConfig, Mount, TmpfsOptions, Ulimit
 from hivelet.objects.log import STDERR, STDOUT, LogOptions
 from hivelet.runtime.commands import CreateOptions
-from hivelet.runtime.conmon import Exited, Gone, Running
 from hivelet.runtime.failures import CreateFailed
 from hivelet.runtime.logs import read_log
 from hivelet.runtime.oci_spec import ExecInput, ProcessUser
 from hivelet.runtime.processes import read_record
 from hivelet.runtime.spawn import readable
+from hivelet.runtime.status import Exited, Gone, Running
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -506,7 +506,7 @@ from pathlib import Path
 from hivelet.kit.clock import SystemClock
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import BundlePaths, OciRuntime
-from hivelet.runtime.conmon import ConmonRuntime
+from hivelet.runtime.conmon.runtime import ConmonRuntime
 import json
 async def main():
     given = json.load(sys.stdin)

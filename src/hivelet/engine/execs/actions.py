@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from hivelet.engine.execs.further import FurtherProcesses
 from hivelet.engine.execs.streams import Streams
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.registry import Record, Registry
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.ids import new_hex_id

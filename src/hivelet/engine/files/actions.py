@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.merge import merge_config
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage

@@ -30,8 +30,9 @@ from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState, Health, HealthProbe
-from hivelet.runtime.conmon import ConmonRuntime, ExecResult
+from hivelet.runtime.conmon.runtime import ConmonRuntime
 from hivelet.runtime.oci_spec import ExecInput
+from hivelet.runtime.status import ExecResult
 
 log = structlog.get_logger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.networks.local import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
 from hivelet.errors import NotFound

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hivelet.engine.create import CreateContainer
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
 from hivelet.engine.plain.attach import LateStreams
 from hivelet.engine.plain.links import check_links

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import structlog
 
-from hivelet.engine.lifecycle import Lifecycle
+from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.plain.restart_policy import Ended, next_pause, starts_with_the_daemon
 from hivelet.engine.registry import Record, Registry
 from hivelet.errors import HiveletError, NotFound

@@ -1,6 +1,6 @@
 """What can be done to a container while it lives: paused, attached to, resized, given other limits, held still.
 
-Note the difference to `hivelet.engine.lifecycle`, which is built on this one and knows how a container comes and goes.
+Note the difference to `hivelet.engine.life.lifecycle`, which is built on this one and knows how a container comes and goes.
 """
 
 from __future__ import annotations

@@ -1,0 +1,92 @@
+"""A container's life on this node: made, started, stopped, removed, adopted after a restart of the daemon.
+
+What always holds: a container is in the registry before anything of it exists, and leaves it after everything of it is
+gone, so nothing is ever left without an owner. What a running container needs (mounted file system, sandbox,
+runtime state) is made by `hivelet.engine.provision` before it starts, and undone when its process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+from hivelet.engine.life.starting import Starting
+from hivelet.engine.life.stopping import Stopping
+from hivelet.engine.registry import Record, running
+from hivelet.kit.files import ensure_private
+from hivelet.runtime.status import Exited, ExitStatus, Gone, Running
+
+GONE = 255
+"""Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
+
+
+class Lifecycle(Starting, Stopping):
+    """Makes, starts, stops and removes this node's containers."""
+
+    # ---- adoption and end of the daemon
+
+    async def adopt(self) -> None:
+        """Take over every container that an earlier daemon left, and finish removals that it began."""
+        for base in (self._parts.root, self._parts.run):
+            ensure_private(base / "containers")
+        known = {record.id for record in self._registry.all()}
+        await self._parts.storage.adopt(known)
+        self._parts.files.adopt({record.id for record in running(self._registry.all())})
+        for record in self._registry.all():
+            if record.removing:
+                await self._take_down(record)
+            elif record.container.state.running:
+                await self._adopt_running(record)
+            else:
+                await self._settle(record)
+        for base in (self._parts.root, self._parts.run):
+            for directory in (base / "containers").glob("*"):
+                if directory.name not in known:
+                    await asyncio.to_thread(shutil.rmtree, directory)
+
+    async def close(self) -> None:
+        """Stop watching; the containers run on."""
+        await self.health.close()
+        await self._logs.close()
+        await self._supervisor.stop()
+
+    async def _adopt_running(self, record: Record) -> None:
+        found = await self._parts.runtime.adopt(record.id, self.paths(record.id).runtime)
+        match found:
+            case Exited(status=status):
+                await self._ended(record.id, status)
+            case Gone():
+                await self._ended(record.id, self._lost())
+            case _ if found.started:
+                await self._ports.open(record)
+                self._watch(record)
+            case _:
+                # We died between create and start: nobody has seen it run, so it may end here.
+                await self._parts.runtime.delete(record.id, force=True)
+                await self._ended(record.id, self._lost())
+
+    async def _settle(self, record: Record) -> None:
+        """A container that does not run as far as is known: we may have died while it was started or taken down."""
+        paths = self.paths(record.id).runtime
+        if not paths.config.exists():
+            return
+        if record.container.state.status == "exited":
+            await self._provision.release(record.id)
+            return
+        match await self._parts.runtime.adopt(record.id, paths):
+            case Running(pid=pid, started=True):
+                await self._runs(record, pid)
+            case Exited(status=status):
+                await self._ended(record.id, status)
+            case Gone():
+                return
+            case _:
+                await self._parts.runtime.delete(record.id, force=True)
+
+    def _lost(self) -> ExitStatus:
+        return ExitStatus(
+            code=GONE,
+            oom_killed=False,
+            finished_at=self._parts.clock.now(),
+            error="its end was not seen: the machine was restarted, or all of its processes were killed",
+        )

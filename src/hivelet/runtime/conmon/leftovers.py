@@ -1,0 +1,101 @@
+"""What a create that failed, or that a killed daemon had begun, leaves behind: found, ended and removed.
+
+What always holds: a runtime that is at work finishes first, as it would make anew what was just removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+
+from hivelet.objects.common import ContainerId
+from hivelet.runtime import commands
+from hivelet.runtime.cgroupfs import CgroupTree
+from hivelet.runtime.commands import BundlePaths, OciRuntime
+from hivelet.runtime.conmon.spec import cgroup_of, read_spec
+from hivelet.runtime.oci import RuntimeCallFailed, call_runtime
+from hivelet.runtime.processes import open_children, open_monitor
+from hivelet.runtime.spawn import readable, reap
+from hivelet.runtime.supervised import Belongings, read_number
+
+_FINISHES_WITHIN = 5.0
+"""Seconds that a runtime gets to finish what nobody wants any more; it takes milliseconds."""
+
+
+class Leftovers:
+    """Removes what is left of containers whose programs have never run."""
+
+    def __init__(self, runtime: OciRuntime, cgroups: CgroupTree) -> None:
+        self._runtime = runtime
+        self._cgroups = cgroups
+
+    async def abandon(self, own: Belongings, conmon_pid: int, conmon: int) -> None:
+        """Undo a create that failed or was cancelled, wherever it stood."""
+        # A runtime that is still at work would make what was just removed; conmon must not start one meanwhile.
+        workers: list[int] = []
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(conmon, signal.SIGSTOP)
+            workers = open_children(conmon_pid)
+            signal.pidfd_send_signal(conmon, signal.SIGKILL)
+        await readable(conmon)
+        reap(conmon)
+        os.close(conmon)
+        for worker in workers:
+            await _finish(worker)
+        await self.discard(own)
+
+    async def discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
+        """Remove what an earlier daemon was making when it was killed: its program has never run."""
+        pid = read_number(paths.pid_file)
+        conmon = open_monitor(pid, container) if pid else None
+        cgroup = cgroup_of(read_spec(paths.config))
+        await self.discard(
+            Belongings(id=container, paths=paths, runtime=self._runtime, cgroup=cgroup)
+        )
+        if conmon is not None:
+            await readable(conmon)
+            os.close(conmon)
+            remove_transient(paths)
+
+    async def discard(self, own: Belongings) -> None:
+        """Remove a container, its processes and its files in the bundle, whatever there is of them."""
+        with suppress(RuntimeCallFailed):  # it does not know it: then there is nothing to remove
+            await call_runtime(own.runtime, commands.runtime_delete(own.runtime, own.id))
+        remove_transient(own.paths)
+        if own.cgroup:
+            # The runtime kills what it made, and does not wait for its end.
+            for pid in self._cgroups.processes(own.cgroup):
+                await _end(pid)
+            self._cgroups.remove(own.cgroup)
+
+
+def remove_transient(paths: BundlePaths) -> None:
+    """Remove the files that appear in a bundle while a container lives."""
+    for path in paths.transient():
+        path.unlink(missing_ok=True)
+
+
+async def _end(pid: int) -> None:
+    """Kill a process and wait for its end."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+    await _finish(process)
+
+
+async def _finish(worker: int) -> None:
+    """Wait for the end of a process that is about to end; kill one that does not."""
+    try:
+        async with asyncio.timeout(_FINISHES_WITHIN):
+            await readable(worker)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(worker, signal.SIGKILL)
+        await readable(worker)
+    finally:
+        os.close(worker)
