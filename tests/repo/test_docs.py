@@ -52,6 +52,21 @@ def test_every_fault_has_its_test_and_its_figures() -> None:
     assert wrong == []
 
 
+def test_every_defence_has_its_test() -> None:
+    """The threat model names tests that exist, and no defence without one."""
+    text = (ROOT / "docs" / "threat-model.md").read_text()
+    _, _, defences = text.partition("## Defences")
+    rows = re.findall(r"^\| (?!threat|---)(.+) \|$", defences.partition("## Not defended")[0], re.M)
+    assert len(rows) > 5
+    for row in rows:
+        names = re.findall(r"`(tests/[\w/.]+)::(\w+)`", row)
+        assert names, f"no test: {row}"
+        for file, name in names:
+            source = ROOT / file
+            assert source.is_file(), file
+            assert f"def {name}(" in source.read_text(), f"{file}::{name}"
+
+
 def test_every_part_has_its_page() -> None:
     text = "".join(page.read_text() for page in generator().generated_pages())
     assert [name for name in generator().PARTS if f"<!-- generated: {name} -->" not in text] == []
