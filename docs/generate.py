@@ -271,14 +271,8 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
         "does nothing: a build ends with the connection that asked for it",
     ),
     ("POST", "/auth"): ("differs", "credentials are checked; `IdentityToken` is empty"),
-    ("POST", "/swarm/init"): (
-        "differs",
-        "`AutoLockManagers` has no effect; no other node can join",
-    ),
+    ("POST", "/swarm/init"): ("differs", "no other node can join"),
     ("POST", "/swarm/join"): ("501", "a swarm has one node; 503 where this node is in one already"),
-    ("POST", "/swarm/update"): ("differs", "501 for `AutoLockManagers`"),
-    ("GET", "/swarm/unlockkey"): ("differs", "the key is empty: no manager is ever locked"),
-    ("POST", "/swarm/unlock"): ("differs", "always 503: no manager is ever locked"),
     ("POST", "/services/create"): (
         "differs",
         "see the [compose reference](compose-reference.md#the-keys)",

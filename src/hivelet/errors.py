@@ -76,3 +76,14 @@ class NotASwarmManager(Unavailable):
             "This node is not a swarm manager. Use "
             '"docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
         )
+
+
+class SwarmLocked(NotASwarmManager):
+    """A swarm command reached a node whose state is locked; in Docker's words."""
+
+    def __init__(self) -> None:
+        Unavailable.__init__(
+            self,
+            "Swarm is encrypted and needs to be unlocked before it can be used. "
+            'Please use "docker swarm unlock" to unlock it.',
+        )

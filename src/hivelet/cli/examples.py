@@ -12,6 +12,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "swarm join": ("hivelet swarm join --token SWMTKN-1-… 192.0.2.10:2377",),
     "swarm join-token": ("hivelet swarm join-token -q worker",),
     "swarm leave": ("hivelet swarm leave --force",),
+    "swarm unlock": ("hivelet swarm unlock",),
+    "swarm unlock-key": ("hivelet swarm unlock-key", "hivelet swarm unlock-key --rotate"),
+    "swarm update": (
+        "hivelet swarm update --autolock=true",
+        "hivelet swarm update --task-history-limit 2",
+    ),
     "node ls": ("hivelet node ls",),
     "node inspect": ("hivelet node inspect --pretty self",),
     "node ps": ("hivelet node ps self",),

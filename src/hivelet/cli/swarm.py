@@ -1,4 +1,4 @@
-"""`hivelet swarm …`: start a swarm on this node, leave it, show its join tokens."""
+"""`hivelet swarm …`: start a swarm on this node, leave it, show its join tokens; the rest is in `swarm_lock.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import click
 
 from hivelet.cli.session import Session, pass_session, say
+from hivelet.cli.swarm_lock import tell_key, unlock, unlock_key, update
 from hivelet.errors import InvalidParameter
 
 Json: TypeAlias = dict[str, Any]
@@ -17,6 +18,10 @@ _ROLES = {"worker": "Worker", "manager": "Manager"}
 @click.group()
 def swarm() -> None:
     """Start, leave and inspect a swarm."""
+
+
+for _command in (update, unlock, unlock_key):
+    swarm.add_command(_command)
 
 
 @swarm.command()
@@ -73,6 +78,8 @@ def init(session: Session, /, **options: Any) -> None:
     say(
         "To add a manager to this swarm, run `hivelet swarm join-token manager` and follow the instructions.\n"
     )
+    if options["autolock"]:
+        tell_key(session.engine.unlock_key())
 
 
 @swarm.command()

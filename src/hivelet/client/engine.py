@@ -47,18 +47,33 @@ class Engine:
         """Make this node the first of a new swarm; the answer is its node id."""
         return str(self.transport.request("POST", "/swarm/init", body=request))
 
+    def unlock_key(self) -> str:
+        """The key that unlocks the swarm after a restart; "" where it is never locked."""
+        return str(self.transport.request("GET", "/swarm/unlockkey")["UnlockKey"])
+
+    def unlock_swarm(self, key: str) -> None:
+        """Unlock this node's swarm."""
+        self.transport.request("POST", "/swarm/unlock", body={"UnlockKey": key})
+
     def leave_swarm(self, *, force: bool) -> None:
         """Take this node out of its swarm."""
         self.transport.request("POST", "/swarm/leave", query={"force": force})
 
     def update_swarm(
-        self, version: int, spec: Json, *, rotate_worker: bool, rotate_manager: bool
+        self,
+        version: int,
+        spec: Json,
+        *,
+        rotate_worker: bool = False,
+        rotate_manager: bool = False,
+        rotate_unlock_key: bool = False,
     ) -> None:
-        """Change the cluster's settings, or give it new join tokens."""
+        """Change the cluster's settings, or give it new join tokens or another unlock key."""
         query = {
             "version": version,
             "rotateWorkerToken": rotate_worker,
             "rotateManagerToken": rotate_manager,
+            "rotateManagerUnlockKey": rotate_unlock_key,
         }
         self.transport.request("POST", "/swarm/update", query=query, body=spec)
 

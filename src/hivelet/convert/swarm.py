@@ -9,7 +9,7 @@ from hivelet.convert.query import flag
 from hivelet.convert.shape import Json, encode, encode_meta
 from hivelet.errors import InvalidParameter
 from hivelet.objects.cluster import CaConfig, Cluster, ClusterSpec, DispatcherConfig, RaftConfig
-from hivelet.objects.swarm import SwarmInit, SwarmJoin, SwarmRotation, SwarmStatus
+from hivelet.objects.swarm import SwarmInit, SwarmJoin, SwarmRotation, SwarmStatus, SwarmUnlock
 
 
 def parse_swarm_init(data: Json) -> SwarmInit:
@@ -38,6 +38,11 @@ def parse_rotation(query: Mapping[str, str]) -> SwarmRotation:
         manager_token=flag(query, "rotateManagerToken"),
         unlock_key=flag(query, "rotateManagerUnlockKey"),
     )
+
+
+def parse_unlock(data: Json) -> str:
+    """The key that a locked swarm is to be unlocked with; one that is missing is none."""
+    return convert_json(data, SwarmUnlock).unlock_key
 
 
 def encode_cluster(cluster: Cluster, *, tokens: bool) -> Json:

@@ -20,6 +20,7 @@ from hivelet.daemon.notify import notify
 from hivelet.daemon.tls import make_tls
 from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.collector import collect_seldom
+from hivelet.kit.memory import keep_memory_private
 from hivelet.packages import load_packages, missing_packages
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ def main(file: Path, **options: Any) -> None:
         click.echo(f"hiveletd: {error.message}", err=True)
         sys.exit(1)
     collect_seldom()
+    keep_memory_private()
     try:
         asyncio.run(run_daemon(config))
     except HiveletError as error:

@@ -23,6 +23,7 @@ from hivelet.errors import (
     InvalidParameter,
     NotASwarmManager,
     NotFound,
+    SwarmLocked,
     Unavailable,
 )
 from hivelet.kit.clock import Clock
@@ -78,6 +79,8 @@ class ClusterMembership:
                 await self._member.started.wait()
         except TimeoutError as error:
             raise Unavailable("the swarm of this node does not start") from error
+        if self._member.store.locked:
+            raise SwarmLocked
         if not self._member.active:
             raise NotFound(f"network {network_id} not found")
         node_id = self._member.store.view(local_node).id
@@ -118,14 +121,24 @@ class SwarmMember:
 
     async def start(self) -> None:
         """Resume the swarm that the store holds, if any."""
-        await self.store.open()
+        try:
+            await self.store.open()
+        except SwarmLocked:
+            # Until it is known what there should be, all that runs goes on as it is: no rule is written, nothing removed.
+            log.warning(
+                "the swarm is locked; its tasks go on, and none is replaced before `docker swarm unlock`"
+            )
         await self._look_at_subnets()
         self._supervisor.keep("subnets", self._keep_looking)
+        if not self.store.locked:
+            await self._resume()
+        self.started.set()
+
+    async def _resume(self) -> None:
         if self.store.view(lambda view: view.cluster()) is None:
             await self._discard_strays()
         else:
             await self._begin(self.store.view(local_node).id)
-        self.started.set()
 
     async def stop(self) -> None:
         """End loops and agent, write out the store. Tasks go on running."""
@@ -158,6 +171,11 @@ class SwarmMember:
         """The store holds a new swarm: start loops and agent."""
         if self._membership is None:
             await self._begin(node_id)
+
+    async def unlocked(self) -> None:
+        """The store is open now: resume its swarm."""
+        await self._resume()
+        log.info("the swarm is unlocked")
 
     async def left(self) -> None:
         """Stop all tasks, remove all that is the swarm's from this machine, and forget its state."""

@@ -68,6 +68,8 @@ class Cluster(Struct, frozen=True, kw_only=True):
     meta: Meta = Meta()
     spec: ClusterSpec = ClusterSpec()
     join_tokens: JoinTokens = JoinTokens()
+    unlock_key: str = ""
+    """What opens the state after a restart; "" where it is not locked. Told by `GET /swarm/unlockkey` alone."""
     trust_root: str = ""
     default_addr_pool: tuple[str, ...] = (DEFAULT_ADDRESS_POOL,)
     subnet_size: int = SUBNET_SIZE

@@ -42,6 +42,12 @@ class SwarmRotation(Struct, frozen=True, kw_only=True):
     unlock_key: bool = False
 
 
+class SwarmUnlock(Struct, frozen=True, kw_only=True):
+    """To open the state of a locked manager (API: `SwarmUnlockRequest`)."""
+
+    unlock_key: str = ""
+
+
 class RemoteManager(Struct, frozen=True, kw_only=True):
     """A manager that this node knows of."""
 

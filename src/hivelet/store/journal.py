@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from hivelet.errors import System
+from hivelet.errors import SwarmLocked, System
 from hivelet.objects.plan import Object
 from hivelet.store.tables import KIND_NAMES, KINDS
+from hivelet.store.unlocking import UnlockKeyWrong
 
 SCHEMA = 2
 """The version of the format that this hivelet writes: JSON of the objects as `hivelet.objects` declares them, sealed.
@@ -58,12 +59,21 @@ class Saved:
 class Journal(Protocol):
     """Keeps commits. Used from one event loop."""
 
-    async def load(self) -> Saved:
-        """Open, and read everything.
+    async def load(self, unlock_key: str = "") -> Saved:
+        """Open, and read everything. After an error nothing is open, and it may be tried again.
 
         Raises:
             JournalCorrupt, JournalTooNew: with the way out in the sentence.
+            SwarmLocked, UnlockKeyWrong: it needs an unlock key, or another one.
         """
+        ...
+
+    async def protect(self, unlock_key: str) -> None:
+        """From now on `load` needs this key; "" for none. Safe when it returns, and nothing where it is so already."""
+        ...
+
+    async def discard(self) -> None:
+        """Forget everything in what can't be opened."""
         ...
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
@@ -91,10 +101,24 @@ class MemoryJournal:
         self._rows: dict[tuple[type[Any], str], Object] = {}
         self._version = 0
         self._unsafe: deque[tuple[Entry, asyncio.Future[None]]] = deque()
+        self._unlock_key = ""
 
-    async def load(self) -> Saved:
+    async def load(self, unlock_key: str = "") -> Saved:
         """What is safe."""
+        if self._unlock_key and not unlock_key:
+            raise SwarmLocked
+        if self._unlock_key not in {"", unlock_key}:
+            raise UnlockKeyWrong
         return Saved(self._version, tuple(self._rows.values()))
+
+    async def protect(self, unlock_key: str) -> None:
+        """Remember the key."""
+        self._unlock_key = unlock_key
+
+    async def discard(self) -> None:
+        """Forget everything."""
+        self._rows.clear()
+        self._unlock_key = ""
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
         """Keep it, at once or after the latency."""
@@ -119,6 +143,7 @@ class MemoryJournal:
         copy = MemoryJournal(self._latency)
         copy._rows = dict(self._rows)
         copy._version = self._version
+        copy._unlock_key = self._unlock_key
         return copy
 
     def _settle(self, count: int) -> None:

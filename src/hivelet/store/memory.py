@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from hivelet.errors import NotFound, OutOfSequence, System
+from hivelet.errors import Conflict, NotFound, OutOfSequence, SwarmLocked, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_id
 from hivelet.objects.plan import Object, Write
@@ -94,6 +94,7 @@ class Store:
         self._unsafe: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._failure: BaseException | None = None
         self._story: deque[Move] = deque(maxlen=STORY_LENGTH)
+        self._guard = asyncio.Lock()
 
     @property
     def version(self) -> int:
@@ -110,13 +111,23 @@ class Store:
         """The clock that stamps what is written."""
         return self._clock
 
-    async def open(self) -> None:
+    @property
+    def locked(self) -> bool:
+        """Whether what the journal holds is unknown as yet, since it needs an unlock key. Nothing can be written then."""
+        return self._view.locked
+
+    async def open(self, unlock_key: str = "") -> None:
         """Load what the journal holds.
 
         Raises:
             JournalCorrupt, JournalTooNew: it can't be read.
+            SwarmLocked, UnlockKeyWrong: it needs an unlock key, or another one; the store is `locked`.
         """
-        saved = await self._journal.load()
+        try:
+            saved = await self._journal.load(unlock_key)
+        except SwarmLocked:
+            self._view = View(self._tables, locked=True)
+            raise
         self._tables = new_tables()
         self._view = View(self._tables)
         for obj in in_order(saved.objects):
@@ -124,9 +135,37 @@ class Store:
         self._version = saved.version
         self._watchers.reset(saved.version)
         self._stay_after(saved.objects)
+        await self._protect()
+
+    async def unlock(self, key: str) -> None:
+        """Open a locked store.
+
+        Raises:
+            Conflict: it is not locked.
+            UnlockKeyWrong, JournalCorrupt: as `open`.
+        """
+        async with self._guard:
+            if not self.locked:
+                raise Conflict("swarm is not locked")
+            await self.open(key)
+
+    async def protect(self) -> None:
+        """Have the journal need the key that the cluster has now, or none."""
+        async with self._guard:
+            await self._protect()
+
+    async def _protect(self) -> None:
+        cluster = self._view.cluster()
+        await self._journal.protect(cluster.unlock_key if cluster else "")
 
     async def wipe(self) -> None:
         """Forget everything, for good: the swarm is left. Watchers hear of it; the version goes on."""
+        if self.locked:
+            await self._journal.discard()
+            await self.open()
+            return
+        # Before the rest: an empty state that needs the key of a forgotten swarm could not be opened by anybody.
+        await self._journal.protect("")
         events = tuple(
             Event(Action.REMOVE, obj, obj) for kind in reversed(KINDS) for obj in self._tables[kind]
         )
@@ -243,6 +282,8 @@ class Store:
             log.warning("the machine's clock is behind the last write; check it", seconds=behind)
 
     def _begin(self, by: Actor) -> Tx:
+        if self.locked:
+            raise SwarmLocked
         if self._failure is not None:
             raise JournalFailed(f"the cluster state can't be written: {self._failure}")
         return Tx(

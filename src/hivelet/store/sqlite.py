@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from hivelet.errors import System
+from hivelet.errors import HiveletError, System
+from hivelet.kit.files import sync_directory
 from hivelet.objects.plan import Object
 from hivelet.store.journal import (
     SCHEMA,
@@ -26,7 +27,7 @@ from hivelet.store.journal import (
     decode,
     encode,
 )
-from hivelet.store.sealing import KeyUnusable, Seal, make_key, read_key
+from hivelet.store.sealing import KeyUnusable, Seal, is_locked, keep_key, make_key, read_key
 from hivelet.store.tables import KIND_NAMES
 
 _CREATE = (
@@ -54,6 +55,7 @@ class SqliteJournal:
         self._path = path
         self._key_path = path.with_suffix(".key")
         self._seal: Seal | None = None
+        self._unlock_key = ""
         self._wake = threading.Condition()
         self._items: list[Item] = []
         self._urgent = False
@@ -61,13 +63,14 @@ class SqliteJournal:
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
 
-    async def load(self) -> Saved:
+    async def load(self, unlock_key: str = "") -> Saved:
         """Open the file, make it where there is none, and read everything.
 
         Raises:
             JournalCorrupt, JournalTooNew, KeyUnusable: with the way out in the sentence.
+            SwarmLocked, UnlockKeyWrong: the key file needs an unlock key, or another one.
         """
-        saved = await asyncio.to_thread(self._open)
+        saved = await asyncio.to_thread(self._open, unlock_key)
         self._ending = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
@@ -97,7 +100,31 @@ class SqliteJournal:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
 
-    def _open(self) -> Saved:
+    async def protect(self, unlock_key: str) -> None:
+        """Seal the key under this one; "" for not at all.
+
+        Raises:
+            System: the key file can't be written; it is as before.
+        """
+        if unlock_key == self._unlock_key or self._seal is None:
+            return
+        try:
+            await asyncio.to_thread(keep_key, self._key_path, self._seal, unlock_key)
+        except OSError as error:
+            raise System(f"the key {self._key_path} can't be written: {error.strerror}") from error
+        self._unlock_key = unlock_key
+
+    async def discard(self) -> None:
+        """Remove the files."""
+        await asyncio.to_thread(self._remove)
+
+    def _remove(self) -> None:
+        # The state first: without it a key is harmless, while a state without its key is refused.
+        for suffix in (".db", ".db-wal", ".db-shm", ".key"):
+            self._path.with_suffix(suffix).unlink(missing_ok=True)
+        sync_directory(self._path.parent)
+
+    def _open(self, unlock_key: str) -> Saved:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             # Only ever used by one thread at a time: this one until it returns, the journal's after that.
@@ -108,7 +135,8 @@ class SqliteJournal:
                 self._db.execute(statement)
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
             self._check_schema(meta)
-            self._seal = self._prepare_key(meta)
+            self._seal = self._prepare_key(meta, unlock_key)
+            self._unlock_key = unlock_key if is_locked(self._key_path) else ""
             rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
         except sqlite3.DatabaseError as error:
             self._release()
@@ -116,7 +144,7 @@ class SqliteJournal:
                 f"the cluster state in {self._path} can't be read: {error}. Put a copy of the file back, "
                 "or move it away and start with a new swarm."
             ) from error
-        except (JournalTooNew, KeyUnusable):
+        except HiveletError:
             self._release()
             raise
         self._path.chmod(0o600)
@@ -131,11 +159,11 @@ class SqliteJournal:
                 f"{SCHEMA}. Start the version that wrote it, or a later one."
             )
 
-    def _prepare_key(self, meta: dict[str, int]) -> Seal:
+    def _prepare_key(self, meta: dict[str, int], unlock_key: str) -> Seal:
         """The key of the file; a new one for a new file, and for one of format 1, which is sealed with it."""
         assert self._db is not None
         if meta.get("schema") == SCHEMA:
-            return read_key(self._key_path)
+            return read_key(self._key_path, unlock_key)
         seal = make_key(self._key_path)
         rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
         with self._transaction():

@@ -21,8 +21,10 @@ O = TypeVar("O", bound=Object)  # noqa: E741
 class View:
     """Reads. Hold one only as long as you don't await; the objects themselves are frozen and may be kept."""
 
-    def __init__(self, tables: Mapping[type[Any], Table[Any]]) -> None:
+    def __init__(self, tables: Mapping[type[Any], Table[Any]], *, locked: bool = False) -> None:
         self._tables = tables
+        self.locked = locked
+        """Whether there is a swarm, of which nothing is known before it is unlocked."""
 
     def get(self, kind: type[O], id_: str) -> O | None:
         """The object of that kind and id."""

@@ -64,6 +64,9 @@ class FakeSwarmHost:
         """The manager's own node gets an agent."""
         await self._cluster.boot_node(node_id)
 
+    async def unlocked(self) -> None:
+        """Nothing: no simulation begins locked."""
+
     async def left(self) -> None:
         """Everything ends."""
         await self._cluster.stop()

@@ -37,7 +37,7 @@ async def test_swarm_from_init_to_leave(api):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/swarm/join", 501), ("/swarm/unlock", 400)],
+    [("/swarm/join", 501), ("/swarm/unlock", 409)],
 )
 async def test_swarm_requests_that_fail(api, path, status):
     assert (await api.ask("POST", path, json={}))[0] == status

@@ -8,7 +8,6 @@ from hivelet.api.call import Call, done, reply
 from hivelet.api.router import route
 from hivelet.convert import swarm as convert
 from hivelet.convert.query import object_version
-from hivelet.errors import InvalidParameter
 
 
 async def inspect_swarm(call: Call) -> web.Response:
@@ -48,10 +47,7 @@ async def show_unlock_key(call: Call) -> web.Response:
 
 async def unlock_swarm(call: Call) -> web.Response:
     """`POST /swarm/unlock`."""
-    key = (await call.json()).get("UnlockKey")
-    if not isinstance(key, str):
-        raise InvalidParameter("UnlockKey is missing from the request")
-    await call.swarm.unlock_swarm(key)
+    await call.swarm.unlock_swarm(convert.parse_unlock(await call.json()))
     return done()
 
 

@@ -10,11 +10,14 @@ from hivelet.manager.controlapi.cluster import ClusterApi
 from hivelet.manager.controlapi.door import Host
 from hivelet.manager.controlapi.events import EventsApi
 from hivelet.manager.controlapi.files import FilesApi
+from hivelet.manager.controlapi.locking import LockingApi
 from hivelet.manager.controlapi.networks import NetworksApi
 from hivelet.manager.controlapi.services import ServicesApi
 
 __all__ = ["ControlApi", "Host"]
 
 
-class ControlApi(ClusterApi, ServicesApi, FilesApi, NetworksApi, AttachmentsApi, EventsApi):
+class ControlApi(
+    ClusterApi, LockingApi, ServicesApi, FilesApi, NetworksApi, AttachmentsApi, EventsApi
+):
     """The whole control API."""

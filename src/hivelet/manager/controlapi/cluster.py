@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 
-from hivelet.errors import NotImplemented, Unavailable
+from hivelet.errors import NotASwarmManager, NotImplemented, SwarmLocked, Unavailable
 from hivelet.kit.ids import new_id
 from hivelet.manager.controlapi.door import Door, at_version, require_swarm
+from hivelet.manager.controlapi.locking import with_unlock_key
 from hivelet.manager.controlapi.rpc import failed_precondition, invalid
-from hivelet.objects.cluster import Cluster, ClusterSpec, JoinTokens
+from hivelet.objects.cluster import Cluster, ClusterSpec, EncryptionConfig, JoinTokens
 from hivelet.objects.common import Annotations, NetworkId, NodeId
 from hivelet.objects.defaults import DEFAULT_ADDRESS_POOL, SUBNET_SIZE
 from hivelet.objects.network import Network, NetworkSpec
@@ -22,6 +23,7 @@ from hivelet.objects.swarm import RemoteManager, SwarmInit, SwarmJoin, SwarmRota
 from hivelet.objects.transitions import Actor
 from hivelet.store.query import find_one
 from hivelet.store.tx import Tx
+from hivelet.store.unlocking import new_unlock_key
 from hivelet.store.view import View
 
 PORT = 2377
@@ -29,6 +31,9 @@ PORT = 2377
 
 NOT_IN_SWARM = "This node is not part of a swarm"
 IN_SWARM = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.'
+LOCKED = (
+    "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message."
+)
 LAST_MANAGER = (
     "You are attempting to leave the swarm on a node that is participating as a manager. "
     "Removing the last manager erases all current state of the swarm. Use `--force` to ignore this message. "
@@ -45,6 +50,8 @@ class ClusterApi(Door):
     async def init_swarm(self, request: SwarmInit) -> NodeId:
         """Make this node the first manager of a new swarm."""
         _validate_pools(request)
+        if self._store.locked:
+            raise NotASwarmManager if request.force_new_cluster else Unavailable(IN_SWARM)
         address = self._host.address(_plain(request.advertise_addr))
 
         def change(tx: Tx) -> NodeId:
@@ -63,12 +70,13 @@ class ClusterApi(Door):
             return node_id
 
         node_id = await self._store.update(change, Actor.USER)
+        await self._store.protect()
         await self._host.joined(node_id)
         return node_id
 
     async def join_swarm(self, request: SwarmJoin) -> None:
         """Make this node a member of an existing swarm."""
-        if self._store.view(lambda view: view.cluster()) is not None:
+        if self._in_swarm():
             raise Unavailable(IN_SWARM)
         raise NotImplemented(
             "hivelet can't join a swarm of several nodes yet; use `swarm init` to start one on this node "
@@ -77,10 +85,10 @@ class ClusterApi(Door):
 
     async def leave_swarm(self, *, force: bool) -> None:
         """Leave the swarm; the last manager only with `force`, and then all of the swarm's state is gone."""
-        if self._store.view(lambda view: view.cluster()) is None:
+        if not self._in_swarm():
             raise Unavailable(NOT_IN_SWARM)
         if not force:
-            raise Unavailable(LAST_MANAGER)
+            raise Unavailable(LOCKED if self._store.locked else LAST_MANAGER)
         await self._host.left()
 
     async def inspect_swarm(self) -> Cluster:
@@ -92,8 +100,6 @@ class ClusterApi(Door):
 
         def change(tx: Tx) -> None:
             cluster = _cluster(tx)
-            if spec.encryption_config.auto_lock_managers:
-                raise NotImplemented("hivelet does not lock managers; leave autolock off")
             tokens = cluster.join_tokens
             if rotation.worker_token:
                 tokens = tokens.replaced(worker=_rotate(tokens.worker))
@@ -101,18 +107,11 @@ class ClusterApi(Door):
                 tokens = tokens.replaced(manager=_rotate(tokens.manager))
             named = spec.replaced(name=spec.name or cluster.spec.name)
             meta = at_version(cluster, version)
-            tx.update(cluster.replaced(spec=named, join_tokens=tokens, meta=meta))
+            changed = cluster.replaced(spec=named, join_tokens=tokens, meta=meta)
+            tx.update(with_unlock_key(changed, rotation))
 
         await self._write(change)
-
-    async def unlock_key(self) -> str:
-        """No manager is ever locked."""
-        self._read(_cluster)
-        return ""
-
-    async def unlock_swarm(self, key: str) -> None:
-        """No manager is ever locked."""
-        raise Unavailable("This node is not locked" if self._in_swarm() else NOT_IN_SWARM)
+        await self._store.protect()
 
     async def list_nodes(self) -> Sequence[Node]:
         """All nodes."""
@@ -152,7 +151,7 @@ class ClusterApi(Door):
         await self._write(change)
 
     def _in_swarm(self) -> bool:
-        return self._store.view(lambda view: view.cluster()) is not None
+        return self._store.view(lambda view: view.locked or view.cluster() is not None)
 
 
 def local_node(view: View) -> Node:
@@ -180,6 +179,8 @@ def _cluster(view: View) -> Cluster:
 
 
 def _status(view: View) -> SwarmStatus:
+    if view.locked:
+        return SwarmStatus(local_node_state="locked", error=SwarmLocked().message)
     cluster = view.cluster()
     if cluster is None:
         return SwarmStatus()
@@ -203,11 +204,15 @@ def _status(view: View) -> SwarmStatus:
 
 def _make_swarm(tx: Tx, request: SwarmInit, hostname: str, address: str) -> NodeId:
     digest = f"SWMTKN-1-{new_id()}{new_id()}"
-    spec = request.spec.replaced(name="default")
+    locked = request.auto_lock_managers or request.spec.encryption_config.auto_lock_managers
+    spec = request.spec.replaced(
+        name="default", encryption_config=EncryptionConfig(auto_lock_managers=locked)
+    )
     tx.create(
         Cluster(
             id="",
             spec=spec,
+            unlock_key=new_unlock_key() if locked else "",
             join_tokens=JoinTokens(worker=f"{digest}-{new_id()}", manager=f"{digest}-{new_id()}"),
             default_addr_pool=tuple(request.default_addr_pool) or (DEFAULT_ADDRESS_POOL,),
             subnet_size=request.subnet_size or SUBNET_SIZE,

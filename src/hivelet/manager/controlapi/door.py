@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from hivelet.errors import NotASwarmManager, OutOfSequence
+from hivelet.errors import NotASwarmManager, OutOfSequence, SwarmLocked
 from hivelet.manager.controlapi.rpc import out_of_sequence
 from hivelet.objects.common import Meta, NodeId, Version
 from hivelet.objects.container import Healthcheck
@@ -42,6 +42,10 @@ class Host(Protocol):
 
     async def joined(self, node_id: NodeId) -> None:
         """The store holds a new swarm, and this node is its manager: start what that needs."""
+        ...
+
+    async def unlocked(self) -> None:
+        """The store, which was locked when this node started, is open now: resume the swarm that it holds."""
         ...
 
     async def left(self) -> None:
@@ -82,8 +86,10 @@ def require_swarm(view: View) -> None:
     """Refuse on a node that is not a manager of a swarm.
 
     Raises:
-        NotASwarmManager: it is not.
+        NotASwarmManager: it is not; a `SwarmLocked` where it is one, but locked.
     """
+    if view.locked:
+        raise SwarmLocked
     if view.cluster() is None:
         raise NotASwarmManager
 

@@ -50,6 +50,9 @@ class Host:
     async def joined(self, node_id):
         self.told.append(node_id)
 
+    async def unlocked(self):
+        self.told.append("unlocked")
+
     async def left(self):
         self.told.append("left")
 
