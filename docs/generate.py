@@ -20,6 +20,7 @@ from types import ModuleType
 
 import click
 
+from hivelet.api.openapi.document import describe
 from hivelet.api.router import Route
 from hivelet.api.routes import ALL_ROUTES
 from hivelet.cli.examples import EXAMPLES
@@ -260,6 +261,7 @@ def _value(option: click.Option) -> str:
 # ---- API
 
 API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
+    ("GET", "/openapi.json"): ("differs", "hivelet's own: the API's description"),
     ("GET", "/plugins"): ("differs", "there are none"),
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
     ("POST", "/build"): (
@@ -310,16 +312,11 @@ def api_part() -> str:
     )
 
 
-def is_missing(row: Route) -> bool:
-    """Whether a route only says that it is not there yet."""
-    return row.answer.__qualname__.startswith("missing.")
-
-
 def _api_row(row: Route) -> str:
     path = row.path.replace("{ref:path}", "{name}").replace("{ref}", "{id}")
     start = f"| `{row.method} {path}` | {row.since} |"
     asked = str(_times_asked(row) or "")
-    if is_missing(row):
+    if row.missing:
         what = inspect.getclosurevars(row.answer).nonlocals["what"]
         return f"{start} {what} | {asked} | 501 |"
     fate, note = API_NOTES.get((row.method, row.path), ("done", ""))
@@ -353,7 +350,7 @@ def recorded_differences_part() -> str:
 
 
 def _noun(row: Route) -> str:
-    owner = row.answer if not is_missing(row) else None
+    owner = row.answer if not row.missing else None
     if owner is None:
         return _NOUNS.get(row.path.split("/")[1], row.path.split("/")[1])
     return owner.__module__.rpartition(".")[2]
@@ -460,6 +457,16 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+# ---- OpenAPI
+
+OPENAPI = PAGES / "openapi.json"
+
+
+def openapi() -> str:
+    """The API's description, which a daemon answers with at `/openapi.json`."""
+    return json.dumps(describe(ALL_ROUTES), indent=1, ensure_ascii=False) + "\n"
+
+
 def render_page(text: str) -> str:
     """A page with its generated parts as they are now."""
     return _PART.sub(lambda found: f"{found[1]}\n{PARTS[found[2]]()}\n{found[3]}", text)
@@ -478,6 +485,7 @@ def main() -> None:
         if after != before:
             page.write_text(after)
             print(f"wrote {page}")
+    OPENAPI.write_text(openapi())
 
 
 if __name__ == "__main__":

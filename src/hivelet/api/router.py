@@ -13,6 +13,7 @@ from aiohttp import web
 
 from hivelet.api.call import Call
 from hivelet.api.errors import PageNotFound
+from hivelet.api.openapi.declaration import NOTHING, Says
 from hivelet.convert.versions import MAXIMUM, MINIMUM, ApiVersion, parse_version
 from hivelet.errors import NotImplemented
 
@@ -31,14 +32,27 @@ class Route:
     answer: Answer
     since: ApiVersion = MINIMUM
     streaming: bool = False
+    says: Says = NOTHING
+    missing: bool = False
 
 
 def route(
-    method: str, path: str, answer: Answer, *, since: str = "1.24", streaming: bool = False
+    method: str,
+    path: str,
+    answer: Answer,
+    says: Says = NOTHING,
+    *,
+    since: str = "1.24",
+    streaming: bool = False,
 ) -> Route:
     """A row of a route table."""
     return Route(
-        method=method, path=path, answer=answer, since=parse_version(since), streaming=streaming
+        method=method,
+        path=path,
+        answer=answer,
+        since=parse_version(since),
+        streaming=streaming,
+        says=says,
     )
 
 
@@ -48,7 +62,7 @@ def missing(method: str, path: str, what: str) -> Route:
     async def refuse(_: Call) -> web.StreamResponse:
         raise NotImplemented(f"hivelet does not do this yet: {what}")
 
-    return route(method, path, refuse)
+    return Route(method=method, path=path, answer=refuse, missing=True)
 
 
 class Router:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
@@ -35,21 +37,34 @@ class _Ipam(Struct, frozen=True, kw_only=True):
     config: list[IpamConfig] = []
 
 
-class _NetworkRequest(Struct, frozen=True, kw_only=True, rename="pascal"):
+class _ConfigFrom(Struct, frozen=True, kw_only=True):
+    network: str = ""
+
+
+class NetworkRequest(Struct, frozen=True, kw_only=True):
+    """A client's wish for a network, as `POST /networks/create` takes it."""
+
     name: str = ""
     driver: str = ""
     scope: str = ""
     internal: bool = False
     attachable: bool = False
     ingress: bool = False
+    enable_ipv4: bool | None = msgspec.field(name="EnableIPv4", default=None)
+    enable_ipv6: bool = msgspec.field(name="EnableIPv6", default=False)
+    config_only: bool = False
+    config_from: _ConfigFrom = _ConfigFrom()
+    ipam: _Ipam = msgspec.field(name="IPAM", default=_Ipam())
     options: dict[str, str] = {}
     labels: dict[str, str] = {}
 
 
-class _Connection(Struct, frozen=True, kw_only=True):
+class Connection(Struct, frozen=True, kw_only=True):
+    """Which container joins or leaves a network, and how."""
+
     container: str = ""
     force: bool = False
-    endpoint_config: Json = {}
+    endpoint_config: EndpointRequest = EndpointRequest()
 
 
 def parse_network_spec(data: Json) -> NetworkSpec:
@@ -58,33 +73,32 @@ def parse_network_spec(data: Json) -> NetworkSpec:
     Raises:
         InvalidParameter: it has no name, or a value has the wrong type.
     """
-    request = convert_json(data, _NetworkRequest)
+    request = convert_json(data, NetworkRequest)
     if not request.name.strip():
         raise InvalidParameter("a network needs a name")
-    if data.get("ConfigOnly") or data.get("ConfigFrom", {}).get("Network"):
+    if request.config_only or request.config_from.network:
         raise InvalidParameter("config-only networks are for drivers that hivelet does not have")
-    if data.get("EnableIPv4") is False:
+    if request.enable_ipv4 is False:
         raise InvalidParameter(
             f"network {request.name} without IPv4: networks always have it; leave --ipv4=false out"
         )
     driver = request.driver if request.driver not in {"", "default"} else "bridge"
-    ipam = convert_json(data.get("IPAM", {}), _Ipam)
     return NetworkSpec(
         annotations=Annotations(name=request.name, labels=request.labels),
         driver_configuration=Driver(name=driver, options=request.options),
-        ipv6_enabled=bool(data.get("EnableIPv6", False)),
+        ipv6_enabled=request.enable_ipv6,
         internal=request.internal,
         attachable=request.attachable,
         ingress=request.ingress,
-        ipam=_ipam_options(ipam),
+        ipam=_ipam_options(request.ipam),
         scope="swarm" if driver == "overlay" else "local",
     )
 
 
 def parse_connection(data: Json) -> tuple[str, EndpointRequest, bool]:
     """A connect or disconnect request: the container, how it joins, and whether by force."""
-    request = convert_json(data, _Connection)
-    return request.container, convert_json(request.endpoint_config, EndpointRequest), request.force
+    request = convert_json(data, Connection)
+    return request.container, request.endpoint_config, request.force
 
 
 def encode_network(network: Network) -> Json:

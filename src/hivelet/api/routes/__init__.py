@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from hivelet.api.openapi.document import describe
+from hivelet.api.router import Route
 from hivelet.api.routes import (
     auth,
     builds,
     configs,
     containers,
+    description,
     distribution,
     execs,
     files,
@@ -22,7 +25,7 @@ from hivelet.api.routes import (
     volumes,
 )
 
-ALL_ROUTES = (
+_DOCKERS = (
     *system.ROUTES,
     *auth.ROUTES,
     *swarm.ROUTES,
@@ -41,4 +44,7 @@ ALL_ROUTES = (
     *distribution.ROUTES,
     *volumes.ROUTES,
 )
+"""Docker's, in the order of the documentation."""
+
+ALL_ROUTES: tuple[Route, ...] = (*_DOCKERS, *description.routes(describe(_DOCKERS)))
 """Every route there is."""

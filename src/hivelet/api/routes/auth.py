@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
 from hivelet.api.router import route
 from hivelet.convert.body import convert_json
 from hivelet.objects.image import RegistryAuth
@@ -16,4 +18,8 @@ async def check_auth(call: Call) -> web.Response:
     return reply({"IdentityToken": token, "Status": "Login Succeeded"})
 
 
-ROUTES = (route("POST", "/auth", check_auth),)
+ROUTES = (
+    route(
+        "POST", "/auth", check_auth, Says(body=RegistryAuth, answer=answers.LOGIN, errors=(401,))
+    ),
+)

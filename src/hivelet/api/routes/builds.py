@@ -8,6 +8,8 @@ from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
 from hivelet.api.errors import message_of
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import BUILD_QUERY, TAR, Says
 from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import build as convert
@@ -55,9 +57,25 @@ def _tell(error: HiveletError) -> bytes:
 
 
 ROUTES = (
-    route("POST", "/build", build_image, streaming=True),
-    route("POST", "/build/prune", prune_builds, since="1.31"),
-    route("POST", "/build/cancel", cancel_build, since="1.39"),
+    route(
+        "POST",
+        "/build",
+        build_image,
+        Says(query=BUILD_QUERY, headers=("X-Registry-Config",), body=TAR, errors=(403, 404, 501)),
+        streaming=True,
+    ),
+    route(
+        "POST",
+        "/build/prune",
+        prune_builds,
+        Says(
+            query="all:flag keep-storage:integer",
+            filters=convert.PRUNE_FILTERS,
+            answer=answers.PRUNED_BUILDS,
+        ),
+        since="1.31",
+    ),
+    route("POST", "/build/cancel", cancel_build, Says(statuses=(204,)), since="1.39"),
     missing("POST", "/session", _BUILDKIT),
     missing("POST", "/grpc", _BUILDKIT),
 )

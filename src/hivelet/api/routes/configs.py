@@ -5,9 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.convert import secret as convert
 from hivelet.convert.query import object_version
+from hivelet.objects.secret import ConfigSpec
 
 
 async def list_configs(call: Call) -> web.Response:
@@ -42,9 +46,27 @@ async def remove_config(call: Call) -> web.Response:
 
 
 ROUTES = (
-    route("GET", "/configs", list_configs, since="1.30"),
-    route("POST", "/configs/create", create_config, since="1.30"),
-    route("GET", "/configs/{ref}", inspect_config, since="1.30"),
-    route("POST", "/configs/{ref}/update", update_config, since="1.30"),
-    route("DELETE", "/configs/{ref}", remove_config, since="1.30"),
+    route(
+        "GET",
+        "/configs",
+        list_configs,
+        Says(filters=convert.FILTERS, answer=several(answers.CONFIG)),
+        since="1.30",
+    ),
+    route(
+        "POST",
+        "/configs/create",
+        create_config,
+        Says(body=ConfigSpec, statuses=(201,), answer=answers.CREATED_WITH_ID, errors=(409,)),
+        since="1.30",
+    ),
+    route("GET", "/configs/{ref}", inspect_config, Says(answer=answers.CONFIG), since="1.30"),
+    route(
+        "POST",
+        "/configs/{ref}/update",
+        update_config,
+        Says(query="version:integer!", body=ConfigSpec),
+        since="1.30",
+    ),
+    route("DELETE", "/configs/{ref}", remove_config, Says(statuses=(204,)), since="1.30"),
 )

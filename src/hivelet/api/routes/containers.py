@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import LOG, LOG_QUERY, Says
+from hivelet.api.openapi.schemas import record, several
 from hivelet.api.router import route
 from hivelet.api.routes.tasks import log_content_type, tell_in_log
 from hivelet.api.streams import closing, json_line, send_stream
@@ -173,16 +176,84 @@ async def _readings(call: Call, container: Container) -> AsyncIterator[Json]:
 
 
 ROUTES = (
-    route("GET", "/containers/json", list_containers),
-    route("POST", "/containers/prune", prune_containers, since="1.25"),
-    route("GET", "/containers/{ref}/json", inspect_container),
-    route("GET", "/containers/{ref}/logs", stream_logs, streaming=True),
-    route("GET", "/containers/{ref}/top", show_processes),
-    route("GET", "/containers/{ref}/stats", show_stats, streaming=True),
-    route("POST", "/containers/{ref}/start", start_container),
-    route("POST", "/containers/{ref}/stop", stop_container),
-    route("POST", "/containers/{ref}/restart", restart_container),
-    route("POST", "/containers/{ref}/kill", kill_container),
-    route("POST", "/containers/{ref}/wait", wait_container, streaming=True),
-    route("DELETE", "/containers/{ref}", remove_container),
+    route(
+        "GET",
+        "/containers/json",
+        list_containers,
+        Says(
+            query="all:flag size:flag limit:integer",
+            filters=FILTERS,
+            answer=several(answers.CONTAINER_SUMMARY),
+        ),
+    ),
+    route(
+        "POST",
+        "/containers/prune",
+        prune_containers,
+        Says(filters=PRUNE_FILTERS, answer=answers.PRUNED_CONTAINERS),
+        since="1.25",
+    ),
+    route(
+        "GET",
+        "/containers/{ref}/json",
+        inspect_container,
+        Says(query="size:flag", answer=answers.CONTAINER),
+    ),
+    route(
+        "GET",
+        "/containers/{ref}/logs",
+        stream_logs,
+        Says(query=LOG_QUERY, content=LOG),
+        streaming=True,
+    ),
+    route(
+        "GET",
+        "/containers/{ref}/top",
+        show_processes,
+        Says(query="ps_args", answer=answers.PROCESSES, errors=(409,)),
+    ),
+    route(
+        "GET",
+        "/containers/{ref}/stats",
+        show_stats,
+        Says(query="stream:flag one-shot:flag", answer=record("read:time preread:time")),
+        streaming=True,
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/start",
+        start_container,
+        Says(statuses=(204, 304), errors=(403, 409)),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/stop",
+        stop_container,
+        Says(query="t:integer signal", statuses=(204, 304)),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/restart",
+        restart_container,
+        Says(query="t:integer signal", statuses=(204,), errors=(409,)),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/kill",
+        kill_container,
+        Says(query="signal", statuses=(204,), errors=(409,)),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/wait",
+        wait_container,
+        Says(query="condition", answer=record("StatusCode:integer")),
+        streaming=True,
+    ),
+    route(
+        "DELETE",
+        "/containers/{ref}",
+        remove_container,
+        Says(query="force:flag v:flag", statuses=(204,), errors=(409,)),
+    ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
 from hivelet.api.router import route
 from hivelet.convert.image import encode_registry_image, parse_auth
 
@@ -18,4 +20,12 @@ async def inspect_distribution(call: Call) -> web.Response:
     return reply(encode_registry_image(await call.engine.registry_image(call.ref, auth)))
 
 
-ROUTES = (route("GET", "/distribution/{ref:path}/json", inspect_distribution, since="1.30"),)
+ROUTES = (
+    route(
+        "GET",
+        "/distribution/{ref:path}/json",
+        inspect_distribution,
+        Says(headers=("X-Registry-Auth",), answer=answers.DISTRIBUTION, errors=(401, 403, 503)),
+        since="1.30",
+    ),
+)

@@ -7,6 +7,8 @@ from aiohttp import web
 from hivelet.api.attached import carry, content_type
 from hivelet.api.call import Call, done, reply
 from hivelet.api.hijack import Taken, hijack
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import LOG, Says
 from hivelet.api.router import route
 from hivelet.convert.body import convert_json
 from hivelet.convert.detach_keys import parse_detach_keys
@@ -82,8 +84,24 @@ def _told(error: HiveletError, *, tty: bool) -> bytes:
 
 
 ROUTES = (
-    route("POST", "/containers/{ref}/exec", create_exec),
-    route("POST", "/exec/{ref}/start", start_exec, streaming=True),
-    route("POST", "/exec/{ref}/resize", resize_exec),
-    route("GET", "/exec/{ref}/json", inspect_exec),
+    route(
+        "POST",
+        "/containers/{ref}/exec",
+        create_exec,
+        Says(body=ExecConfig, statuses=(201,), answer=answers.CREATED, errors=(409,)),
+    ),
+    route(
+        "POST",
+        "/exec/{ref}/start",
+        start_exec,
+        Says(body=ExecStart, statuses=(200, 101), content=LOG, errors=(409,)),
+        streaming=True,
+    ),
+    route(
+        "POST",
+        "/exec/{ref}/resize",
+        resize_exec,
+        Says(query="h:integer! w:integer!", errors=(409,)),
+    ),
+    route("GET", "/exec/{ref}/json", inspect_exec, Says(answer=answers.EXEC)),
 )

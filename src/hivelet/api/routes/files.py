@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import BYTES, TAR, Says
 from hivelet.api.router import route
 from hivelet.api.streams import send_stream
 from hivelet.convert.body import convert_json
@@ -84,10 +86,34 @@ def _path(call: Call) -> str:
 
 
 ROUTES = (
-    route("HEAD", "/containers/{ref}/archive", stat_path),
-    route("GET", "/containers/{ref}/archive", read_archive, streaming=True),
-    route("PUT", "/containers/{ref}/archive", write_archive, streaming=True),
-    route("GET", "/containers/{ref}/changes", list_changes),
-    route("GET", "/containers/{ref}/export", export_container, streaming=True),
-    route("POST", "/commit", commit_container),
+    route("HEAD", "/containers/{ref}/archive", stat_path, Says(query="path!")),
+    route(
+        "GET",
+        "/containers/{ref}/archive",
+        read_archive,
+        Says(query="path!", content=TAR),
+        streaming=True,
+    ),
+    route(
+        "PUT",
+        "/containers/{ref}/archive",
+        write_archive,
+        Says(query="path! noOverwriteDirNonDir:flag copyUIDGID:flag", body=TAR, errors=(403,)),
+        streaming=True,
+    ),
+    route("GET", "/containers/{ref}/changes", list_changes, Says(answer=answers.CHANGES)),
+    route("GET", "/containers/{ref}/export", export_container, Says(content=BYTES), streaming=True),
+    route(
+        "POST",
+        "/commit",
+        commit_container,
+        Says(
+            query="container! repo tag comment author changes:texts pause:flag",
+            body=ContainerConfig,
+            body_optional=True,
+            statuses=(201,),
+            answer=answers.CREATED,
+            errors=(404, 409),
+        ),
+    ),
 )

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import TAR, Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import missing, route
 from hivelet.api.streams import closing, json_line, send_stream
 from hivelet.convert import image as convert
@@ -133,16 +136,63 @@ async def _load(call: Call) -> AsyncIterator[bytes]:
 
 
 ROUTES = (
-    route("GET", "/images/json", list_images),
-    route("POST", "/images/create", create_image, streaming=True),
-    route("POST", "/images/load", load_images, streaming=True),
-    route("GET", "/images/get", save_images, streaming=True),
+    route(
+        "GET",
+        "/images/json",
+        list_images,
+        Says(filters=convert.FILTERS, answer=several(answers.IMAGE_SUMMARY), errors=(404,)),
+    ),
+    route(
+        "POST",
+        "/images/create",
+        create_image,
+        Says(
+            query="fromImage fromSrc repo tag message changes:texts platform",
+            headers=("X-Registry-Auth",),
+            body=TAR,
+            body_optional=True,
+            errors=(401, 403, 404, 503),
+        ),
+        streaming=True,
+    ),
+    route("POST", "/images/load", load_images, Says(query="quiet:flag", body=TAR), streaming=True),
+    route(
+        "GET",
+        "/images/get",
+        save_images,
+        Says(query="names:texts!", content=TAR, errors=(404,)),
+        streaming=True,
+    ),
     missing("GET", "/images/search", "searching registries"),
-    route("POST", "/images/prune", prune_images, since="1.25"),
-    route("GET", "/images/{ref:path}/json", inspect_image),
-    route("GET", "/images/{ref:path}/history", show_history),
-    route("GET", "/images/{ref:path}/get", save_images, streaming=True),
-    route("POST", "/images/{ref:path}/tag", tag_image),
-    route("POST", "/images/{ref:path}/push", push_image, streaming=True),
-    route("DELETE", "/images/{ref:path}", remove_image),
+    route(
+        "POST",
+        "/images/prune",
+        prune_images,
+        Says(filters=convert.PRUNE_FILTERS, answer=answers.PRUNED_IMAGES),
+        since="1.25",
+    ),
+    route("GET", "/images/{ref:path}/json", inspect_image, Says(answer=answers.IMAGE)),
+    route(
+        "GET", "/images/{ref:path}/history", show_history, Says(answer=several(answers.IMAGE_STEP))
+    ),
+    route("GET", "/images/{ref:path}/get", save_images, Says(content=TAR), streaming=True),
+    route(
+        "POST",
+        "/images/{ref:path}/tag",
+        tag_image,
+        Says(query="repo! tag", statuses=(201,), errors=(409,)),
+    ),
+    route(
+        "POST",
+        "/images/{ref:path}/push",
+        push_image,
+        Says(query="tag", headers=("X-Registry-Auth",), errors=(401, 403, 503)),
+        streaming=True,
+    ),
+    route(
+        "DELETE",
+        "/images/{ref:path}",
+        remove_image,
+        Says(query="force:flag noprune:flag", answer=answers.REMOVALS, errors=(409,)),
+    ),
 )

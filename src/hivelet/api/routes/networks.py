@@ -5,6 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.convert import network as convert
 from hivelet.convert.image import until_moment
@@ -159,11 +162,47 @@ async def _services(call: Call, network: NetworkId, around: convert.Surroundings
 
 
 ROUTES = (
-    route("GET", "/networks", list_networks),
-    route("POST", "/networks/create", create_network),
-    route("POST", "/networks/prune", prune_networks, since="1.25"),
-    route("GET", "/networks/{ref}", inspect_network),
-    route("DELETE", "/networks/{ref}", remove_network),
-    route("POST", "/networks/{ref}/connect", connect_network),
-    route("POST", "/networks/{ref}/disconnect", disconnect_network),
+    route(
+        "GET",
+        "/networks",
+        list_networks,
+        Says(filters=convert.FILTERS, answer=several(answers.NETWORK)),
+    ),
+    route(
+        "POST",
+        "/networks/create",
+        create_network,
+        Says(
+            body=convert.NetworkRequest,
+            statuses=(201,),
+            answer=answers.CREATED_NETWORK,
+            errors=(403, 404, 409),
+        ),
+    ),
+    route(
+        "POST",
+        "/networks/prune",
+        prune_networks,
+        Says(filters=convert.PRUNE_FILTERS, answer=answers.PRUNED_NETWORKS),
+        since="1.25",
+    ),
+    route(
+        "GET",
+        "/networks/{ref}",
+        inspect_network,
+        Says(query="scope verbose:flag", answer=answers.NETWORK),
+    ),
+    route("DELETE", "/networks/{ref}", remove_network, Says(statuses=(204,), errors=(403, 409))),
+    route(
+        "POST",
+        "/networks/{ref}/connect",
+        connect_network,
+        Says(body=convert.Connection, errors=(403, 409)),
+    ),
+    route(
+        "POST",
+        "/networks/{ref}/disconnect",
+        disconnect_network,
+        Says(body=convert.Connection, errors=(403, 409)),
+    ),
 )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.convert import node as convert
 from hivelet.convert.query import object_version
+from hivelet.objects.node import NodeSpec
 
 
 async def list_nodes(call: Call) -> web.Response:
@@ -36,8 +40,10 @@ async def remove_node(call: Call) -> web.Response:
 
 
 ROUTES = (
-    route("GET", "/nodes", list_nodes),
-    route("GET", "/nodes/{ref}", inspect_node),
-    route("POST", "/nodes/{ref}/update", update_node),
-    route("DELETE", "/nodes/{ref}", remove_node),
+    route("GET", "/nodes", list_nodes, Says(filters=convert.FILTERS, answer=several(answers.NODE))),
+    route("GET", "/nodes/{ref}", inspect_node, Says(answer=answers.NODE)),
+    route(
+        "POST", "/nodes/{ref}/update", update_node, Says(query="version:integer!", body=NodeSpec)
+    ),
+    route("DELETE", "/nodes/{ref}", remove_node, Says(query="force:flag")),
 )

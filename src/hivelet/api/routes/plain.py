@@ -7,6 +7,8 @@ from aiohttp import web
 from hivelet.api.attached import carry, content_type
 from hivelet.api.call import Call, done, reply
 from hivelet.api.hijack import Taken, hijack
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import ATTACH_QUERY, LOG, Says
 from hivelet.api.router import route
 from hivelet.api.websocket import WebSocket
 from hivelet.convert.body import convert_json
@@ -18,7 +20,7 @@ from hivelet.convert.create import (
 )
 from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.convert.query import terminal_size
-from hivelet.objects.container import HostConfig
+from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.streams import AttachWish
 
 
@@ -103,12 +105,52 @@ async def update_container(call: Call) -> web.Response:
 
 
 ROUTES = (
-    route("POST", "/containers/create", create_container),
-    route("POST", "/containers/{ref}/attach", attach_container, streaming=True),
-    route("GET", "/containers/{ref}/attach/ws", attach_by_websocket, streaming=True),
-    route("POST", "/containers/{ref}/resize", resize_container),
-    route("POST", "/containers/{ref}/pause", pause_container),
-    route("POST", "/containers/{ref}/unpause", unpause_container),
-    route("POST", "/containers/{ref}/rename", rename_container),
-    route("POST", "/containers/{ref}/update", update_container),
+    route(
+        "POST",
+        "/containers/create",
+        create_container,
+        Says(
+            query="name",
+            body=ContainerCreate,
+            statuses=(201,),
+            answer=answers.CREATED_CONTAINER,
+            errors=(403, 404, 409),
+        ),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/attach",
+        attach_container,
+        Says(query=ATTACH_QUERY, statuses=(200, 101), content=LOG, errors=(409,)),
+        streaming=True,
+    ),
+    route(
+        "GET",
+        "/containers/{ref}/attach/ws",
+        attach_by_websocket,
+        Says(query=ATTACH_QUERY, statuses=(101,), errors=(409,)),
+        streaming=True,
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/resize",
+        resize_container,
+        Says(query="h:integer! w:integer!", errors=(409,)),
+    ),
+    route("POST", "/containers/{ref}/pause", pause_container, Says(statuses=(204,), errors=(409,))),
+    route(
+        "POST", "/containers/{ref}/unpause", unpause_container, Says(statuses=(204,), errors=(409,))
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/rename",
+        rename_container,
+        Says(query="name!", statuses=(204,), errors=(409,)),
+    ),
+    route(
+        "POST",
+        "/containers/{ref}/update",
+        update_container,
+        Says(body=HostConfig, answer=answers.WARNINGS, errors=(409,)),
+    ),
 )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.convert import secret as convert
 from hivelet.convert.query import object_version
+from hivelet.objects.secret import SecretSpec
 
 
 async def list_secrets(call: Call) -> web.Response:
@@ -42,9 +46,27 @@ async def remove_secret(call: Call) -> web.Response:
 
 
 ROUTES = (
-    route("GET", "/secrets", list_secrets, since="1.25"),
-    route("POST", "/secrets/create", create_secret, since="1.25"),
-    route("GET", "/secrets/{ref}", inspect_secret, since="1.25"),
-    route("POST", "/secrets/{ref}/update", update_secret, since="1.25"),
-    route("DELETE", "/secrets/{ref}", remove_secret, since="1.25"),
+    route(
+        "GET",
+        "/secrets",
+        list_secrets,
+        Says(filters=convert.FILTERS, answer=several(answers.SECRET)),
+        since="1.25",
+    ),
+    route(
+        "POST",
+        "/secrets/create",
+        create_secret,
+        Says(body=SecretSpec, statuses=(201,), answer=answers.CREATED_WITH_ID, errors=(409,)),
+        since="1.25",
+    ),
+    route("GET", "/secrets/{ref}", inspect_secret, Says(answer=answers.SECRET), since="1.25"),
+    route(
+        "POST",
+        "/secrets/{ref}/update",
+        update_secret,
+        Says(query="version:integer!", body=SecretSpec),
+        since="1.25",
+    ),
+    route("DELETE", "/secrets/{ref}", remove_secret, Says(statuses=(204,)), since="1.25"),
 )

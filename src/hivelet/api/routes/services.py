@@ -10,6 +10,9 @@ from aiohttp import web
 from hivelet.api.call import Call, done, reply
 from hivelet.api.logs import follow_service, merge_task_logs
 from hivelet.api.names import invent_name
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import LOG, LOG_QUERY, Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.api.routes.tasks import has_terminal, send_task_log
 from hivelet.convert import service as convert
@@ -104,10 +107,49 @@ async def stream_logs(call: Call) -> web.StreamResponse:
 
 
 ROUTES = (
-    route("GET", "/services", list_services),
-    route("POST", "/services/create", create_service),
-    route("GET", "/services/{ref}", inspect_service),
-    route("POST", "/services/{ref}/update", update_service),
+    route(
+        "GET",
+        "/services",
+        list_services,
+        Says(query="status:flag", filters=convert.FILTERS, answer=several(answers.SERVICE)),
+    ),
+    route(
+        "POST",
+        "/services/create",
+        create_service,
+        Says(
+            headers=("X-Registry-Auth",),
+            body=ServiceSpec,
+            statuses=(201,),
+            answer=answers.CREATED_SERVICE,
+            errors=(403, 404, 409),
+        ),
+    ),
+    route(
+        "GET",
+        "/services/{ref}",
+        inspect_service,
+        Says(query="insertDefaults:flag backends:flag", answer=answers.SERVICE),
+    ),
+    route(
+        "POST",
+        "/services/{ref}/update",
+        update_service,
+        Says(
+            query="version:integer! rollback registryAuthFrom",
+            headers=("X-Registry-Auth",),
+            body=ServiceSpec,
+            answer=answers.WARNINGS,
+            errors=(403, 409),
+        ),
+    ),
     route("DELETE", "/services/{ref}", remove_service),
-    route("GET", "/services/{ref}/logs", stream_logs, since="1.29", streaming=True),
+    route(
+        "GET",
+        "/services/{ref}/logs",
+        stream_logs,
+        Says(query=LOG_QUERY, content=LOG),
+        since="1.29",
+        streaming=True,
+    ),
 )

@@ -5,9 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
 from hivelet.api.router import route
 from hivelet.convert import swarm as convert
 from hivelet.convert.query import object_version
+from hivelet.objects.cluster import ClusterSpec
+from hivelet.objects.swarm import SwarmInit, SwarmJoin
 
 
 async def inspect_swarm(call: Call) -> web.Response:
@@ -52,11 +56,20 @@ async def unlock_swarm(call: Call) -> web.Response:
 
 
 ROUTES = (
-    route("GET", "/swarm", inspect_swarm),
-    route("POST", "/swarm/init", init_swarm),
-    route("POST", "/swarm/join", join_swarm),
-    route("POST", "/swarm/leave", leave_swarm),
-    route("POST", "/swarm/update", update_swarm),
-    route("GET", "/swarm/unlockkey", show_unlock_key),
-    route("POST", "/swarm/unlock", unlock_swarm),
+    route("GET", "/swarm", inspect_swarm, Says(answer=answers.SWARM)),
+    route("POST", "/swarm/init", init_swarm, Says(body=SwarmInit, answer={"type": "string"})),
+    route("POST", "/swarm/join", join_swarm, Says(body=SwarmJoin, errors=(501,))),
+    route("POST", "/swarm/leave", leave_swarm, Says(query="force:flag")),
+    route(
+        "POST",
+        "/swarm/update",
+        update_swarm,
+        Says(
+            query="version:integer! rotateWorkerToken:flag rotateManagerToken:flag rotateManagerUnlockKey:flag",
+            body=ClusterSpec,
+            errors=(501,),
+        ),
+    ),
+    route("GET", "/swarm/unlockkey", show_unlock_key, Says(answer=answers.UNLOCK_KEY)),
+    route("POST", "/swarm/unlock", unlock_swarm, Says(body=answers.UNLOCK)),
 )

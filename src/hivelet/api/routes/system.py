@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from hivelet.api.call import Call, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import TEXT, Says
+from hivelet.api.openapi.schemas import record, several
 from hivelet.api.router import missing, route
 from hivelet.api.streams import FanIn, closing, json_line, send_stream
 from hivelet.convert import event as convert
@@ -98,14 +101,20 @@ async def _both(call: Call, since: datetime | None, until: datetime | None) -> A
 
 
 ROUTES = (
-    route("GET", "/_ping", ping),
+    route("GET", "/_ping", ping, Says(content=TEXT)),
     route("HEAD", "/_ping", ping),
-    route("GET", "/version", show_version),
-    route("GET", "/info", show_info),
-    route("GET", "/events", stream_events, streaming=True),
-    route("GET", "/system/df", show_disk_usage, since="1.25"),
-    route("GET", "/plugins", list_plugins, since="1.25"),
-    route("GET", "/plugins/{ref:path}/json", inspect_plugin, since="1.25"),
+    route("GET", "/version", show_version, Says(answer=answers.VERSION)),
+    route("GET", "/info", show_info, Says(answer=answers.INFO)),
+    route(
+        "GET",
+        "/events",
+        stream_events,
+        Says(query="since:time until:time", filters=convert.FILTERS),
+        streaming=True,
+    ),
+    route("GET", "/system/df", show_disk_usage, Says(answer=answers.DISK_USAGE), since="1.25"),
+    route("GET", "/plugins", list_plugins, Says(answer=several(record(""))), since="1.25"),
+    route("GET", "/plugins/{ref:path}/json", inspect_plugin, Says(statuses=()), since="1.25"),
     missing("POST", "/plugins/{ref:path}", "plugins"),
     missing("DELETE", "/plugins/{ref:path}", "plugins"),
 )

@@ -8,6 +8,9 @@ from aiohttp import web
 
 from hivelet.api.call import Call, reply
 from hivelet.api.logs import follow_task, merge_task_logs
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import LOG, LOG_QUERY, Says
+from hivelet.api.openapi.schemas import several
 from hivelet.api.router import route
 from hivelet.api.streams import closing, gathered, send_stream
 from hivelet.convert import log
@@ -102,7 +105,19 @@ async def _node_id(call: Call, ref: str) -> NodeId:
 
 
 ROUTES = (
-    route("GET", "/tasks", list_tasks),
-    route("GET", "/tasks/{ref}", inspect_task),
-    route("GET", "/tasks/{ref}/logs", stream_logs, since="1.29", streaming=True),
+    route(
+        "GET",
+        "/tasks",
+        list_tasks,
+        Says(filters=convert.FILTERS, answer=several(answers.TASK), errors=(404,)),
+    ),
+    route("GET", "/tasks/{ref}", inspect_task, Says(answer=answers.TASK)),
+    route(
+        "GET",
+        "/tasks/{ref}/logs",
+        stream_logs,
+        Says(query=LOG_QUERY, content=LOG),
+        since="1.29",
+        streaming=True,
+    ),
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
+from hivelet.api.openapi import answers
+from hivelet.api.openapi.declaration import Says
 from hivelet.api.router import missing, route
 from hivelet.convert import volume as convert
 from hivelet.convert.body import convert_json
@@ -55,10 +57,26 @@ async def _used(call: Call) -> frozenset[str]:
 
 
 ROUTES = (
-    route("GET", "/volumes", list_volumes),
-    route("POST", "/volumes/create", create_volume),
-    route("POST", "/volumes/prune", prune_volumes, since="1.25"),
-    route("GET", "/volumes/{ref}", inspect_volume),
-    route("DELETE", "/volumes/{ref}", remove_volume),
+    route("GET", "/volumes", list_volumes, Says(filters=convert.FILTERS, answer=answers.VOLUMES)),
+    route(
+        "POST",
+        "/volumes/create",
+        create_volume,
+        Says(body=VolumeRequest, statuses=(201,), answer=answers.VOLUME, errors=(404, 409)),
+    ),
+    route(
+        "POST",
+        "/volumes/prune",
+        prune_volumes,
+        Says(filters=convert.PRUNE_FILTERS, answer=answers.PRUNED_VOLUMES),
+        since="1.25",
+    ),
+    route("GET", "/volumes/{ref}", inspect_volume, Says(answer=answers.VOLUME)),
+    route(
+        "DELETE",
+        "/volumes/{ref}",
+        remove_volume,
+        Says(query="force:flag", statuses=(204,), errors=(409,)),
+    ),
     missing("PUT", "/volumes/{ref}", "cluster volumes"),
 )
