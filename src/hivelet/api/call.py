@@ -12,6 +12,7 @@ from aiohttp import web
 
 from hivelet.api.backend import EngineBackend, SwarmBackend
 from hivelet.api.errors import ClientGone, message_of, status_of
+from hivelet.api.metrics_site import MetricsBackend
 from hivelet.convert import query
 from hivelet.convert.filters import Filters, parse_filters
 from hivelet.convert.shape import parse_json
@@ -36,6 +37,7 @@ class Call:
     swarm: SwarmBackend
     engine: EngineBackend
     clock: Clock
+    metrics: MetricsBackend | None = None
 
     @property
     def query(self) -> Mapping[str, str]:

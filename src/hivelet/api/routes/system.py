@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from hivelet.api.call import Call, reply
+from hivelet.api.metrics_site import metrics_page
 from hivelet.api.router import missing, route
 from hivelet.api.streams import FanIn, closing, json_line, send_stream
 from hivelet.convert import event as convert
@@ -61,6 +62,13 @@ async def stream_events(call: Call) -> web.StreamResponse:
     )
 
 
+async def show_metrics(call: Call) -> web.Response:
+    """`GET /metrics`: for Prometheus. Docker's daemon has it on an address of its own alone (`metrics-addr`)."""
+    if call.metrics is None:
+        raise NotFound("there are no metrics here")
+    return metrics_page(await call.metrics.render())
+
+
 async def list_plugins(_: Call) -> web.Response:
     """`GET /plugins`: there are none."""
     return reply([])
@@ -104,6 +112,7 @@ ROUTES = (
     route("GET", "/info", show_info),
     route("GET", "/events", stream_events, streaming=True),
     route("GET", "/system/df", show_disk_usage, since="1.25"),
+    route("GET", "/metrics", show_metrics),
     route("GET", "/plugins", list_plugins, since="1.25"),
     route("GET", "/plugins/{ref:path}/json", inspect_plugin, since="1.25"),
     missing("POST", "/plugins/{ref:path}", "plugins"),
