@@ -19,7 +19,10 @@ from pathlib import Path
 from types import ModuleType
 
 import click
+from prometheus_client.metrics import MetricWrapperBase
 
+from hivelet.agent.exec.meter import DrainMeter
+from hivelet.api.meter import ApiMeter
 from hivelet.api.openapi.document import describe
 from hivelet.api.router import Route
 from hivelet.api.routes import ALL_ROUTES
@@ -38,6 +41,13 @@ from hivelet.compose.grammar import (
 )
 from hivelet.compose.grammar_tables import FILE
 from hivelet.daemon.main import main as hiveletd
+from hivelet.kit.clock import SystemClock
+from hivelet.metrics.node import NodeFacts, node_families
+from hivelet.metrics.swarm import swarm_families
+from hivelet.metrics.tasks import TaskMeter
+from hivelet.store import Store
+from hivelet.store.journal import MemoryJournal
+from hivelet.store.meter import JournalMeter
 
 PAGES = Path(__file__).parent
 CONFORMANCE = PAGES.parent / "tests" / "conformance"
@@ -262,6 +272,7 @@ def _value(option: click.Option) -> str:
 
 API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/openapi.json"): ("differs", "hivelet's own: the API's description"),
+    ("GET", "/metrics"): ("differs", "Docker has it on `metrics-addr` alone; no version in front"),
     ("GET", "/plugins"): ("differs", "there are none"),
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
     ("POST", "/build"): (
@@ -416,6 +427,39 @@ def _tests(module: str) -> ModuleType:
     return importlib.import_module(module)
 
 
+# ---- metrics
+
+
+def metrics() -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
+    """Every metric of the daemon's own: name, kind, what it says, labels."""
+    store = Store(SystemClock(), MemoryJournal())
+    parts = (ApiMeter(), JournalMeter(Path("state.db")), DrainMeter(), TaskMeter(store))
+    instruments = {
+        found._name: found._labelnames  # noqa: SLF001
+        for part in parts
+        for found in vars(part).values()
+        if isinstance(found, MetricWrapperBase)
+    }
+    families = (
+        *store.view(lambda view: list(swarm_families(view))),
+        *node_families(NodeFacts(version=""), ()),
+        *(family for part in parts for family in part.families()),
+    )
+    for family in families:
+        labels = getattr(family, "_labelnames", instruments.get(family.name, ()))
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        yield name, family.type, family.documentation, tuple(labels)
+
+
+def metrics_part() -> str:
+    """One table of all metrics."""
+    rows = [
+        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels)} | {about} |"
+        for name, kind, about, labels in sorted(metrics())
+    ]
+    return "\n".join(["| metric | kind | labels | what it says |", "|---|---|---|---|", *rows])
+
+
 # ---- pages
 
 # ---- faults
@@ -444,6 +488,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "config-differences": config_differences_part,
     "commands": cli_part,
     "hiveletd": daemon_part,
+    "metrics": metrics_part,
     "endpoints": api_part,
     "recorded-differences": recorded_differences_part,
     "scenarios": scenarios_part,

@@ -29,6 +29,7 @@ from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Defect, guard_async
 from hivelet.objects.common import TaskId
+from hivelet.objects.log_fields import task_fields
 from hivelet.objects.task import Task, TaskState, TaskStatus
 
 log = structlog.get_logger(__name__)
@@ -263,7 +264,7 @@ class TaskRunner:
             self._scope.reschedule(asyncio.get_running_loop().time())
 
     def _fields(self) -> dict[str, str]:
-        return {"task.id": self.task.id, "service.id": self.task.service_id}
+        return task_fields(self.task)
 
 
 def _said(status: TaskStatus) -> tuple[TaskState, str, str]:

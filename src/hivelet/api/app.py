@@ -17,10 +17,12 @@ from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.call import BODY_LIMIT, Call, refuse
 from hivelet.api.listeners import open_listeners
+from hivelet.api.meter import ApiMeter
+from hivelet.api.metrics_site import MetricsBackend
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES
 from hivelet.api.tls_front import TlsFront
-from hivelet.convert.versions import MAXIMUM
+from hivelet.convert.versions import MAXIMUM, ApiVersion
 from hivelet.errors import HiveletError, System
 from hivelet.kit.clock import Clock, SystemClock
 from hivelet.kit.supervise import Supervisor
@@ -40,10 +42,19 @@ _GRACE = 2.0
 class _Dispatcher:
     """Answers requests by the route table."""
 
-    def __init__(self, swarm: SwarmBackend, engine: EngineBackend, clock: Clock) -> None:
+    def __init__(
+        self,
+        swarm: SwarmBackend,
+        engine: EngineBackend,
+        clock: Clock,
+        meter: ApiMeter,
+        metrics: MetricsBackend | None,
+    ) -> None:
         self._swarm = swarm
         self._engine = engine
         self._clock = clock
+        self._meter = meter
+        self._metrics = metrics
         self._router = Router(ALL_ROUTES)
         self._supervisor = Supervisor("api")
 
@@ -52,7 +63,15 @@ class _Dispatcher:
         try:
             row, version, params = self._router.find(request.method, request.path)
         except HiveletError as error:
-            return refuse(error)
+            answer = refuse(error)
+            self._meter.refused(request.method, answer.status)
+            return answer
+        with self._meter.measure(row) as measured:
+            return measured.answered(await self._answer(request, row, version, params))
+
+    async def _answer(
+        self, request: web.Request, row: Route, version: ApiVersion, params: dict[str, str]
+    ) -> web.StreamResponse:
         call = Call(
             request=request,
             version=version,
@@ -60,6 +79,7 @@ class _Dispatcher:
             swarm=self._swarm,
             engine=self._engine,
             clock=self._clock,
+            metrics=self._metrics,
         )
         if row.streaming:
             return await self._run(row, call)
@@ -84,10 +104,15 @@ class _Dispatcher:
 
 
 def build_app(
-    swarm: SwarmBackend, engine: EngineBackend, *, clock: Clock | None = None
+    swarm: SwarmBackend,
+    engine: EngineBackend,
+    *,
+    clock: Clock | None = None,
+    meter: ApiMeter | None = None,
+    metrics: MetricsBackend | None = None,
 ) -> web.Application:
-    """The API in front of these backends."""
-    dispatcher = _Dispatcher(swarm, engine, clock or SystemClock())
+    """The API in front of these backends; what is asked of it is counted by `meter`."""
+    dispatcher = _Dispatcher(swarm, engine, clock or SystemClock(), meter or ApiMeter(), metrics)
     app = web.Application(client_max_size=BODY_LIMIT)
     app.router.add_route("*", "/{path:.*}", dispatcher.answer)
     app.on_response_prepare.append(_add_headers)

@@ -13,6 +13,7 @@ from aiohttp import web
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.errors import ClientGone, message_of, status_of
+from hivelet.api.metrics_site import MetricsBackend
 from hivelet.convert import query
 from hivelet.convert.filters import Filters, parse_filters
 from hivelet.convert.shape import parse_json
@@ -37,6 +38,7 @@ class Call:
     swarm: SwarmBackend
     engine: EngineBackend
     clock: Clock
+    metrics: MetricsBackend | None = None
 
     @property
     def query(self) -> Mapping[str, str]:

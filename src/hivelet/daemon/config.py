@@ -33,6 +33,8 @@ class DaemonConfig:
     """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
     firewall: str = "adjust"
     """What to do about another firewall that drops our packets: "adjust" it, or only "report" it."""
+    metrics_addr: str = ""
+    """ADDRESS:PORT at which Prometheus finds the metrics in plain HTTP; "" for nowhere but the API's own sockets."""
     label: tuple[str, ...] = ()
     """Labels of this node's engine, NAME=VALUE: `engine.labels.NAME` in placement constraints."""
     tlscacert: str = ""

@@ -61,6 +61,11 @@ log = structlog.get_logger(__name__)
     "--firewall",
     help="adjust or report: what to do about another firewall that drops services' packets (default adjust).",
 )
+@click.option(
+    "--metrics-addr",
+    metavar="ADDRESS:PORT",
+    help="Serve /metrics for Prometheus there too, in plain HTTP (default: on the API's sockets alone).",
+)
 @click.option("--label", multiple=True, help="Label NAME=VALUE of this node's engine, repeatable.")
 @click.option(
     "--insecure-registry",

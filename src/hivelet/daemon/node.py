@@ -14,12 +14,17 @@ import structlog
 from hivelet.agent.exec.adapter import NodeParts
 from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.api.app import build_app, serve
+from hivelet.api.meter import ApiMeter
+from hivelet.api.metrics_site import serve_metrics
 from hivelet.daemon.config import DaemonConfig
+from hivelet.daemon.facts import NodeReader
 from hivelet.daemon.swarm import SwarmMember
 from hivelet.daemon.tls import make_tls
 from hivelet.engine.engine import Engine, EngineConfig
 from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
+from hivelet.kit.supervise import Supervisor
+from hivelet.metrics.page import MetricsPage
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.generic import parse_generic_resources
 from hivelet.runtime.images.registries import parse_insecure
@@ -99,6 +104,19 @@ class LocalNode:
         self._stack.push_async_callback(swarm.stop)
         await swarm.start()
 
-        app = build_app(swarm.api, engine, clock=self._clock)
+        meter = ApiMeter()
+        page = MetricsPage(
+            swarm.store,
+            NodeReader(config.root, runtime.name, engine, plane).read,
+            (meter, swarm.journal.meter, executor.parts.drains),
+        )
+        supervisor = Supervisor("metrics")
+        supervisor.keep("tasks", page.tasks.run)
+        self._stack.push_async_callback(supervisor.stop)
+        if config.metrics_addr:
+            site = await serve_metrics(page, config.metrics_addr)
+            self._stack.push_async_callback(site.cleanup)
+
+        app = build_app(swarm.api, engine, clock=self._clock, meter=meter, metrics=page)
         server = await serve(app, config.host, tls=make_tls(config))
         self._stack.push_async_callback(server.close)

@@ -114,7 +114,8 @@ class SwarmMember:
     def open(self, directory: Path) -> None:
         """Prepare the store in `directory`, and the control API on it."""
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.store = Store(self._clock, SqliteJournal(directory / "state.db"))
+        self.journal = SqliteJournal(directory / "state.db")
+        self.store = Store(self._clock, self.journal)
         self.api = ControlApi(self.store, self)
         self._engine.node_id = self._node_id
         self._engine.cluster.networks = ClusterMembership(self)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -330,6 +331,11 @@ class Engine(
                 insecure=self._config.insecure_registries,
             ),
         )
+
+    async def census(self) -> tuple[Mapping[str, int], int, int]:
+        """Containers by state, images and volumes: what is cheap to count."""
+        states = Counter(record.container.state.status for record in self.registry.all())
+        return states, len(await self._images.list_images()), len(self._volumes.list())
 
     async def disk_usage(self) -> DiskUsage:
         """What is on the disk, with sizes."""

@@ -379,6 +379,10 @@ class NetworkPlane:
             return Traffic(busy=sum(counted))
         return count_traffic(sockets, idle_after)
 
+    def resolvers(self) -> tuple[int, int]:
+        """How many resolvers run, and how many have failed and are being replaced."""
+        return self._resolvers.count()
+
     async def used_subnets(self) -> dict[str, str]:
         """Subnets in use on this host, each with who uses it ("route through eth0", "network myapp_webnet")."""
         host = await self._kernel.call(joiner.list_used_subnets)

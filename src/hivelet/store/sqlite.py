@@ -27,6 +27,7 @@ from hivelet.store.journal import (
     decode,
     encode,
 )
+from hivelet.store.meter import JournalMeter
 from hivelet.store.sealing import KeyUnusable, Seal, is_locked, keep_key, make_key, read_key
 from hivelet.store.tables import KIND_NAMES
 
@@ -62,6 +63,7 @@ class SqliteJournal:
         self._ending = False
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
+        self.meter = JournalMeter(path)
 
     async def load(self, unlock_key: str = "") -> Saved:
         """Open the file, make it where there is none, and read everything.
@@ -220,7 +222,8 @@ class SqliteJournal:
                 continue
             error: Exception | None = None
             try:
-                self._write([entry for entry, _, _ in items])
+                with self.meter.flushing(len(items)):
+                    self._write([entry for entry, _, _ in items])
             except sqlite3.Error as failure:
                 error = System(f"{self._path}: {failure}")
             _answer(items, error)

@@ -7,7 +7,7 @@ its process is signalled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from hivelet.agent.exec.controller import (
 from hivelet.agent.exec.drain import News, describe_stop, drain_rule, poll_delay
 from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
 from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
+from hivelet.agent.exec.meter import DrainMeter
 from hivelet.convert.image import parse_auth
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.dependencies.known import file_references
@@ -49,6 +50,7 @@ from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import NetworkId
 from hivelet.objects.container import ContainerState
 from hivelet.objects.endpoint import Backend, BridgeNetwork
+from hivelet.objects.log_fields import task_fields
 from hivelet.objects.node import Node
 from hivelet.objects.task import ContainerStatus, PortStatus, Task, TaskState
 from hivelet.objects.templating import template_context
@@ -67,6 +69,7 @@ class NodeParts:
     engine: Engine
     plane: NetworkPlane
     clock: Clock
+    drains: DrainMeter = field(default_factory=DrainMeter)
 
 
 class ContainerHost(Protocol):
@@ -97,6 +100,7 @@ class ContainerController:
         self._engine = executor.parts.engine
         self._plane = executor.parts.plane
         self._clock = executor.parts.clock
+        self._drains = executor.parts.drains
         self._tell: Tell = tell_nobody
 
     def listen(self, tell: Tell) -> None:
@@ -275,21 +279,21 @@ class ContainerController:
 
     async def _drain(self, record: Record) -> bool:
         rule, began, round_ = drain_rule(self._task), self._clock.now(), 0
-        news = News(began, rule)
+        news, cut = News(began, rule), 0
         while self._engine.is_running(record.id):
             traffic = await self._plane.traffic(self._task.id, rule.idle_after)
             now = self._clock.now()
             if not traffic.busy:
                 break
             if (now - began).total_seconds() >= rule.limit:
-                log.info(
-                    "connections are cut", connections=traffic.busy, **{"task.id": record.task_id}
-                )
+                cut = traffic.busy
+                log.info("connections are cut", connections=cut, **task_fields(self._task))
                 break
             if text := news.next(traffic.busy, now):
                 self._tell(text)
             await self._clock.sleep(poll_delay(round_, traffic.total))
             round_ += 1
+        self._drains.drained((self._clock.now() - began).total_seconds(), cut)
         return news.told
 
     def _record(self) -> Record | None:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from hivelet.api.call import Call, reply
+from hivelet.api.metrics_site import metrics_page
 from hivelet.api.openapi import answers
 from hivelet.api.openapi.declaration import TEXT, Says
 from hivelet.api.openapi.schemas import record, several
@@ -64,6 +65,13 @@ async def stream_events(call: Call) -> web.StreamResponse:
     )
 
 
+async def show_metrics(call: Call) -> web.Response:
+    """`GET /metrics`: for Prometheus. Docker's daemon has it on an address of its own alone (`metrics-addr`)."""
+    if call.metrics is None:
+        raise NotFound("there are no metrics here")
+    return metrics_page(await call.metrics.render())
+
+
 async def list_plugins(_: Call) -> web.Response:
     """`GET /plugins`: there are none."""
     return reply([])
@@ -113,6 +121,7 @@ ROUTES = (
         streaming=True,
     ),
     route("GET", "/system/df", show_disk_usage, Says(answer=answers.DISK_USAGE), since="1.25"),
+    route("GET", "/metrics", show_metrics, Says(content=TEXT)),
     route("GET", "/plugins", list_plugins, Says(answer=several(record(""))), since="1.25"),
     route("GET", "/plugins/{ref:path}/json", inspect_plugin, Says(statuses=()), since="1.25"),
     missing("POST", "/plugins/{ref:path}", "plugins"),

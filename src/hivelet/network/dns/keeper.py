@@ -207,6 +207,10 @@ class ResolverKeeper:
         answers = await asyncio.gather(*(self._running[name].probe() for name in names))
         return {name: what for name, what in zip(names, answers, strict=True) if what}
 
+    def count(self) -> tuple[int, int]:
+        """How many resolvers there are, and how many that have failed and are being replaced."""
+        return len(self._running) - len(self._failed), len(self._failed)
+
     def served(self) -> frozenset[str]:
         """The addresses of the resolvers that have been started."""
         return frozenset(r.config.address for r in self._running.values() if r.settled)
