@@ -15,8 +15,11 @@ from aiohttp import web
 import hivelet
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
-from hivelet.api.call import BODY_LIMIT, Call, refuse
-from hivelet.api.listeners import open_listeners
+from hivelet.api.call import Call, refuse
+from hivelet.api.gate import Gate, Visits
+from hivelet.api.http_log import http_logger
+from hivelet.api.limits import BODY_LIMIT, Limits
+from hivelet.api.listeners import Listener, open_listeners
 from hivelet.api.meter import ApiMeter
 from hivelet.api.metrics_site import MetricsBackend
 from hivelet.api.router import Route, Router
@@ -35,6 +38,9 @@ _HEADERS = {
 }
 """What Docker's clients read of every answer."""
 
+_LIMITS = web.AppKey("limits", Limits)
+_VISITS = web.AppKey("visits", Visits)
+
 _GRACE = 2.0
 """Seconds that open requests get when the server closes; streams are cut after it."""
 
@@ -47,6 +53,7 @@ class _Dispatcher:
         swarm: SwarmBackend,
         engine: EngineBackend,
         clock: Clock,
+        limits: Limits,
         meter: ApiMeter,
         metrics: MetricsBackend | None,
     ) -> None:
@@ -55,11 +62,18 @@ class _Dispatcher:
         self._clock = clock
         self._meter = meter
         self._metrics = metrics
+        self._limits = limits
+        self._large_bodies = asyncio.Semaphore(limits.bodies)
+        self.visits = Visits()
         self._router = Router(ALL_ROUTES)
         self._supervisor = Supervisor("api")
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """The answer to any request."""
+        with self.visits.request(request.protocol):
+            return await self._find_and_answer(request)
+
+    async def _find_and_answer(self, request: web.Request) -> web.StreamResponse:
         try:
             row, version, params = self._router.find(request.method, request.path)
         except HiveletError as error:
@@ -80,6 +94,8 @@ class _Dispatcher:
             engine=self._engine,
             clock=self._clock,
             metrics=self._metrics,
+            limits=self._limits,
+            large_bodies=self._large_bodies,
         )
         if row.streaming:
             return await self._run(row, call)
@@ -108,12 +124,17 @@ def build_app(
     engine: EngineBackend,
     *,
     clock: Clock | None = None,
+    limits: Limits | None = None,
     meter: ApiMeter | None = None,
     metrics: MetricsBackend | None = None,
 ) -> web.Application:
     """The API in front of these backends; what is asked of it is counted by `meter`."""
-    dispatcher = _Dispatcher(swarm, engine, clock or SystemClock(), meter or ApiMeter(), metrics)
+    limits = limits or Limits()
+    dispatcher = _Dispatcher(
+        swarm, engine, clock or SystemClock(), limits, meter or ApiMeter(), metrics
+    )
     app = web.Application(client_max_size=BODY_LIMIT)
+    app[_LIMITS], app[_VISITS] = limits, dispatcher.visits
     app.router.add_route("*", "/{path:.*}", dispatcher.answer)
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(dispatcher.stop)
@@ -128,14 +149,31 @@ class ApiServer:
     """A served application."""
 
     def __init__(
-        self, runner: web.AppRunner, hosts: tuple[str, ...], front: TlsFront | None
+        self,
+        runner: web.AppRunner,
+        hosts: tuple[str, ...],
+        gate: Gate,
+        front: TlsFront | None,
     ) -> None:
         self._runner = runner
+        self._gate = gate
+        self._listening: list[asyncio.Server] = []
         self._front = front
         self.hosts = hosts
 
+    async def listen(self, listener: Listener) -> None:
+        """Answer what comes here."""
+        if listener.secured and self._front is not None:
+            await self._front.listen(listener.socket)
+        else:
+            loop = asyncio.get_running_loop()
+            self._listening.append(await loop.create_server(self._gate, sock=listener.socket))
+
     async def close(self) -> None:
         """Stop listening, and end what is still being answered."""
+        self._gate.close()
+        for server in self._listening:
+            server.close()
         if self._front is not None:
             self._front.stop_listening()
         await self._runner.cleanup()
@@ -162,13 +200,25 @@ async def serve(
         HiveletError: a host has no valid form, or its address or path cannot be used.
     """
     listeners = open_listeners(hosts, group=group, secured=tls is not None)
-    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=_GRACE, access_log=None)
+    limits = app[_LIMITS]
+    runner = web.AppRunner(
+        app,
+        handler_cancellation=True,
+        shutdown_timeout=_GRACE,
+        access_log=None,
+        logger=http_logger(),
+        keepalive_timeout=limits.idle,
+        max_line_size=limits.line,
+        max_field_size=limits.line,
+        max_headers=limits.headers,
+        # Docker does not unpack requests either; a small one could become any size.
+        auto_decompress=False,
+    )
     await runner.setup()
     assert runner.server is not None
-    front = TlsFront(tls, runner.server) if tls is not None else None
+    gate = Gate(runner.server, app[_VISITS], limits)
+    front = TlsFront(tls, gate, handshakes=limits.handshakes) if tls is not None else None
+    server = ApiServer(runner, tuple(hosts), gate, front)
     for listener in listeners:
-        if listener.secured and front is not None:
-            await front.listen(listener.socket)
-        else:
-            await web.SockSite(runner, listener.socket).start()
-    return ApiServer(runner, tuple(hosts), front)
+        await server.listen(listener)
+    return server

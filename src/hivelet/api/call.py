@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,8 @@ from aiohttp import web
 
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
-from hivelet.api.errors import ClientGone, message_of, status_of
+from hivelet.api.errors import BodyTooLarge, ClientGone, TooSlow, message_of, status_of
+from hivelet.api.limits import BODY_LIMIT, SMALL_BODY, Limits
 from hivelet.api.metrics_site import MetricsBackend
 from hivelet.convert import query
 from hivelet.convert.filters import Filters, parse_filters
@@ -20,9 +22,6 @@ from hivelet.convert.shape import parse_json
 from hivelet.convert.versions import ApiVersion
 from hivelet.errors import HiveletError, InvalidParameter
 from hivelet.kit.clock import Clock
-
-BODY_LIMIT = 8 << 20
-"""Bytes that a JSON body may have: a config of 1000 KiB in base64 fits into it with room to spare."""
 
 _CHUNK = 1 << 18
 """Bytes of a body that is an archive, at a time."""
@@ -38,6 +37,9 @@ class Call:
     swarm: SwarmBackend
     engine: EngineBackend
     clock: Clock
+    limits: Limits
+    large_bodies: asyncio.Semaphore
+    """How many large bodies may be read beside the present ones."""
     metrics: MetricsBackend | None = None
 
     @property
@@ -68,18 +70,50 @@ class Call:
 
         Raises:
             ClientGone: the connection closed before its end.
+            TooSlow: nothing came for too long.
         """
         try:
-            async for chunk in self.request.content.iter_chunked(_CHUNK):
+            while True:
+                async with asyncio.timeout(self.limits.piece):
+                    chunk = await self.request.content.read(_CHUNK)
+                if not chunk:
+                    return
                 yield chunk
         except (ConnectionError, web.RequestPayloadError) as error:
             raise ClientGone(f"the connection closed in the middle of the {what}") from error
+        except TimeoutError as error:
+            raise TooSlow(
+                f"nothing of the {what} has come for {self.limits.piece:g} s; send it again"
+            ) from error
+
+    async def whole_body(self) -> bytes:
+        """The body, where it is a small one.
+
+        Raises:
+            BodyTooLarge: it is not.
+            TooSlow: it did not come in time.
+            ClientGone: the connection closed before its end.
+        """
+        try:
+            async with asyncio.timeout(self.limits.body):
+                if (self.request.content_length or BODY_LIMIT) <= SMALL_BODY:
+                    return await self.request.read()
+                async with self.large_bodies:
+                    return await self.request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise BodyTooLarge(f"the request body is larger than {BODY_LIMIT >> 20} MiB") from error
+        except (ConnectionError, web.RequestPayloadError) as error:
+            raise ClientGone("the connection closed in the middle of the request") from error
+        except TimeoutError as error:
+            raise TooSlow(
+                f"the request body did not come within {self.limits.body:g} s; send it again"
+            ) from error
 
     async def json(self, *, optional: bool = False) -> Any:
         """The body as JSON data without nulls; an `optional` one may be null altogether.
 
         Raises:
-            InvalidParameter: it is not JSON, says that it is something else, or is too large.
+            InvalidParameter: it is not JSON, says that it is something else, is too large or comes too slowly.
         """
         kind = self.request.content_type
         declared = "Content-Type" in self.request.headers
@@ -87,15 +121,7 @@ class Call:
             raise InvalidParameter(
                 f"unsupported Content-Type header ({kind}): must be 'application/json'"
             )
-        try:
-            raw = await self.request.read()
-        except web.HTTPRequestEntityTooLarge as error:
-            raise InvalidParameter(
-                f"the request body is larger than {BODY_LIMIT >> 20} MiB"
-            ) from error
-        except (ConnectionError, web.RequestPayloadError) as error:
-            raise ClientGone("the connection closed in the middle of the request") from error
-        data = parse_json(raw)
+        data = parse_json(await self.whole_body())
         if data is None and optional:
             return {}
         if not isinstance(data, dict):

@@ -34,9 +34,21 @@ class ClientGone(errors.InvalidParameter):
     """The client closed the connection in the middle of its request; nobody will read the answer."""
 
 
+class BodyTooLarge(errors.InvalidParameter):
+    """What came is more than a request may have."""
+
+
+class TooSlow(errors.InvalidParameter):
+    """What was announced did not come in time."""
+
+
 def status_of(error: HiveletError) -> int:
     """The status code of an error's category."""
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    return next((status for kind, status in (*_OURS, *_STATUSES) if isinstance(error, kind)), 500)
+
+
+_OURS: tuple[tuple[type[HiveletError], int], ...] = ((BodyTooLarge, 413), (TooSlow, 408))
+"""What Docker has no bound for, with HTTP's own codes."""
 
 
 def message_of(error: HiveletError) -> str:

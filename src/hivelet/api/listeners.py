@@ -58,7 +58,7 @@ def _open(host: str, group: str | None, secured: bool) -> Listener:
 
 
 def _open_unix(path: Path, group: int | None) -> socket.socket:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_way(path.parent)
     _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     mask = os.umask(0o177)
@@ -75,6 +75,19 @@ def _open_unix(path: Path, group: int | None) -> socket.socket:
         os.umask(mask)
     listener.setblocking(False)
     return listener
+
+
+def _make_way(directory: Path) -> None:
+    """Have the directory; whoever could write to it could put another socket in the place of ours."""
+    mask = os.umask(0o022)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise System(
+            f"the directory {directory} of the API socket cannot be made: {error}"
+        ) from error
+    finally:
+        os.umask(mask)
 
 
 def _remove_stale(path: Path) -> None:

@@ -19,7 +19,8 @@ from hivelet.kit.supervise import Supervisor
 T = TypeVar("T")
 
 _CHUNK = 1 << 16
-_HANDSHAKE = 30.0
+_HANDSHAKE = 10.0
+"""Seconds that a client has to show its certificate."""
 _FAREWELL = 2.0
 """Seconds that a client gets to read what it was told last, and to close."""
 
@@ -27,11 +28,19 @@ _FAREWELL = 2.0
 class TlsFront:
     """Accepts TLS connections and hands each to the server as a plain one."""
 
-    def __init__(self, context: ssl.SSLContext, server: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        server: Callable[[], asyncio.Protocol],
+        *,
+        handshakes: int = 64,
+    ) -> None:
         self._context = context
         self._server = server
         self._supervisor = Supervisor("tls")
         self._listening: list[asyncio.Server] = []
+        self._strangers: dict[_Client, None] = {}
+        self._handshakes = handshakes
 
     async def listen(self, listener: socket.socket) -> None:
         """Accept what comes here."""
@@ -52,12 +61,20 @@ class TlsFront:
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A machine that vanishes sends no end: the kernel asks after it.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._supervisor.spawn("connection", self._serve(_Client(self._context, reader, writer)))
+        client = _Client(self._context, reader, writer)
+        if len(self._strangers) >= self._handshakes:
+            # Whoever reaches the port may come this far: the oldest makes room, so that they keep nobody out.
+            next(iter(self._strangers)).cut()
+        self._strangers[client] = None
+        self._supervisor.spawn("connection", self._serve(client))
 
     async def _serve(self, client: _Client) -> None:
         try:
-            async with asyncio.timeout(_HANDSHAKE):
-                await client.shake_hands()
+            try:
+                async with asyncio.timeout(_HANDSHAKE):
+                    await client.shake_hands()
+            finally:
+                self._strangers.pop(client, None)
             await self._join(client)
         except OSError:  # the client is gone, or was never one of ours
             return
@@ -140,6 +157,10 @@ class _Client:
     def close(self) -> None:
         """Close, whatever is under way."""
         self._writer.close()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._writer.transport.abort()
 
     async def _carry(self, step: Callable[[], T]) -> T:
         while True:

@@ -17,6 +17,7 @@ from hivelet.convert.image import encode_progress, until_moment
 from hivelet.convert.query import flag, integer
 from hivelet.convert.shape import Json, rfc3339
 from hivelet.errors import InvalidParameter, NotImplemented
+from hivelet.kit.foreign_json import decode_json
 from hivelet.objects.build import (
     BuildCacheRecord,
     BuildFailed,
@@ -79,8 +80,8 @@ def parse_registry_config(header: str) -> dict[str, RegistryAuth]:
     plain = header.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         raw = b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-        data = msgspec.json.decode(raw, type=dict[str, dict[str, Any]] | None)
-    except (binascii.Error, ValueError) as error:
+        data = decode_json(raw, dict[str, dict[str, Any]] | None)
+    except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise InvalidParameter(f"invalid X-Registry-Config header: {error}") from error
     return {key: convert_json(value, RegistryAuth) for key, value in (data or {}).items()}
 
@@ -153,9 +154,7 @@ def _texts(query: Mapping[str, str], name: str) -> dict[str, str]:
 
 def _limits(query: Mapping[str, str]) -> BuildLimits:
     try:
-        ulimits = msgspec.json.decode(
-            query.get("ulimits") or "[]", type=list[dict[str, Any]] | None
-        )
+        ulimits = decode_json(query.get("ulimits") or "[]", list[dict[str, Any]] | None)
     except msgspec.MsgspecError as error:
         raise InvalidParameter(f"error reading ulimit settings: {error}") from error
     return BuildLimits(

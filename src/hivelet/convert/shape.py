@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 from hivelet.objects import cluster, common, node, secret, service, task
 from hivelet.objects.common import Meta
 from hivelet.objects.container import DeviceMapping
@@ -116,7 +117,7 @@ def parse_json(raw: bytes) -> Any:
     if not raw.strip():
         return {}
     try:
-        return drop_nulls(msgspec.json.decode(raw))
+        return drop_nulls(decode_json(raw))
     except msgspec.DecodeError as error:
         raise InvalidParameter(f"the request body is not valid JSON: {error}") from error
 

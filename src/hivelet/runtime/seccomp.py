@@ -13,7 +13,10 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 
 _EPERM = 1
 _ENOSYS = 38
@@ -81,8 +84,8 @@ def load_profile(text: str, subject: Subject) -> dict[str, Any] | None:
     None where the profile says nothing at all, which Docker takes as "no filter".
     """
     try:
-        profile = json.loads(text)
-    except json.JSONDecodeError as error:
+        profile = decode_json(text)
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise InvalidParameter(f"the seccomp profile is not JSON: {error}") from error
     if not isinstance(profile, dict):
         raise InvalidParameter("the seccomp profile is not a JSON object")

@@ -1,3 +1,4 @@
+import os
 import shutil
 import socket
 import stat
@@ -38,6 +39,36 @@ def test_a_file_that_is_no_socket_is_left_alone(folder):
     with pytest.raises(Conflict, match="not a socket"):
         open_one(folder / "s")
     assert (folder / "s").read_text() == "precious"
+
+
+@pytest.mark.parametrize("mask", [0, 0o022, 0o077])
+def test_modes_do_not_depend_on_the_umask(folder, mask):
+    before = os.umask(mask)
+    try:
+        with open_one(folder / "a" / "b" / "s"):
+            assert stat.S_IMODE((folder / "a" / "b" / "s").stat().st_mode) == 0o660
+            assert stat.S_IMODE((folder / "a").stat().st_mode) & 0o022 == 0
+            assert stat.S_IMODE((folder / "a" / "b").stat().st_mode) & 0o022 == 0
+        assert os.umask(mask) == mask
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("target", ["file", "socket", "nothing"])
+def test_a_link_in_its_place_is_not_followed(folder, target):
+    (folder / "file").write_text("precious")
+    open_one(folder / "socket").close()
+    (folder / "s").symlink_to(folder / target)
+    with pytest.raises(Conflict, match="not a socket"):
+        open_one(folder / "s")
+    assert (folder / "file").read_text() == "precious"
+    assert (folder / "s").is_symlink()
+
+
+def test_a_directory_that_cannot_be_made(folder):
+    (folder / "file").write_text("precious")
+    with pytest.raises(System, match="cannot be made"):
+        open_one(folder / "file" / "s")
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ async def attach_container(call: Call) -> web.StreamResponse:
     """`POST /containers/{id}/attach`: the connection becomes the process's streams."""
     keys, wish = _wish(call)
     if call.request.content_length:
-        await call.request.read()  # it is no input of the process
+        await call.whole_body()  # it is no input of the process
     streams = await call.engine.attach_container(call.ref, wish)
     try:
         wire = await hijack(call, content_type(call.version, tty=streams.tty))

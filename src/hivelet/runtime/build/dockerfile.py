@@ -5,12 +5,14 @@ What the instructions do is buildah's affair. Here is decided what is no Dockerf
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 from hivelet.runtime.build.words import expand
 
 _KNOWN = {
@@ -143,8 +145,8 @@ def json_words(text: str) -> list[str] | None:
     if not text.startswith("["):
         return None
     try:
-        words = json.loads(text)
-    except ValueError:
+        words = decode_json(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
         return None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return None

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 from hivelet.runtime.images.blobs import BlobSource, FileWindow, read_blob
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader, open_decompressed
 from hivelet.runtime.images.platforms import Platform
@@ -187,8 +188,8 @@ def _read_json(source: BlobSource, name: str) -> Any:
 
 def _decode(raw: bytes, name: str) -> Any:
     try:
-        return msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        return decode_json(raw)
+    except msgspec.MsgspecError as error:
         raise BrokenArchive(f"{name!r} in the archive is not JSON: {error}") from error
 
 

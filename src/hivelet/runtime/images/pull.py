@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from hivelet.errors import InvalidParameter, System
+from hivelet.kit.foreign_json import decode_json
 from hivelet.kit.process import CommandFailed, run_command, stream_command
 from hivelet.objects import common
 from hivelet.objects.image import ImageProgress, RegistryAuth, RegistryImage
@@ -246,9 +247,10 @@ async def _inspect_raw(reference: Reference, flags: list[str], *, with_credentia
 
 def _decode_manifest(raw: bytes) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
+        decoded: dict[str, Any] = decode_json(raw, dict[str, Any])
     except msgspec.MsgspecError as error:
         raise InvalidParameter(f"the registry's manifest is not valid: {error}") from error
+    return decoded
 
 
 def _digest_of(raw: bytes) -> str:

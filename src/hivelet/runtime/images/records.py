@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 from hivelet.objects.container import ContainerConfig
 from hivelet.runtime.images.references import parse_digest, parse_reference
 
@@ -112,7 +113,7 @@ def parse_image(raw: bytes) -> ImageRecord:
         raise InvalidParameter(f"the image's config file is larger than {_CONFIG_LIMIT} bytes")
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     try:
-        data = msgspec.json.decode(raw, type=dict[str, Any])
+        data = decode_json(raw, dict[str, Any])
         rootfs = data.get("rootfs") or {}
         diff_ids = tuple(msgspec.convert(rootfs.get("diff_ids") or [], list[str]))
         config = msgspec.convert(_without_nulls(data.get("config") or {}), ContainerConfig)

@@ -1,0 +1,41 @@
+"""JSON that somebody else wrote, read so that its shape cannot hurt: nested deeply, it would end Python's stack. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+DEPTH = 100
+"""How deeply it may be nested; what Docker's API, images and registries have is not above ten."""
+
+
+def decode_json(raw: bytes | str, kind: Any = Any) -> Any:
+    """The data, of this type.
+
+    Raises:
+        msgspec.DecodeError: it is no JSON, not of this type, or nested too deeply.
+        UnicodeEncodeError: it is text with half a surrogate pair.
+    """
+    try:
+        data = msgspec.json.decode(raw, type=kind)
+    except RecursionError as error:
+        raise msgspec.DecodeError(f"nested more than {DEPTH} deep") from error
+    if _is_deeper(data, DEPTH):
+        raise msgspec.DecodeError(f"nested more than {DEPTH} deep")
+    return data
+
+
+def _is_deeper(data: Any, limit: int) -> bool:
+    layer = [data]
+    for _ in range(limit):
+        parts: list[Any] = []
+        for item in layer:
+            if isinstance(item, dict):
+                parts.extend(part for part in item.values() if isinstance(part, dict | list))
+            elif isinstance(item, list):
+                parts.extend(part for part in item if isinstance(part, dict | list))
+        if not parts:
+            return False
+        layer = parts
+    return True
