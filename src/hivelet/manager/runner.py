@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from hivelet.kit.backoff import Backoff
+from hivelet.kit.pulse import Pulse
 from hivelet.kit.supervise import Defect, guard
 from hivelet.objects.plan import NOTHING, Plan
 from hivelet.objects.transitions import Actor
@@ -110,12 +111,15 @@ class Runner(Generic[K]):
         self._timers: Timers[K] = Timers()
         self._dirty: dict[K, None] = {}
         self._held_back: dict[K, _HeldBack] = {}
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Decide over everything, then over what changes, until cancelled."""
         with self._store.watch(self._decisions.kinds) as watcher:
             self._mark_everything()
+            self.pulse.follow(lambda: watcher.pending or bool(self._dirty))
             while True:
+                self.pulse.turn()
                 await self._settle(watcher)
                 if not watcher.pending:
                     await self._wait(watcher.wait)
