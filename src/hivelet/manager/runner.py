@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -55,6 +55,8 @@ class Decisions(Generic[K]):
     touched: Callable[[View, Event], Iterable[K]]
     everything: Callable[[View], Iterable[K]]
     decide: Callable[[View, K, datetime], Plan]
+    about: Callable[[K], Mapping[str, str]]
+    """What log lines say of a key."""
 
 
 class Timers(Generic[K]):
@@ -160,8 +162,8 @@ class Runner(Generic[K]):
         if held is not None and now < held.until:
             self._timers.set(key, held.until)
             return
-        name = self._decisions.name
-        done = guard(lambda: self._decide(key, now), "decision failed", loop=name, key=str(key))
+        name, about = self._decisions.name, self._decisions.about(key)
+        done = guard(lambda: self._decide(key, now), "decision failed", loop=name, **about)
         if not isinstance(done, Defect):
             self._held_back.pop(key, None)
             return
@@ -178,7 +180,13 @@ class Runner(Generic[K]):
         if plan is NOTHING or not plan.writes:
             return
         done = self._store.commit(plan.writes, decisions.actor)
-        log.debug("decided", loop=decisions.name, key=key, why=plan.why, version=done.version)
+        log.debug(
+            "decided",
+            loop=decisions.name,
+            why=plan.why,
+            version=done.version,
+            **decisions.about(key),
+        )
         if done.dropped:
             self._dirty[key] = None
 
