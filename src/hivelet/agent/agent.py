@@ -8,6 +8,7 @@ from hivelet.agent.reporter import Reporter
 from hivelet.agent.session import Dispatcher
 from hivelet.agent.worker import Worker
 from hivelet.kit.clock import Clock
+from hivelet.kit.pulse import Pulse
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import NodeId
 
@@ -22,6 +23,11 @@ class Agent:
         reporter = Reporter()
         self._worker = Worker(executor, reporter, clock, self._supervisor)
         self._loop = SessionLoop(node_id, dispatcher, executor, self._worker, reporter, clock)
+
+    @property
+    def pulse(self) -> Pulse:
+        """That of the session."""
+        return self._loop.pulse
 
     async def start(self) -> None:
         """Begin; returns at once."""

@@ -14,11 +14,15 @@ from hivelet.agent.worker import Worker
 from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
+from hivelet.kit.pulse import Pulse
 from hivelet.objects.common import NodeId
 
 log = structlog.get_logger(__name__)
 
 _RETRY = Backoff(first=0.1, ceiling=8.0, jitter=0.0)
+
+_PATIENCE = 60.0
+"""Seconds that one step of a session may take beyond its time before it counts as hanging."""
 
 
 class SessionLoop:
@@ -43,16 +47,24 @@ class SessionLoop:
         self._first = asyncio.Event()
         self._networks_behind = asyncio.Event()
         self._attempt = 0
+        self._due = 0.0
+        self.pulse = Pulse(lambda: self._clock.steady() > self._due)
 
     async def run(self) -> None:
         """Session after session."""
         while True:
+            self._turn(0.0)
             try:
                 await self._session()
             except* HiveletError as group:
                 log.warning("session lost", error=_first_message(group))
             self._attempt += 1
+            self._turn(_RETRY.delay(self._attempt))
             await self._clock.sleep(_RETRY.delay(self._attempt))
+
+    def _turn(self, rest: float) -> None:
+        self._due = self._clock.steady() + rest + _PATIENCE
+        self.pulse.turn()
 
     async def keep_networks(self) -> None:
         """Bring the data plane up to date again and again where that failed."""
@@ -74,6 +86,7 @@ class SessionLoop:
 
     async def _beat(self, session_id: str, period: float) -> None:
         while True:
+            self._turn(period)
             await self._clock.sleep(period)
             period = await self._dispatcher.heartbeat(session_id)
 

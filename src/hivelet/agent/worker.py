@@ -13,6 +13,7 @@ from hivelet.agent.runner import TaskRunner
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import TaskId
+from hivelet.objects.log_fields import task_fields
 from hivelet.objects.task import Task
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,9 @@ class Worker:
                 runner = TaskRunner(task, controller, self._reporter.report, self._clock)
                 self._runners[task.id] = runner
             elif runner.update(task):
-                self._supervisor.spawn(f"refresh.{task.id}", runner.refresh())
+                self._supervisor.spawn(
+                    f"refresh.{task.id}", runner.refresh(), about=task_fields(task)
+                )
             self._go_on(runner)
 
     def dismiss(self, tasks: Iterable[TaskId]) -> None:
@@ -76,7 +79,9 @@ class Worker:
         if runner.idle or task_id in self._busy or self._stopping:
             return
         self._busy.add(task_id)
-        background = self._supervisor.spawn(f"task.{task_id}", runner.run())
+        background = self._supervisor.spawn(
+            f"task.{task_id}", runner.run(), about=task_fields(runner.task)
+        )
         background.add_done_callback(lambda done: self._ended(runner, done))
 
     def _ended(self, runner: TaskRunner, background: asyncio.Task[None]) -> None:

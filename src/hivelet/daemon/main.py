@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,14 @@ import hivelet
 from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load_config
 from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
-from hivelet.daemon.notify import notify
+from hivelet.daemon.notify import notify, watchdog_seconds
 from hivelet.daemon.tls import make_tls
+from hivelet.daemon.watchdog import Pulses, Watchdog
 from hivelet.errors import Forbidden, HiveletError, Unavailable
+from hivelet.kit.clock import SystemClock
 from hivelet.kit.collector import collect_seldom
 from hivelet.kit.memory import keep_memory_private
+from hivelet.kit.supervise import Supervisor
 from hivelet.packages import load_packages, missing_packages
 
 log = structlog.get_logger(__name__)
@@ -98,6 +104,8 @@ def main(file: Path, **options: Any) -> None:
         sys.exit(1)
     collect_seldom()
     keep_memory_private()
+    # systemd ends a daemon that hangs by SIGABRT: where it hung is then in the journal.
+    faulthandler.enable()
     try:
         asyncio.run(run_daemon(config))
     except HiveletError as error:
@@ -149,11 +157,24 @@ async def run_daemon(config: DaemonConfig) -> None:
             root=str(config.root),
         )
         notify("READY=1")
-        await stopping.wait()
+        async with watching(node.pulses):
+            await stopping.wait()
         log.info("hiveletd is stopping; containers go on running")
         notify("STOPPING=1")
     finally:
         await node.stop()
+
+
+@asynccontextmanager
+async def watching(pulses: Pulses) -> AsyncIterator[None]:
+    """Tell the service manager meanwhile that the daemon lives, where it asks for that."""
+    supervisor = Supervisor("watchdog")
+    if (patience := watchdog_seconds()) is not None:
+        supervisor.keep("look", Watchdog(pulses, patience, notify, SystemClock()).run)
+    try:
+        yield
+    finally:
+        await supervisor.stop()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from hivelet.daemon.config import DaemonConfig
 from hivelet.daemon.facts import NodeReader
 from hivelet.daemon.swarm import SwarmMember
 from hivelet.daemon.tls import make_tls
+from hivelet.daemon.watchdog import Pulses
 from hivelet.engine.engine import Engine, EngineConfig
 from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
@@ -40,6 +41,8 @@ class LocalNode:
         self._config = config
         self._clock = SystemClock()
         self._stack = AsyncExitStack()
+        self.pulses: Pulses = dict
+        """Those of all parts, once they are started."""
 
     async def start(self) -> None:
         """Start all parts; what was started is stopped again where a later one fails.
@@ -120,3 +123,4 @@ class LocalNode:
         app = build_app(swarm.api, engine, clock=self._clock, meter=meter, metrics=page)
         server = await serve(app, config.host, tls=make_tls(config))
         self._stack.push_async_callback(server.close)
+        self.pulses = swarm.pulses

@@ -9,6 +9,17 @@ import os
 import socket
 
 
+def watchdog_seconds() -> float | None:
+    """After how long a silence the service manager gives this process up (`sd_watchdog_enabled(3)`); None for never."""
+    if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    try:
+        microseconds = int(os.environ.get("WATCHDOG_USEC", "0"))
+    except ValueError:
+        return None
+    return microseconds / 1e6 if microseconds > 0 else None
+
+
 def notify(state: str, address: str | None = None) -> bool:
     """Send `state` (such as "READY=1"); False where nobody asked to be told, or the listener has gone."""
     target = address if address is not None else os.environ.get("NOTIFY_SOCKET", "")

@@ -27,6 +27,7 @@ from hivelet.errors import (
     Unavailable,
 )
 from hivelet.kit.clock import Clock
+from hivelet.kit.pulse import Pulse
 from hivelet.kit.supervise import Supervisor
 from hivelet.manager.controlapi import ControlApi
 from hivelet.manager.controlapi.cluster import local_node
@@ -146,6 +147,13 @@ class SwarmMember:
         await self._end()
         await self._supervisor.stop()
         await self.store.close()
+
+    def pulses(self) -> Mapping[str, Pulse]:
+        """Those of all that must turn while this node is in a swarm, and of the journal."""
+        found = {"journal": self.journal.pulse}
+        if self._membership is not None:
+            found |= self._membership.manager.pulses | {"agent": self._membership.agent.pulse}
+        return found
 
     # ---- what the control API asks (`Host`)
 

@@ -294,7 +294,11 @@ class Engine(
                     await self._plane.ensure_network(network.bridge)
                 except HiveletError as error:
                     # One network's fault stays its own: the others' containers have theirs.
-                    log.error("a network is left out", network=network.name, error=error.message)
+                    log.error(
+                        "a network is left out",
+                        error=error.message,
+                        **{"network.id": network.id, "network.name": network.name},
+                    )
 
     # ---- for the API
 

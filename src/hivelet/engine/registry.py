@@ -14,6 +14,7 @@ from hivelet.objects.common import ContainerId, Struct, TaskId
 from hivelet.objects.container import ContainerState, EndpointIpam, Mount
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.engine import Container
+from hivelet.objects.log_fields import container_fields
 
 _KIND = "container"
 
@@ -66,6 +67,12 @@ class Record(Struct, frozen=True, kw_only=True):
     def id(self) -> ContainerId:
         """The container's id."""
         return self.container.id
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """What a log line says of it."""
+        container = self.container
+        return container_fields(container.id, container.name, self.task_id, container.config.labels)
 
     def with_state(self, state: ContainerState) -> Record:
         """The same container in another state."""

@@ -6,7 +6,7 @@ The only module that may catch `Exception`: everything that runs beside a reques
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +17,8 @@ from hivelet.kit.backoff import Backoff
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+_NOTHING: Mapping[str, str] = {}
 
 _RESTART = Backoff(first=0.1, ceiling=5.0, jitter=0.0)
 
@@ -71,9 +73,14 @@ class Supervisor:
         self._name = name
         self._running: set[asyncio.Task[Any]] = set()
 
-    def spawn(self, name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` once; an exception is logged and ends only this piece of work."""
-        background = self._start(name, self._once(name, work))
+    def spawn(
+        self, name: str, work: Coroutine[Any, Any, Any], *, about: Mapping[str, str] = _NOTHING
+    ) -> asyncio.Task[Any]:
+        """Run `work` once; an exception is logged and ends only this piece of work.
+
+        Whatever is logged in it, and in what it begins itself, has the fields of what it is `about`.
+        """
+        background = self._start(name, self._once(name, work, about))
         # Cancelled before its first step, the work would never have been awaited.
         background.add_done_callback(lambda _: work.close())
         return background
@@ -96,7 +103,12 @@ class Supervisor:
         background.add_done_callback(self._running.discard)
         return background
 
-    async def _once(self, name: str, work: Coroutine[Any, Any, Any]) -> Any:
+    async def _once(
+        self, name: str, work: Coroutine[Any, Any, Any], about: Mapping[str, str]
+    ) -> Any:
+        # Never unbound again: the context is this work's own.
+        if about:
+            structlog.contextvars.bind_contextvars(**about)
         try:
             return await work
         except asyncio.CancelledError:

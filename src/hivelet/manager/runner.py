@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from collections.abc import Callable, Collection, Hashable, Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from hivelet.kit.backoff import Backoff
+from hivelet.kit.pulse import Pulse
 from hivelet.kit.supervise import Defect, guard
 from hivelet.objects.plan import NOTHING, Plan
 from hivelet.objects.transitions import Actor
@@ -54,6 +55,8 @@ class Decisions(Generic[K]):
     touched: Callable[[View, Event], Iterable[K]]
     everything: Callable[[View], Iterable[K]]
     decide: Callable[[View, K, datetime], Plan]
+    about: Callable[[K], Mapping[str, str]]
+    """What log lines say of a key."""
 
 
 class Timers(Generic[K]):
@@ -110,12 +113,15 @@ class Runner(Generic[K]):
         self._timers: Timers[K] = Timers()
         self._dirty: dict[K, None] = {}
         self._held_back: dict[K, _HeldBack] = {}
+        self.pulse = Pulse()
 
     async def run(self) -> None:
         """Decide over everything, then over what changes, until cancelled."""
         with self._store.watch(self._decisions.kinds) as watcher:
             self._mark_everything()
+            self.pulse.follow(lambda: watcher.pending or bool(self._dirty))
             while True:
+                self.pulse.turn()
                 await self._settle(watcher)
                 if not watcher.pending:
                     await self._wait(watcher.wait)
@@ -156,8 +162,8 @@ class Runner(Generic[K]):
         if held is not None and now < held.until:
             self._timers.set(key, held.until)
             return
-        name = self._decisions.name
-        done = guard(lambda: self._decide(key, now), "decision failed", loop=name, key=str(key))
+        name, about = self._decisions.name, self._decisions.about(key)
+        done = guard(lambda: self._decide(key, now), "decision failed", loop=name, **about)
         if not isinstance(done, Defect):
             self._held_back.pop(key, None)
             return
@@ -174,7 +180,13 @@ class Runner(Generic[K]):
         if plan is NOTHING or not plan.writes:
             return
         done = self._store.commit(plan.writes, decisions.actor)
-        log.debug("decided", loop=decisions.name, key=key, why=plan.why, version=done.version)
+        log.debug(
+            "decided",
+            loop=decisions.name,
+            why=plan.why,
+            version=done.version,
+            **decisions.about(key),
+        )
         if done.dropped:
             self._dirty[key] = None
 

@@ -109,7 +109,10 @@ class NetworkPlane:
         await self._sandboxes.adopt()
         for network in self._state.networks.values():
             if await self._sandboxes.ensure_bridge(network):
-                log.warning("a bridge had vanished and was made anew", network=network.name)
+                log.warning(
+                    "a bridge had vanished and was made anew",
+                    **{"network.id": network.id, "network.name": network.name},
+                )
         await self._sandboxes.adopt_local_way()
         await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)

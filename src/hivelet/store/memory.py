@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -54,6 +55,12 @@ class Committed:
 
 Standing = tuple[TaskState, TaskState] | None
 """A task's status and desired state; None before and after its life."""
+
+
+@cache
+def _standing(state: TaskState, desired: TaskState) -> Standing:
+    """One value for all tasks that stand alike: thousands of moves are remembered, and there are few standings."""
+    return state, desired
 
 
 class Move(NamedTuple):
@@ -322,12 +329,12 @@ class Store:
             return
         before = None
         if isinstance(old, Task) and event.action is Action.UPDATE:
-            before = (old.status.state, old.desired_state)
-            if before == (task.status.state, task.desired_state):
+            before = _standing(old.status.state, old.desired_state)
+            if before == _standing(task.status.state, task.desired_state):
                 return
         after = None
         if event.action is not Action.REMOVE:
-            after = (task.status.state, task.desired_state)
+            after = _standing(task.status.state, task.desired_state)
         self._story.append(Move(task.id, now, by, before, after))
 
     def _keep(self, version: int, events: tuple[Event, ...]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from hivelet.errors import HiveletError, System
 from hivelet.kit.files import sync_directory
+from hivelet.kit.pulse import Pulse
 from hivelet.objects.plan import Object
 from hivelet.store.journal import (
     SCHEMA,
@@ -64,6 +65,8 @@ class SqliteJournal:
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
         self.meter = JournalMeter(path)
+        self._writing = False
+        self.pulse = Pulse(lambda: self._writing or bool(self._items))
 
     async def load(self, unlock_key: str = "") -> Saved:
         """Open the file, make it where there is none, and read everything.
@@ -217,6 +220,8 @@ class SqliteJournal:
         """The thread: whatever is queued becomes one transaction."""
         ended = False
         while not ended:
+            self._writing = False
+            self.pulse.turn()
             items, ended = self._gather()
             if not items:
                 continue
@@ -234,6 +239,7 @@ class SqliteJournal:
             self._wake.wait_for(lambda: self._items or self._ending)
             self._wake.wait_for(lambda: self._urgent or self._ending, timeout=_LINGER)
             items, self._items, self._urgent = self._items, [], False
+            self._writing = bool(items)
             return items, self._ending
 
     def _write(self, entries: list[Entry]) -> None:

@@ -19,8 +19,9 @@ from hivelet.store.events import Commit, Event, coalesce
 HISTORY = 4096
 """Commits that can be resumed from."""
 
-BOUND = 65536
-"""Events that a watcher without coalescing may leave unread."""
+BOUND = 8192
+"""Events that a watcher without coalescing may leave unread. Each holds two objects of the past: ten megabytes at most, however many
+watchers there are that never read."""
 
 
 class WatchLagged(Unavailable):

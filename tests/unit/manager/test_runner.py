@@ -55,6 +55,7 @@ def played(story):
             touched=loop.touched,
             everything=loop.everything,
             decide=loop.decide,
+            about=lambda key: {"key": str(key)},
         )
         background = asyncio.get_running_loop().create_task(Runner(store, decisions).run())
         try:

@@ -149,9 +149,9 @@ class HealthKeeper:
         self._registry.write(record)
         log.info(
             "health of container changed",
-            container=record.id[:12],
             before=health_status(before),
             after=health_status(state),
+            **record.log_fields,
         )
         self.tell(record.id, state)
         if health_status(state) != STARTING:

@@ -53,8 +53,8 @@ class Stopping(Watching):
             except TimeoutError:
                 log.info(
                     "container did not stop in time and is killed",
-                    container=container_id[:12],
                     grace=grace,
+                    **record.log_fields,
                 )
         if not end.done():
             await self._signal_if_alive(record, SIGKILL)
@@ -129,9 +129,9 @@ class Stopping(Watching):
         except HiveletError as error:
             log.warning(
                 "the stop signal could not be sent",
-                container=record.id[:12],
                 signal=number,
                 error=error.message,
+                **record.log_fields,
             )
 
     async def _signal_if_alive(self, record: Record, number: int) -> None:

@@ -111,7 +111,8 @@ class Watching(Living):
 
     def _watch(self, record: Record) -> None:
         self._end(record.id)
-        self._supervisor.spawn(f"watch {record.id[:12]}", self._watch_until_end(record.id))
+        work = self._watch_until_end(record.id)
+        self._supervisor.spawn(f"watch {record.id[:12]}", work, about=record.log_fields)
         self._logs.begin(record.container)
         self.health.begin(record.id)
 
@@ -131,8 +132,8 @@ class Watching(Living):
         except HiveletError as error:
             log.warning(
                 "a dead task is in the balancer still",
-                container=container_id[:12],
                 error=error.message,
+                **record.log_fields,
             )
 
     async def _ended(self, container_id: ContainerId, status: ExitStatus) -> None:

@@ -95,12 +95,12 @@ class Restarts:
         except NotFound:
             return
         except HiveletError as error:
+            record = self._registry.get(container_id)
             log.warning(
                 "a container could not be started again",
-                container=container_id[:12],
                 error=error.message,
+                **(record.log_fields if record is not None else {"container.id": container_id}),
             )
-            record = self._registry.get(container_id)
             if record is not None:
                 self._after_end(record)
 

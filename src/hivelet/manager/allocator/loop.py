@@ -53,6 +53,7 @@ def allocator(store: Store, host_subnets: HostSubnets) -> Runner[Key]:
             touched=loop.touched,
             everything=loop.everything,
             decide=loop.decide,
+            about=lambda key: {f"{key[0]}.id": key[1]},
         ),
     )
 

@@ -9,6 +9,7 @@ import structlog
 
 from hivelet.errors import NotFound
 from hivelet.kit.ids import new_id
+from hivelet.kit.pulse import Pulse
 from hivelet.manager.dispatcher.heartbeat import (
     ORPHAN_AFTER,
     mark_ready,
@@ -49,6 +50,7 @@ class Dispatcher:
         self._entries = EntryCache()
         self._down_since: dict[NodeId, float] = {}
         self._listening = asyncio.Event()
+        self.pulse = Pulse()
 
     async def register(self, node_id: NodeId, description: NodeDescription) -> SessionInfo:
         """Begin a session; an older one of the same node ends.
@@ -102,10 +104,12 @@ class Dispatcher:
         kinds = (Task, Node, Network, Service, Secret, Config)
         try:
             with self._store.watch(kinds) as watcher:
+                self.pulse.follow(lambda: watcher.pending)
                 self._expect_everyone()
                 self._listening.set()
                 look_at = self._call_silent_nodes_down()
                 while True:
+                    self.pulse.turn()
                     nodes_changed = await self._route_next(watcher, look_at)
                     # With many nodes a look is dear: not for every change of a task.
                     if nodes_changed or self._store.clock.steady() >= look_at:

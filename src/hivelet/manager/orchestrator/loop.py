@@ -55,6 +55,10 @@ def orchestrator(store: Store) -> Runner[Key]:
             touched=loop.touched,
             everything=loop.everything,
             decide=loop.decide,
+            about=lambda key: {
+                "service.id": key.service,
+                **({"slot": key.slot[1]} if key.slot else {}),
+            },
         ),
     )
 

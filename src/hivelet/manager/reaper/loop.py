@@ -32,6 +32,7 @@ def reaper(store: Store) -> Runner[Key]:
             touched=touched,
             everything=all_slots,
             decide=decide,
+            about=lambda key: {"service.id": key[0], "slot": key[1]},
         ),
     )
 

@@ -32,6 +32,7 @@ def scheduler(store: Store) -> Runner[ServiceId]:
             touched=loop.touched,
             everything=loop.everything,
             decide=loop.decide,
+            about=lambda service_id: {"service.id": service_id},
         ),
     )
 
