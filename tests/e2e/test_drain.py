@@ -193,9 +193,7 @@ def test_a_port_moves_from_ingress_to_host_mode_and_back(swarm: Swarm) -> None:
         with Traffic.requests(swarm.machine, url, "--rate", "50", where=OUTSIDE) as traffic:
             swarm.cli("service", "update", "--detach", *ports, "web")
             wait_until(
-                lambda old=old: (
-                    len(swarm.task_ids("web")) == 1 and not swarm.task_ids("web") & old
-                ),
+                lambda old=old: len(swarm.task_ids("web")) == 1 and not swarm.task_ids("web") & old,
                 timeout=60,
                 what=f"the replica is one in {after} mode",
                 evidence=swarm.story,

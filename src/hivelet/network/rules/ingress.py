@@ -125,7 +125,10 @@ def _handed_over(
     for backend in backends:
         for port in backend.ingress_ports:
             key = dispatch_key(port)
-            if key in wanted and found.setdefault(key, (port, []))[0].target_port == port.target_port:
+            if (
+                key in wanted
+                and found.setdefault(key, (port, []))[0].target_port == port.target_port
+            ):
                 found[key][1].append(backend)
     return found
 
