@@ -179,6 +179,29 @@ def test_a_host_mode_port_is_handed_over(swarm: Swarm, order: str) -> None:
     assert "already in use" not in swarm.cli("service", "ps", "--no-trunc", "web").out
 
 
+def test_a_port_moves_from_ingress_to_host_mode_and_back(swarm: Swarm) -> None:
+    swarm.create("web", 1, *PUBLISHED, "--update-order", "start-first")
+    url = f"http://{ADDRESS}:8080/cgi-bin/whoami"
+    for before, after in (("ingress", "host"), ("host", "ingress")):
+        old = swarm.task_ids("web")
+        ports = [
+            "--publish-rm",
+            f"mode={before},published=8080,target=8000",
+            "--publish-add",
+            f"mode={after},published=8080,target=8000",
+        ]
+        with Traffic.requests(swarm.machine, url, "--rate", "50", where=OUTSIDE) as traffic:
+            swarm.cli("service", "update", "--detach", *ports, "web")
+            wait_until(
+                lambda old=old: len(swarm.task_ids("web")) == 1 and not swarm.task_ids("web") & old,
+                timeout=60,
+                what=f"the replica is one in {after} mode",
+                evidence=swarm.story,
+            )
+            traffic.go_on(20)
+        assert traffic.failures == [], after
+
+
 def test_a_host_mode_port_that_a_program_of_the_host_holds_is_refused(swarm: Swarm) -> None:
     swarm.machine.popen(["busybox", "nc", "-ll", "-p", "8080", "-e", "/bin/cat"])
     swarm.cli("service", "create", "--detach", "--name", "web", *HOST_MODE, "web:latest")
@@ -219,6 +242,37 @@ def test_a_connection_lives_through_updates_of_other_services(swarm: Swarm) -> N
         swarm.cli("service", "rm", "web")
         swarm.until_gone("web")
         talk("after a removal", outside, inside)
+
+
+def test_a_removed_service_answers_at_its_vip_until_it_has_drained(swarm: Swarm) -> None:
+    """A caller asks for the VIP's link address again every half minute or so; new connections are refused at once."""
+    swarm.cli("network", "create", "--driver", "overlay", "back")
+    patient = [f"--label=com.hivelet.drain-{what}=30s" for what in ("timeout", "idle")]
+    echo = ("/bin/busybox", "nc", "-ll", "-p", "5672", "-e", "/bin/cat")
+    swarm.create("broker", 1, "--network", "back", *patient, image="bb:latest", command=echo)
+    vip = swarm.vip("broker", "back")
+    bystander = ("/bin/sleep", "10000")
+    swarm.create("caller", 1, "--network", "back", image="bb:latest", command=bystander)
+    caller = swarm.process(swarm.tasks("caller", running=True)[0])
+    with client(swarm, vip, 5672, caller) as inside:
+        talk("before", inside)
+        swarm.cli("service", "rm", "broker")
+        knock = ["busybox", "nc", "-w", "2", vip, "5672"]
+
+        def refused() -> bool:
+            done = swarm.machine.run(knock, where=caller, check=False, stdin=subprocess.DEVNULL)
+            return "refused" in done.stderr
+
+        wait_until(refused, timeout=20, what="nobody new is let in", evidence=swarm.story)
+        swarm.machine.run(["ip", "neigh", "flush", "all"], where=caller)
+        assert refused()
+        talk("after the removal", inside)
+    swarm.until_gone("broker")
+    wait_until(
+        lambda: f"{vip}/32" not in swarm.machine.run(["ip", "address"]).stdout,
+        timeout=20,
+        what="its VIP is gone",
+    )
 
 
 def talk(word: str, *clients: Process) -> None:

@@ -332,7 +332,9 @@ class DesiredState:
             service_id = ServiceId(name)
             entry = self.services.get(service_id)
             members = tuple(self._members.get(service_id, {}).values())
-            return build_service_zone(networks, entry, members) if entry is not None else {}
+            if entry is None or entry.leaving:
+                return {}
+            return build_service_zone(networks, entry, members)
         record = self.containers.get(ContainerId(name))
         if record is None:
             return {}

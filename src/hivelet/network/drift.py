@@ -19,6 +19,7 @@ class Repair(StrEnum):
     """How a drift is mended."""
 
     NETWORK = "network"
+    ROUTES = "routes"
     VIPS = "vips"
     PORT = "port"
     SANDBOX = "sandbox"
@@ -43,6 +44,8 @@ class HostState:
     links: Mapping[str, LinkState] = field(default_factory=dict)
     addresses: frozenset[tuple[str, str]] = frozenset()
     """Pairs of a link's name and an address on it."""
+    routes: frozenset[tuple[str, str]] = frozenset()
+    """Pairs of a link's name and a subnet that an address on it leads to."""
     local_way: LocalWay = field(default_factory=LocalWay)
     switches: Mapping[str, str] = field(default_factory=dict)
     """Kernel switches as asked for; one that does not exist is left out."""
@@ -50,11 +53,12 @@ class HostState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedBridge:
-    """A bridge: its network, the gateway's addresses, and the VIPs that it was given."""
+    """A bridge: its network, the gateway's addresses, their subnets, and the VIPs that it was given."""
 
     network_id: NetworkId
     network_name: str
     gateways: tuple[str, ...]
+    subnets: tuple[str, ...] = ()
     vips: frozenset[str] = frozenset()
 
 
@@ -118,6 +122,12 @@ def _bridges(actual: HostState, wanted: WantedHost) -> Iterator[Drift]:
             what = ""
         if what:
             yield Drift(repair=Repair.NETWORK, subject=bridge.network_id, what=what)
+        else:
+            # A bridge that is made, or set up, or given an address has its routes again with that.
+            astray = [subnet for subnet in bridge.subnets if (name, subnet) not in actual.routes]
+            if astray:
+                what = f"the bridge {name} {of} has lost its route to {astray[0]}"
+                yield Drift(repair=Repair.ROUTES, subject=bridge.network_id, what=what)
         lost = sorted(vip for vip in bridge.vips if (name, vip) not in actual.addresses)
         if lost:
             yield Drift(

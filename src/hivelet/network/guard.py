@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 import structlog
 
@@ -20,7 +21,7 @@ from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, WantedPort, find_drift
 from hivelet.network.family import IPV6
 from hivelet.network.firewall.keeper import FirewallKeeper
-from hivelet.network.joiner import RESOLVER_BRIDGE, read_host
+from hivelet.network.joiner import RESOLVER_BRIDGE, ensure_routes, read_host
 from hivelet.network.names import bridge_name
 from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
@@ -143,6 +144,10 @@ class Guard:
                     network_id=network.id,
                     network_name=network.name,
                     gateways=tuple(filter(None, (network.gateway, network.gateway6))),
+                    subnets=tuple(
+                        str(ip_network(subnet))
+                        for subnet in filter(None, (network.subnet, network.subnet6))
+                    ),
                     vips=frozenset(vips.get(name, ())),
                 )
                 for network in parts.sandboxes.bridged()
@@ -166,6 +171,7 @@ class Guard:
         parts = self._parts
         repairs: dict[Repair, Callable[[], Awaitable[object]]] = {
             Repair.NETWORK: lambda: self._mend_network(NetworkId(drift.subject)),
+            Repair.ROUTES: lambda: self._mend_routes(NetworkId(drift.subject)),
             Repair.VIPS: self._mend_vips,
             Repair.PORT: lambda: parts.sandboxes.attach(drift.subject),
             Repair.SANDBOX: lambda: parts.sandboxes.mend(ContainerId(drift.subject)),
@@ -181,6 +187,11 @@ class Guard:
         network = self._parts.state.networks.get(network_id)
         if network is not None:
             await self._parts.sandboxes.ensure_bridge(network)
+
+    async def _mend_routes(self, network_id: NetworkId) -> None:
+        network = self._parts.state.networks.get(network_id)
+        if network is not None:
+            await self._parts.kernel.call(ensure_routes, network)
 
     async def _mend_vips(self) -> None:
         self._parts.writer.inspect("the loss of service addresses")

@@ -54,6 +54,19 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
     return made
 
 
+def ensure_routes(network: BridgeNetwork) -> None:
+    """The routes to the network's subnets, which came with the gateways' addresses."""
+    index = netlink.link_index(bridge_name(network))
+    if index is None:
+        return
+    gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
+    netlink.execute(
+        netlink.new_subnet_route(index, str(ip_network(subnet)), gateway)
+        for gateway, subnet in gateways
+        if subnet
+    )
+
+
 def find_foreign_bridge(name: str) -> list[str] | None:
     """The addresses of a bridge that is there already; None where there is no such link.
 
@@ -235,6 +248,9 @@ def read_host(switches: Collection[str]) -> HostState:
             (names.get(index, ""), address) for index, address, _ in netlink.list_addresses()
         ),
         local_way=local6.read_local_way(links),
+        routes=frozenset(
+            (names.get(index, ""), subnet) for index, subnet in netlink.list_subnet_routes()
+        ),
         switches=sysctls.read_sysctls(switches),
     )
 

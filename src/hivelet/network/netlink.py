@@ -51,13 +51,15 @@ _AT_ONCE = 64
 
 _IFF_UP, _IFF_NOARP = 1, 0x80
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_NOWHERE = 0, 253, 255
-_PROTO_STATIC = 4
+_PROTO_KERNEL, _PROTO_STATIC = 2, 4
 _UNICAST = 1
 _TO_TABLE = 1
 _PERMANENT = 0x80
 _SOURCE_RULE_PRIORITY = 1000
 _LOCAL = 2
-TABLE_LOCAL = 255
+TABLE_MAIN, TABLE_LOCAL = 254, 255
+_METRIC_OF_SUBNETS: dict[int, int] = {socket.AF_INET: 0, socket.AF_INET6: 256}
+"""What the kernel gives the route that comes with an address (fib_frontend.c; IP6_RT_PRIO_ADDRCONF)."""
 _HOST_BITS: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
 _SOL_NETLINK, _STRICT_CHECK = 270, 12
 _CACHEINFO = struct.Struct("=IIII")
@@ -310,6 +312,26 @@ def delete_route(destination: str, index: int, *, via: str, table: int) -> Reque
     )
 
 
+def new_subnet_route(index: int, subnet: str, address: str) -> Request:
+    """The route to its subnet that `address` brought with it to a link, and that goes with the address."""
+    network, _, length = subnet.partition("/")
+    family = nlmsg.family_of(network)
+    scope = _SCOPE_LINK if family == socket.AF_INET else _SCOPE_UNIVERSE
+    body = _ROUTE.pack(
+        family, int(length), 0, 0, TABLE_MAIN, _PROTO_KERNEL, scope, _UNICAST, 0
+    ) + nlmsg.number(_RTA_OIF, index)
+    body += nlmsg.number(_RTA_PRIORITY, _METRIC_OF_SUBNETS[family])
+    body += nlmsg.attribute(_RTA_DST, nlmsg.pack_address(network))
+    if family == socket.AF_INET:
+        body += nlmsg.attribute(_RTA_PREFSRC, nlmsg.pack_address(address))
+    return Request(
+        what=f"add the route to {subnet}",
+        verb=_NEWROUTE,
+        flags=nlmsg.CREATE | nlmsg.REPLACE,
+        body=body,
+    )
+
+
 def new_local_route(address: str, index: int, metric: int) -> Request:
     """Have packets to an address that come in by this link taken as the host's own."""
     family = nlmsg.family_of(address)
@@ -444,6 +466,25 @@ def list_routes() -> list[tuple[str, int]]:
             if not _of_one_link(destination):
                 index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
                 found.append((f"{nlmsg.unpack_address(destination)}/{length}", index))
+    return found
+
+
+def list_subnet_routes() -> list[tuple[int, str]]:
+    """The routes that addresses brought with them, as (link index, subnet).
+
+    The kernel leaves all others out where it can (since 4.20): a host may have hundreds of thousands.
+    """
+    found: list[tuple[int, str]] = []
+    for wanted in _HOST_BITS:
+        asked = _ROUTE.pack(wanted, 0, 0, 0, TABLE_MAIN, _PROTO_KERNEL, 0, 0, 0)
+        for body in _dump(_GETROUTE, asked, strict=True):
+            family, length, _, _, table, protocol, _, _, _ = _ROUTE.unpack_from(body)
+            if (family, table, protocol) != (wanted, TABLE_MAIN, _PROTO_KERNEL):
+                continue
+            attributes = nlmsg.split_attributes(body, _ROUTE.size)
+            if (destination := attributes.get(_RTA_DST)) is not None:
+                index = int.from_bytes(attributes.get(_RTA_OIF, b""), sys.byteorder)
+                found.append((index, f"{nlmsg.unpack_address(destination)}/{length}"))
     return found
 
 

@@ -40,7 +40,11 @@ class BridgeNetwork(Struct, frozen=True, kw_only=True):
 
 
 class ServiceEntry(Struct, frozen=True, kw_only=True):
-    """A service as callers see it: its names, its VIPs (plain addresses) in each network, its published ports."""
+    """A service as callers see it: its names, its VIPs (plain addresses) in each network, its published ports.
+
+    `host_ports` are those that its new tasks publish themselves. A service that is `leaving` has its VIPs, and nothing else by
+    which it could be found.
+    """
 
     service_id: ServiceId
     name: str
@@ -48,6 +52,8 @@ class ServiceEntry(Struct, frozen=True, kw_only=True):
     vips: dict[NetworkId, str] = {}
     vips6: dict[NetworkId, str] = {}
     ports: list[PortConfig] = []
+    host_ports: list[PortConfig] = []
+    leaving: bool = False
     aliases: dict[NetworkId, list[str]] = {}
     """Network aliases (a stack's short service names among them) that resolve like the service's name."""
     affinity: bool = False

@@ -103,6 +103,14 @@ CASES = {
         has_address(BRIDGE, f"{WEBNET.gateway}/24"),
         "has lost its address 10.0.1.1",
     ),
+    "route": (
+        f"ip route del {WEBNET.subnet}",
+        lambda: (
+            f"{WEBNET.subnet} dev {BRIDGE} proto kernel scope link src {WEBNET.gateway}"
+            in sh("ip route")
+        ),
+        f"has lost its route to {WEBNET.subnet}",
+    ),
     "bridge-down": (f"ip link set {BRIDGE} down", lambda: ",UP" in detail(BRIDGE), "is down"),
     "port-without-bridge": (
         f"ip link set {CALLERS_PORT} nomaster",

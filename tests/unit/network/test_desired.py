@@ -93,6 +93,15 @@ def test_vips_are_wanted_where_the_network_is():
     }
 
 
+def test_a_service_that_is_being_removed_has_its_vips_and_no_names():
+    state = settled()
+    state.set_services({"webid": web(ports=[], leaving=True)})
+    state.take_dirty()
+    assert state.vips()["hv-webnetid"] == {"10.0.1.2"}
+    assert "vip_webid_webnetid" in state.build("service:webid").chains
+    assert state.build_zones("r1", ["service:webid"]) == {"service:webid": {}}
+
+
 def test_a_draining_task_keeps_its_addresses():
     state = settled()
     state.admit(task(1))

@@ -24,6 +24,7 @@ ACTUAL = HostState(
     addresses=frozenset(
         [("hv-web", "10.0.1.1"), ("hv-web", "10.0.1.2"), ("hv-resolvers", "169.254.52.1")]
     ),
+    routes=frozenset([("hv-web", "10.0.1.0/24"), ("eth0", "10.0.2.0/24")]),
     switches={SWITCH: "1"},
 )
 WANTED = WantedHost(
@@ -32,6 +33,7 @@ WANTED = WantedHost(
             network_id="n1",
             network_name="webnet",
             gateways=("10.0.1.1",),
+            subnets=("10.0.1.0/24",),
             vips=frozenset(["10.0.1.2"]),
         )
     },
@@ -88,6 +90,12 @@ def test_what_nobody_wants_is_not_seen():
             [(Repair.NETWORK, "n1")],
             "has lost its address 10.0.1.1",
             id="gateway",
+        ),
+        pytest.param(
+            replace(ACTUAL, routes=frozenset([("eth0", "10.0.1.0/24")])),
+            [(Repair.ROUTES, "n1")],
+            "has lost its route to 10.0.1.0/24",
+            id="route",
         ),
         pytest.param(
             without_address("10.0.1.2"),

@@ -38,16 +38,23 @@ def is_assigned(task: Task) -> bool:
 
 
 def build_entry(service: Service) -> ServiceEntry | None:
-    """A service as callers see it; None for one that can't be called, or no longer."""
-    if service.endpoint is None or service.pending_delete:
+    """A service as callers see it; None for one that can't be called yet.
+
+    One that is being removed cannot be found any more, but whoever is connected to its VIPs needs them until its last task has
+    drained.
+    """
+    if service.endpoint is None:
         return None
+    ports = [] if service.pending_delete else service.endpoint.ports
     return ServiceEntry(
         service_id=service.id,
         name=service.spec.name,
         mode=service.endpoint.spec.mode or "vip",
         vips=_vips(service.endpoint, ipv6=False),
         vips6=_vips(service.endpoint, ipv6=True),
-        ports=[port for port in service.endpoint.ports if port.publish_mode == "ingress"],
+        ports=[port for port in ports if port.publish_mode == "ingress"],
+        host_ports=[port for port in ports if port.publish_mode == "host"],
+        leaving=service.pending_delete,
         aliases={NetworkId(a.target): a.aliases for a in service.networks if a.aliases},
         affinity=service.spec.labels.get(AFFINITY_LABEL) == CLIENT_IP,
     )

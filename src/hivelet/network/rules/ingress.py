@@ -96,19 +96,41 @@ def _port_members(
         for port in entry.ports
         if port.publish_mode != "host" and family.publishes(port.host_ip)
     ]
-    held: dict[Key, tuple[PortConfig, list[Backend]]] = {}
+    held = _handed_over(entry, backends, family)
     for backend in backends:
         for port in backend.host_ports:
             if not family.publishes(port.host_ip):
                 continue
             pinned = port.replaced(publish_mode="host")
             before = held.get(dispatch_key(pinned))
-            if before is not None and before[0].target_port == pinned.target_port:
+            if before is not None and _serve_alike(before[0], pinned):
                 before[1].append(backend)
             else:
-                # An update has moved the target: the newer task, which is ready, takes over from the older at once.
+                # An update has moved the target, or the port to this mode: the newer task, which is ready, takes over from
+                # the older at once.
                 held[dispatch_key(pinned)] = (pinned, [backend])
     return ports + list(held.values())
+
+
+def _serve_alike(port: PortConfig, other: PortConfig) -> bool:
+    return (port.publish_mode, port.target_port) == (other.publish_mode, other.target_port)
+
+
+def _handed_over(
+    entry: ServiceEntry, backends: Sequence[Backend], family: Family
+) -> dict[Key, tuple[PortConfig, list[Backend]]]:
+    """Ports that an update moves from ingress to host mode: served by the old tasks until a new one holds them."""
+    wanted = {dispatch_key(p) for p in entry.host_ports if family.publishes(p.host_ip)}
+    found: dict[Key, tuple[PortConfig, list[Backend]]] = {}
+    for backend in backends:
+        for port in backend.ingress_ports:
+            key = dispatch_key(port)
+            if (
+                key in wanted
+                and found.setdefault(key, (port, []))[0].target_port == port.target_port
+            ):
+                found[key][1].append(backend)
+    return found
 
 
 def _ingress_members(

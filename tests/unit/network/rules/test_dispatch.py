@@ -155,6 +155,25 @@ def test_an_update_of_the_target_leads_to_old_tasks_until_a_new_one_is_there():
     assert list(rules(after).values()) == [("meta l4proto tcp dnat to 10.0.0.5:81",)]
 
 
+@pytest.mark.parametrize("moved", [PORT, PORT.replaced(target_port=81)])
+def test_a_port_that_moves_to_host_mode_leads_to_old_tasks_until_a_new_one_holds_it(moved):
+    held = moved.replaced(publish_mode="host")
+    entry = web(ports=[], host_ports=[held])
+    old = [task(n, ingress_ports=[PORT]) for n in (1, 2)]
+    (before,) = rules(build_ports(entry, old, NETWORKS)).values()
+    assert "0 : 10.0.0.3 . 8000, 1 : 10.0.0.4 . 8000" in before[0]
+    after = build_ports(entry, [*old, task(3, host_ports=[held])], NETWORKS)
+    assert list(rules(after).values()) == [
+        (f"meta l4proto tcp dnat to 10.0.0.5:{moved.target_port}",)
+    ]
+
+
+def test_a_port_that_is_published_no_more_leads_nowhere():
+    other = PORT.replaced(publish_mode="host", published_port=9000)
+    entry = web(ports=[], host_ports=[other])
+    assert build_ports(entry, [task(1, ingress_ports=[PORT])], NETWORKS).elements == {}
+
+
 def test_reachable_at():
     assert reachable_at(task(1), NETWORKS) == "10.0.0.3"
     assert reachable_at(task(1, addresses={"webnetid": "10.0.1.3"}), NETWORKS) == ""
