@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import docker
+
 from harness.daemons import Hiveletd
 from harness.swarm import Swarm
 from harness.waiting import wait_until
@@ -13,8 +15,11 @@ _FULL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 def find_leftovers(swarm: Swarm, daemon: Hiveletd) -> list[str]:
     """Mounts, control groups, processes, namespaces and directories of containers that the daemon does not know."""
-    with swarm.api() as api:
-        known = {one["Id"] for one in api.containers(all=True)}
+    client = docker.APIClient(base_url=daemon.host, timeout=30, version="1.41")
+    try:
+        known = {one["Id"] for one in client.containers(all=True)}
+    finally:
+        client.close()
     traces = swarm.machine.traces()
     places = [*traces.mounts, *traces.cgroups, *traces.processes, *traces.namespaces]
     for base in (daemon.run / "containers", daemon.root / "containers", daemon.root / "snapshots"):

@@ -44,9 +44,8 @@ def test_killed_at_random(swarm: Swarm, hiveletd: Hiveletd) -> None:
 
 
 def live_until(life: Life, starting: bool, instant: float) -> None:
-    """Start the daemon and live until it is killed: at a part of the time that it needs to start, or in twice that after it."""
-    needed = max(1.0, life.started_in)
-    delay = instant * needed * (1 if starting else 2)
+    """Start the daemon and live until it is killed: at a part of the time that it needs to start, or soon after that."""
+    delay = instant * (life.started_in or 1.0 if starting else 2.0)
     where = f"{delay:.3f} s after {'its start' if starting else 'it was ready'}"
     timer = threading.Timer(delay, lambda: kill(life.daemon))
     if starting:
