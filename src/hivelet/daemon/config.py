@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.durations import parse_duration
 from hivelet.objects.generic import parse_generic_resources
 
 DEFAULT_HOST = "unix:///run/hivelet.sock"
@@ -31,6 +32,8 @@ class DaemonConfig:
     log_format: str = "text"
     runtime: str = ""
     """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
+    runtime_timeout: str = "2m"
+    """How long one call of it may take before it is taken to hang, and is killed."""
     firewall: str = "adjust"
     """What to do about another firewall that drops our packets: "adjust" it, or only "report" it."""
     metrics_addr: str = ""
@@ -117,6 +120,7 @@ def _build(settings: Mapping[str, Any]) -> DaemonConfig:
         if (given := values.get(key)) is not None:
             values[key] = (given,) if isinstance(given, str) else tuple(given)
     _check_resources(values)
+    _check_duration("runtime-timeout", values.get("runtime_timeout", "2m"))
     for key in ("root", "run"):
         if key in values:
             values[key] = Path(values[key]).absolute()
@@ -126,6 +130,15 @@ def _build(settings: Mapping[str, Any]) -> DaemonConfig:
                 f'{key.replace("_", "-")}: "{values[key]}" is none of {", ".join(filter(None, allowed))}'
             )
     return replace(DaemonConfig(), **values)
+
+
+def _check_duration(key: str, text: str) -> None:
+    try:
+        positive = parse_duration(text) > 0
+    except ValueError:
+        positive = False
+    if not positive:
+        raise InvalidParameter(f'{key}: "{text}" is no length of time; write 30s, 2m or 1m30s')
 
 
 def _check_resources(values: Mapping[str, Any]) -> None:

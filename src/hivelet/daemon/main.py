@@ -64,6 +64,11 @@ log = structlog.get_logger(__name__)
 @click.option("--log-format", help="text or json (default text).")
 @click.option("--runtime", help="crun or runc (default: whichever works here, crun first).")
 @click.option(
+    "--runtime-timeout",
+    metavar="DURATION",
+    help="How long one call of it may take before it counts as hanging and is killed (default 2m).",
+)
+@click.option(
     "--firewall",
     help="adjust or report: what to do about another firewall that drops services' packets (default adjust).",
 )

@@ -24,9 +24,11 @@ from hivelet.daemon.watchdog import Pulses
 from hivelet.engine.engine import Engine, EngineConfig
 from hivelet.errors import Unavailable
 from hivelet.kit.clock import SystemClock
+from hivelet.kit.durations import parse_duration
 from hivelet.kit.supervise import Supervisor
 from hivelet.metrics.page import MetricsPage
 from hivelet.network.plane import NetworkPlane
+from hivelet.objects.common import SECOND
 from hivelet.objects.generic import parse_generic_resources
 from hivelet.runtime.images.registries import parse_insecure
 from hivelet.runtime.oci import probe_runtime
@@ -64,7 +66,12 @@ class LocalNode:
         config = self._config
         config.run.mkdir(parents=True, exist_ok=True)
         names = (config.runtime,) if config.runtime else ("crun", "runc")
-        runtime = await probe_runtime(config.run, cgroup_parent=config.cgroup_parent, names=names)
+        runtime = await probe_runtime(
+            config.run,
+            cgroup_parent=config.cgroup_parent,
+            names=names,
+            patience=parse_duration(config.runtime_timeout) / SECOND,
+        )
         log.info(
             "OCI runtime chosen",
             runtime=runtime.name,

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 
 SCHEMA_VERSION = 1
 """Written into the file; a newer file is refused, so that a downgrade cannot damage it."""
@@ -50,14 +51,18 @@ class Database:
 
     def put(self, kind: str, key: str, record: msgspec.Struct) -> None:
         """Write one record, replacing the one before."""
+        point("engine.put")
         self._connection.execute(
             "INSERT OR REPLACE INTO records (kind, key, body) VALUES (?, ?, ?)",
             (kind, key, msgspec.json.encode(record)),
         )
+        point("engine.was-put")
 
     def remove(self, kind: str, key: str) -> None:
         """Forget one record; nothing happens where it is not there."""
+        point("engine.drop")
         self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+        point("engine.was-dropped")
 
     def load(self, kind: str, shape: type[T]) -> Iterator[T]:
         """All records of a kind."""

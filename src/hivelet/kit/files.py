@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hivelet.kit.failpoints import point
+
 
 def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool = False) -> None:
     """Replace `path` by `data` in one step; with `sync`, it survives a power cut once this returns."""
@@ -18,7 +20,9 @@ def write_atomic(path: Path, data: bytes | str, *, mode: int = 0o644, sync: bool
             stream.flush()
             if sync:
                 os.fsync(stream.fileno())
+        point("file.rename")
         scratch.replace(path)
+        point("file.renamed")
     except OSError:
         scratch.unlink(missing_ok=True)
         raise

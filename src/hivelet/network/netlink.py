@@ -21,6 +21,7 @@ from ipaddress import IPv4Address, ip_address
 from typing import Any, TypeVar
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 from hivelet.network import nlmsg
 
 T = TypeVar("T")
@@ -399,8 +400,10 @@ def execute_on(door: socket.socket, requests: Iterable[Request]) -> None:
     """Like `execute`, through a socket that may have been opened in another namespace."""
     pending = list(requests)
     failures: list[NetlinkFailed] = []
+    point("links.request")
     for start in range(0, len(pending), _AT_ONCE):
         failures += _exchange(door, pending[start : start + _AT_ONCE])
+    point("links.changed")
     if failures:
         raise failures[0]
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 
 _CLONE_NEWNET = 0x40000000
 _MS_BIND = 0x1000
@@ -43,6 +44,7 @@ def create_namespace(path: Path) -> None:
         try:
             if _libc.mount(_THIS_THREAD.encode(), os.fsencode(path), None, _MS_BIND, None):
                 raise _failure(f"cannot pin the network namespace to {path}")
+            point("namespace.made")
         finally:
             _return_to(home)
     except NamespaceFailed:
@@ -85,6 +87,7 @@ def remove_namespace(path: Path) -> None:
         number = ctypes.get_errno()
         if number not in (errno.EINVAL, errno.ENOENT):
             raise _failure(f"cannot unpin the network namespace {path}")
+    point("namespace.unpinned")
     path.unlink(missing_ok=True)
 
 

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import structlog
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 from hivelet.network import nlmsg
 from hivelet.network.family import IPV4, Family
 from hivelet.network.netlink import Kernel
@@ -140,7 +141,9 @@ class Nft:
         return (read_generation() - self._commits) % (1 << 32)
 
     def _carry_out(self, script: str) -> None:
+        point("rules.apply")
         self._send(script)
+        point("rules.applied")
         self._commits += 1
 
     def _send(self, script: str) -> None:

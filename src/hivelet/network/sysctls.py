@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 
 ROOT = Path("/proc/sys")
 
@@ -156,6 +157,7 @@ def ensure_sysctl(name: str, value: str, *, optional: bool = False) -> bool:
         if path.read_text().split() == value.split():
             return False
         path.write_text(value)
+        point("switch.set")
     except OSError as error:
         if optional and isinstance(error, FileNotFoundError):
             return False

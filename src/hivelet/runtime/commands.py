@@ -35,6 +35,8 @@ class OciRuntime:
     """Whether it takes a seccomp filter that is compiled already."""
     recursive_readonly: bool = False
     """Whether it makes a mount read-only with all that is mounted below it (`rro`)."""
+    patience: float = 120.0
+    """Seconds that one call of it may take before it is taken to hang."""
 
     @property
     def program(self) -> str:

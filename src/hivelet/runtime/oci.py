@@ -8,6 +8,7 @@ limited by it, and unmounting gives them back.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import fcntl
 import json
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from hivelet.errors import System, Unavailable
+from hivelet.kit.failpoints import point
 from hivelet.kit.process import CommandFailed, run_command
 from hivelet.objects.common import ContainerId
 from hivelet.runtime import commands
@@ -45,15 +47,32 @@ class RuntimeCallFailed(System):
 
 
 async def call_runtime(runtime: OciRuntime, argv: Sequence[str], *, stdin: bytes = b"") -> bytes:
-    """Run one command of the OCI runtime and return what it printed.
+    """Run one command of the OCI runtime and return what it printed; one that hangs is killed after the runtime's patience.
 
     Raises:
-        RuntimeCallFailed: it ended with an error.
+        RuntimeCallFailed: it ended with an error, or not at all.
     """
-    ended = await run_quick(argv, env=ENVIRONMENT, stdin=stdin)
+    point("runtime.call")
+    ended = await _within_patience(runtime, argv, stdin)
+    point("runtime.called")
     if ended.status != 0:
         raise RuntimeCallFailed(f"{runtime.name} {_verb(argv)} failed: {_last_words(ended)}")
     return ended.output
+
+
+async def _within_patience(runtime: OciRuntime, argv: Sequence[str], stdin: bytes = b"") -> Ended:
+    """Run a command of the runtime to its end.
+
+    Raises:
+        RuntimeCallFailed: it hangs.
+    """
+    try:
+        async with asyncio.timeout(runtime.patience):
+            return await run_quick(argv, env=ENVIRONMENT, stdin=stdin)
+    except TimeoutError as error:
+        raise RuntimeCallFailed(
+            f"{runtime.name} {_verb(argv)} failed: it did not end within {runtime.patience:g} s and was killed"
+        ) from error
 
 
 def _verb(argv: Sequence[str]) -> str:
@@ -66,7 +85,11 @@ def _last_words(ended: Ended) -> str:
 
 
 async def probe_runtime(
-    run: Path, *, cgroup_parent: str, names: Sequence[str] = ("crun", "runc")
+    run: Path,
+    *,
+    cgroup_parent: str,
+    names: Sequence[str] = ("crun", "runc"),
+    patience: float = 120.0,
 ) -> OciRuntime:
     """The first of `names` that runs a container on this machine.
 
@@ -74,6 +97,7 @@ async def probe_runtime(
         run: our run directory; the runtime's state goes below it.
         cgroup_parent: where the trial's cgroup is made.
         names: the candidates, names or paths, best first.
+        patience: seconds that one call of it may take.
 
     Raises:
         Unavailable: none is installed, or none can run a container here; the message says which package to install, or
@@ -87,7 +111,14 @@ async def probe_runtime(
         if path is None:
             refusals.append(f"{name} is not installed")
             continue
-        runtime = await _described(name, path, run / name)
+        runtime = OciRuntime(
+            name=name, path=path, root=str(run / name), version="unknown", patience=patience
+        )
+        try:
+            runtime = replace(runtime, version=await _version(runtime))
+        except RuntimeCallFailed as error:
+            refusals.append(f"{name} cannot run containers here: {error.message}")
+            continue
         reason = f"{name} runs containers here"
         if name == "crun" and await claim_leftover_controllers(run, read_cgroup_tree()):
             reason += ", with the unclaimed cgroup controllers mounted for it"
@@ -137,11 +168,10 @@ async def release_leftover_controllers(run: Path) -> None:
         place.rmdir()
 
 
-async def _described(name: str, path: str, root: Path) -> OciRuntime:
-    ended = await run_quick([path, "--version"], env=ENVIRONMENT)
-    match = re.search(rb"version\s+(\S+)", ended.output)
-    version = match[1].decode() if match else "unknown"
-    return OciRuntime(name=name, path=path, root=str(root), version=version)
+async def _version(runtime: OciRuntime) -> str:
+    said = (await _within_patience(runtime, [runtime.path, "--version"])).output
+    match = re.search(rb"version\s+(\S+)", said)
+    return match[1].decode() if match else "unknown"
 
 
 async def _hastened(runtime: OciRuntime, run: Path, cgroup_parent: str) -> OciRuntime:
@@ -213,11 +243,15 @@ async def _trial(runtime: OciRuntime, run: Path, spec: dict[str, Any]) -> str:
         (bundle / "rootfs").mkdir()
         (bundle / "config.json").write_text(json.dumps(spec), encoding="utf-8")
         container = ContainerId(bundle.name)
-        ended = await run_quick(commands.runtime_run(runtime, container, bundle), env=ENVIRONMENT)
-        if ended.status == 0:
-            return ""
-        await run_quick(commands.runtime_delete(runtime, container), env=ENVIRONMENT)
-        return _last_words(ended)
+        try:
+            order = commands.runtime_run(runtime, container, bundle)
+            ended = await _within_patience(runtime, order)
+            words = "" if ended.status == 0 else _last_words(ended)
+            if words:
+                await _within_patience(runtime, commands.runtime_delete(runtime, container))
+        except RuntimeCallFailed as error:
+            words = error.message
+        return words
 
 
 def _trial_spec(cgroup_parent: str, args: Sequence[str]) -> dict[str, Any]:

@@ -85,22 +85,25 @@ def open_children(pid: int) -> list[int]:
     return found
 
 
-def open_monitor(pid: int, name: str) -> int | None:
-    """A pidfd of the parent of `pid`, if it is a conmon that names `name` in its arguments."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stream:
-            parent = parse_parent(stream.read())
-        pidfd = os.pidfd_open(parent)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    try:
-        words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):
-        words = [b""]
-    if words[0].endswith(b"conmon") and name.encode() in words:
-        return pidfd
-    os.close(pidfd)
+def find_monitor(name: str) -> tuple[int, int] | None:
+    """The pid and a pidfd of the conmon that names `name` in its arguments: a look at every process of the machine."""
+    for folder in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            pidfd = os.pidfd_open(int(folder))
+        except ProcessLookupError:
+            continue
+        if _monitors(folder, name):
+            return int(folder), pidfd
+        os.close(pidfd)
     return None
+
+
+def _monitors(pid: str, name: str) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return words[0].endswith(b"conmon") and name.encode() in words
 
 
 def parse_parent(stat: bytes) -> int:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import structlog
+
 from hivelet.errors import Conflict
 from hivelet.kit.clock import Clock
 from hivelet.objects.common import ContainerId
@@ -19,6 +21,8 @@ from hivelet.runtime.commands import BundlePaths, OciRuntime
 from hivelet.runtime.processes import ProcessRecord, write_record
 from hivelet.runtime.status import KILLED, ExitStatus
 from hivelet.runtime.watch import Watch
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,15 @@ class Supervised:
             self._witnessed = False
             self._settle()
         else:
-            self._watch = Watch(pidfd, conmon, on_death=self.died.set, on_end=self._settle)
+            self._watch = Watch(
+                pidfd,
+                conmon,
+                on_death=self.died.set,
+                on_end=self._settle,
+                on_orphan=self._warn_of_orphan,
+            )
+            if conmon is None:
+                self._warn_of_orphan()
 
     def alive(self) -> int:
         """The pidfd of the first process.
@@ -78,6 +90,13 @@ class Supervised:
         if self._watch is not None:
             self._watch.close()
 
+    def _warn_of_orphan(self) -> None:
+        log.warning(
+            "the monitor (conmon) of a running container is gone: what the container says from now on is lost, "
+            "and its exit code will not be known",
+            container=self.own.id[:12],
+        )
+
     def _settle(self) -> None:
         if not self.ended.done():
             self.ended.set_result(self._status())
@@ -86,7 +105,7 @@ class Supervised:
         oom_killed = self._cgroups.oom_kills(self.own.cgroup) > 0
         code = read_number(self.own.paths.exit_file)
         if code is None:
-            error = "the exit code is not known: conmon, which watches the container, was killed before it ended"
+            error = "the exit code is not known: conmon, which watches the container, was killed before it told"
             return ExitStatus(
                 code=KILLED, oom_killed=oom_killed, finished_at=self._clock.now(), error=error
             )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hivelet.errors import HiveletError, System
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import sync_directory
 from hivelet.kit.pulse import Pulse
 from hivelet.objects.plan import Object
@@ -257,10 +258,13 @@ class SqliteJournal:
             if obj is not None
         ]
         drops = [(KIND_NAMES[kind], id_) for (kind, id_), obj in latest.items() if obj is None]
+        point("journal.begin")
         with self._transaction():
             self._db.executemany(_PUT, puts)
             self._db.executemany(_DROP, drops)
             self._db.execute(_META, ("version", entries[-1].version))
+            point("journal.commit")
+        point("journal.answer")
 
 
 def _answer(items: list[Item], error: Exception | None) -> None:

@@ -129,6 +129,8 @@ class Hiveletd(Daemon):
     def __init__(self, machine: Machine, *options: str) -> None:
         super().__init__(machine)
         self.options = options
+        self.also: dict[str, str] = {}
+        """What the next start has in its environment beside the usual."""
         self.root = self.dir / "root"
         self.run = self.dir / "run"
 
@@ -146,7 +148,7 @@ class Hiveletd(Daemon):
     def environment(self) -> Mapping[str, str]:
         """A PATH with the system's programs, as a service manager gives one."""
         system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        return {**super().environment(), "PATH": system, "PYTHONUNBUFFERED": "1"}
+        return {**super().environment(), "PATH": system, "PYTHONUNBUFFERED": "1", **self.also}
 
 
 class Dockerd(Daemon):

@@ -16,6 +16,7 @@ from hivelet.engine.dependencies.known import (
     FileReference,
     resolve_files,
 )
+from hivelet.kit.failpoints import point
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import Mount
 from hivelet.runtime.images.mounts import mount_tmpfs, unmount
@@ -64,6 +65,7 @@ class DependencyFiles:
         self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         home.mkdir(mode=0o700)
         mount_tmpfs(home, size=_size(files), inodes=len(files) + 1)
+        point("tmpfs.mounted")
         for number, file in enumerate(files):
             _write(home / str(number), file)
 

@@ -21,6 +21,7 @@ from hivelet.engine.plain.published import PublishedPorts
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record
 from hivelet.errors import HiveletError, NotFound
+from hivelet.kit.failpoints import point
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState, HostConfig
@@ -198,6 +199,7 @@ class Watching(Living):
         await self._provision.release(record.id)
         await self._parts.storage.remove(record, volumes=volumes)
         paths = self.paths(record.id)
+        point("container.tidy")
         for directory in (paths.run, paths.directory):
             if directory.exists():
                 await asyncio.to_thread(shutil.rmtree, directory)

@@ -15,6 +15,7 @@ from hivelet.engine.events import EventBus
 from hivelet.engine.volumes.mounted import VolumeMounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.clock import Clock
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import ensure_private
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.volume import Volume
@@ -91,6 +92,7 @@ class Volumes:
             raise InvalidParameter(f"create {chosen}: {error.message}") from error
         data = self.path(chosen)
         data.mkdir(parents=True, exist_ok=True)
+        point("volume.made")
         volume = Volume(
             name=chosen,
             mountpoint=str(data),
@@ -119,6 +121,7 @@ class Volumes:
             return
         del self._volumes[name]
         self._database.remove("volume", name)
+        point("volume.forgotten")
         try:
             await asyncio.to_thread(shutil.rmtree, Path(volume.mountpoint).parent)
         except FileNotFoundError:

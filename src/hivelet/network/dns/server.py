@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import write_atomic
 from hivelet.kit.process import CommandFailed, run_command
 from hivelet.network.dns.fileset import FileSet
@@ -245,13 +246,17 @@ class Resolver:
         self._files.write(self._conf, conf)
         self.follow(read_host_resolv_conf())
         self._pid_file.unlink(missing_ok=True)
+        point("resolver.start")
         await run_command(["dnsmasq", "-C", str(self._conf)], timeout=_ANSWER_WITHIN)
+        point("resolver.started")
 
     async def _await_serial(self, *, reload: bool) -> None:
         pid = self.pid()
         try:
             if reload:
+                point("resolver.reload")
                 os.kill(pid or NOBODY, signal.SIGHUP)
+                point("resolver.told")
         except ProcessLookupError as error:
             raise ResolverFailed(f"the resolver at {self.config.address} has died") from error
         wanted = serial_address(self._serial)
@@ -266,6 +271,7 @@ class Resolver:
     async def _end(self, *signals: signal.Signals) -> None:
         pid = self.pid()
         if pid is not None:
+            point("resolver.end")
             await end_process(pid, *signals)
 
     def _zone_file(self, owner: str) -> Path:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hivelet.kit.failpoints import point
 from hivelet.runtime import commands
 from hivelet.runtime.commands import BundlePaths, OciRuntime
 from hivelet.runtime.conmon.leftovers import remove_transient
-from hivelet.runtime.failures import explain_create_failure
+from hivelet.runtime.failures import OTHER, CreateFailed, explain_create_failure
 from hivelet.runtime.host import SEARCH_PATH
 from hivelet.runtime.processes import ProcessRecord, boot_id, start_time, write_record
 from hivelet.runtime.spawn import readable, spawn_in
@@ -32,6 +34,7 @@ def spawn_monitor(argv: list[str], paths: BundlePaths) -> Monitor:
     """Start the conmon of a container. A failure leaves nothing behind."""
     sync, theirs = os.pipe2(os.O_CLOEXEC)
     try:
+        point("conmon.start")
         # In the bundle, as conmon also writes files to where it is.
         pid = spawn_in(
             paths.bundle,
@@ -39,7 +42,9 @@ def spawn_monitor(argv: list[str], paths: BundlePaths) -> Monitor:
             env=commands.conmon_environment(SEARCH_PATH),
             fds={2: str(paths.conmon_log), commands.SYNC_FD: theirs},
         )
-        return Monitor(pid, os.pidfd_open(pid), sync)
+        monitor = Monitor(pid, os.pidfd_open(pid), sync)
+        point("conmon.started")
+        return monitor
     except BaseException:
         os.close(sync)
         remove_transient(paths)
@@ -54,9 +59,18 @@ async def record_created(
     """Wait for the container, and write down what belongs to it before its program starts.
 
     Raises:
-        CreateFailed: the runtime refused; with Docker's words and exit code.
+        CreateFailed: the runtime refused, with Docker's words and exit code; or nothing came of it in time.
     """
-    pid = await _created(monitor, spec, paths)
+    try:
+        async with asyncio.timeout(runtime.patience):
+            pid = await _created(monitor, spec, paths)
+    except TimeoutError as error:
+        raise CreateFailed(
+            f"failed to create task for container: {runtime.name} has not made the container within "
+            f"{runtime.patience:g} s and was killed",
+            OTHER,
+        ) from error
+    point("conmon.created")
     record = ProcessRecord(
         boot=boot_id(),
         pid=pid,
@@ -68,6 +82,7 @@ async def record_created(
         runtime_root=runtime.root,
     )
     write_record(paths.record, record)
+    point("conmon.recorded")
     return record
 
 

@@ -16,9 +16,9 @@ from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.commands import BundlePaths, OciRuntime
 from hivelet.runtime.conmon.spec import cgroup_of, read_spec
 from hivelet.runtime.oci import RuntimeCallFailed, call_runtime
-from hivelet.runtime.processes import open_children, open_monitor
+from hivelet.runtime.processes import find_monitor, open_children
 from hivelet.runtime.spawn import readable, reap
-from hivelet.runtime.supervised import Belongings, read_number
+from hivelet.runtime.supervised import Belongings
 
 _FINISHES_WITHIN = 5.0
 """Seconds that a runtime gets to finish what nobody wants any more; it takes milliseconds."""
@@ -47,17 +47,17 @@ class Leftovers:
         await self.discard(own)
 
     async def discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
-        """Remove what an earlier daemon was making when it was killed: its program has never run."""
-        pid = read_number(paths.pid_file)
-        conmon = open_monitor(pid, container) if pid else None
+        """Remove what an earlier daemon was making when it was killed: its program has never run.
+
+        Its conmon may be at it still, also where there is no process of the container yet.
+        """
         cgroup = cgroup_of(read_spec(paths.config))
-        await self.discard(
-            Belongings(id=container, paths=paths, runtime=self._runtime, cgroup=cgroup)
-        )
-        if conmon is not None:
-            await readable(conmon)
-            os.close(conmon)
-            remove_transient(paths)
+        own = Belongings(id=container, paths=paths, runtime=self._runtime, cgroup=cgroup)
+        monitor = find_monitor(container)
+        if monitor is None:
+            await self.discard(own)
+        else:
+            await self.abandon(own, *monitor)
 
     async def discard(self, own: Belongings) -> None:
         """Remove a container, its processes and its files in the bundle, whatever there is of them."""

@@ -25,6 +25,7 @@ import msgspec
 
 from hivelet.errors import Conflict, NotFound
 from hivelet.kit.clock import Clock
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import write_atomic
 from hivelet.objects.common import ContainerId
 from hivelet.runtime import commands
@@ -134,10 +135,12 @@ class ConmonRuntime:
             Conflict: it has ended.
         """
         pidfd = self._get(container).alive()
+        point("container.signal")
         try:
             signal.pidfd_send_signal(pidfd, number)
         except ProcessLookupError as error:
             raise Conflict(f"container {container} is not running") from error
+        point("container.signalled")
 
     async def pause(self, container: ContainerId) -> None:
         """Freeze all processes of the container."""
@@ -234,6 +237,7 @@ class ConmonRuntime:
                 )
             await self._end(found)
         await self._order(found, commands.runtime_delete)
+        point("container.cleared")
         self._forget(found)
         remove_transient(found.own.paths)
         self._cgroups.remove(found.own.cgroup)

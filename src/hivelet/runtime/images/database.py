@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.records import ImageRecord, LayerRecord, parse_image
 
@@ -110,7 +111,9 @@ class ImageDatabase:
                 except sqlite3.Error:
                     self._connection.execute("ROLLBACK")
                     raise
+                point("image.write")
                 self._connection.execute("COMMIT")
+                point("image.written")
             except sqlite3.Error as error:
                 raise System(f"the image database can't be written: {error}") from error
 

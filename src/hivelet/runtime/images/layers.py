@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from hivelet.errors import System
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import sync_directory
 from hivelet.runtime.images.mounts import sync_filesystem
 from hivelet.runtime.images.records import LayerRecord
@@ -48,7 +49,9 @@ class LayerDirectory:
             diff.mkdir()
             diff.chmod(0o755)
             unpacked = write(diff)
+            point("layer.unpacked")
             directory = self._move(scratch, unpacked.diff_id)
+            point("layer.placed")
         finally:
             if scratch.exists():
                 shutil.rmtree(scratch)
@@ -67,6 +70,7 @@ class LayerDirectory:
             source = self.layers / layer.directory
             if source.exists():
                 source.rename(rubbish / "layer")
+                point("layer.doomed")
             doomed.append(rubbish)
         return doomed
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hivelet.errors import InvalidParameter, NotFound, System
+from hivelet.kit.failpoints import point
 from hivelet.kit.files import write_atomic
 from hivelet.runtime.images.mounts import is_mounted, mount_overlay, unmount
 
@@ -79,6 +80,7 @@ class Snapshots:
             return target
         lower = self._paths_of(container_id, self._lower(container_id))[::-1]
         mount_overlay(target, lower or [self._empty()], directory / "upper", directory / "work")
+        point("overlay.mounted")
         return target
 
     def prepared(self, container_id: str) -> bool:
@@ -92,6 +94,7 @@ class Snapshots:
     def unmount(self, container_id: str) -> None:
         """Unmount a container's file system and keep what it wrote."""
         unmount(self.path(container_id))
+        point("overlay.unmounted")
 
     def remove(self, container_id: str) -> None:
         """Unmount and delete a container's file system; where there is none, nothing happens."""
@@ -102,6 +105,7 @@ class Snapshots:
         # Renamed first: a crash in mid-delete leaves something that is plainly rubbish.
         doomed = directory.with_name(f"{_DOOMED}{container_id}")
         directory.rename(doomed)
+        point("snapshot.doomed")
         shutil.rmtree(doomed)
 
     def known(self) -> set[str]:
