@@ -16,6 +16,7 @@ from hivelet.engine.volumes.mounted import VolumeMounts
 from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.files import ensure_private
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.volume import Volume
 from hivelet.objects.volume_options import check_volume_options
@@ -90,7 +91,8 @@ class Volumes:
         except InvalidParameter as error:
             raise InvalidParameter(f"create {chosen}: {error.message}") from error
         data = self.path(chosen)
-        data.mkdir(parents=True, exist_ok=True)
+        with host_faults(f"create {chosen}"):
+            data.mkdir(parents=True, exist_ok=True)
         volume = Volume(
             name=chosen,
             mountpoint=str(data),
@@ -99,8 +101,8 @@ class Volumes:
             options=options or {},
             anonymous=anonymous or not name,
         )
-        self._volumes[chosen] = volume
         self._database.put("volume", chosen, volume)
+        self._volumes[chosen] = volume
         self._events.publish("volume", "create", chosen, {"driver": "local"})
         return volume
 
