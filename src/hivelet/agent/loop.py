@@ -78,6 +78,8 @@ class SessionLoop:
         description = await self._executor.describe()
         info = await self._dispatcher.register(self._node_id, description)
         self._attempt = 0
+        # The manager may have lost what it was told in the session before.
+        self._worker.report_all()
         session = info.session_id
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear(session))

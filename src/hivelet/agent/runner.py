@@ -27,6 +27,7 @@ from hivelet.agent.exec.step import (
 from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.supervise import Defect, guard_async
 from hivelet.objects.common import TaskId
 from hivelet.objects.log_fields import task_fields
@@ -218,7 +219,11 @@ class TaskRunner:
             HiveletError: it said so, or met an error that it had not foreseen.
         """
         done = await guard_async(
-            work, "a task met a defect", expected=HiveletError, told=self._told, **self._fields()
+            _with_host_faults(work),
+            "a task met a defect",
+            expected=HiveletError,
+            told=self._told,
+            **self._fields(),
         )
         if isinstance(done, Defect):
             raise PermanentError(f"{INTERNAL}{done} (the log of hiveletd has more)") from done.error
@@ -265,6 +270,11 @@ class TaskRunner:
 
     def _fields(self) -> dict[str, str]:
         return task_fields(self.task)
+
+
+async def _with_host_faults(work: Coroutine[Any, Any, T]) -> T:
+    with host_faults():
+        return await work
 
 
 def _said(status: TaskStatus) -> tuple[TaskState, str, str]:

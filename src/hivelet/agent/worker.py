@@ -63,6 +63,12 @@ class Worker:
                 runner.dismiss()
                 self._go_on(runner)
 
+    def report_all(self) -> None:
+        """Report the status of every task that has been looked at, as it is."""
+        for runner in self._runners.values():
+            if runner.adopted.is_set():
+                self._reporter.report(runner.task.id, runner.status)
+
     async def wait_adopted(self) -> None:
         """Return when every task that there may be something left of has been looked at."""
         for runner in tuple(self._runners.values()):

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from ssl import SSLContext
 
+import structlog
 from aiohttp import web
 
 import hivelet
@@ -28,7 +29,10 @@ from hivelet.api.tls_front import TlsFront
 from hivelet.convert.versions import MAXIMUM, ApiVersion
 from hivelet.errors import HiveletError, System
 from hivelet.kit.clock import Clock, SystemClock
+from hivelet.kit.host_faults import HostFault, host_faults
 from hivelet.kit.supervise import Supervisor
+
+log = structlog.get_logger(__name__)
 
 _HEADERS = {
     "Api-Version": str(MAXIMUM),
@@ -114,7 +118,13 @@ class _Dispatcher:
     @staticmethod
     async def _run(row: Route, call: Call) -> web.StreamResponse:
         try:
-            return await row.answer(call)
+            with host_faults():
+                return await row.answer(call)
+        except HostFault as error:
+            log.warning(
+                "the machine refused what a request needs", path=row.path, error=error.message
+            )
+            return refuse(error)
         except HiveletError as error:
             return refuse(error)
 

@@ -119,6 +119,7 @@ class SwarmMember:
         self.store = Store(self._clock, self.journal)
         self.api = ControlApi(self.store, self)
         self._engine.node_id = self._node_id
+        self._engine.faults.append(self._state_fault)
         self._engine.cluster.networks = ClusterMembership(self)
 
     async def start(self) -> None:
@@ -132,6 +133,7 @@ class SwarmMember:
             )
         await self._look_at_subnets()
         self._supervisor.keep("subnets", self._keep_looking)
+        self._supervisor.keep("journal", self.store.keep_writable)
         if not self.store.locked:
             await self._resume()
         self.started.set()
@@ -188,6 +190,7 @@ class SwarmMember:
 
     async def left(self) -> None:
         """Stop all tasks, remove all that is the swarm's from this machine, and forget its state."""
+        self.store.check_writable()
         await self._end()
         await self._remove_tasks()
         await self._engine.leave_cluster_networks()
@@ -252,6 +255,13 @@ class SwarmMember:
     def _node_id(self) -> str:
         found = self.store.view(lambda view: view.cluster() and local_node(view).id)
         return str(found or "")
+
+    def _state_fault(self) -> str:
+        failure = self.store.failure
+        return failure and (
+            f"the cluster state can't be written ({failure}): what runs goes on, but nothing can be changed and what ends "
+            "is not replaced until it can."
+        )
 
     def _used_subnets(self) -> Mapping[str, str]:
         return self._subnets

@@ -2,6 +2,10 @@
 
 One SQLite file in WAL mode. A commit survives the death of the process but is not forced to the disk: after a power
 cut nothing of what it describes runs any more, and the start-up sweep puts the rest right.
+
+Where the file cannot be written, what somebody waits for is refused (`put`). What has happened already cannot be: a state
+that a container is in (`note`) and what is gone (`remove`) is written as soon as it can be, and a daemon that starts without
+it finds the same by looking.
 """
 
 from __future__ import annotations
@@ -12,9 +16,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import structlog
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
+
+log = structlog.get_logger(__name__)
 
 SCHEMA_VERSION = 1
 """Written into the file; a newer file is refused, so that a downgrade cannot damage it."""
@@ -32,17 +39,24 @@ class Database:
             System: the file is damaged, or was written by a newer hivelet.
         """
         self._path = path
+        self._behind: dict[tuple[str, str], bytes | None] = {}
+        self._failure = ""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Environments are in it. Its journal files take its mode over.
-        path.touch(mode=0o600)
-        for part in ("", "-wal", "-shm"):
-            if (file := path.with_name(path.name + part)).exists():
-                file.chmod(0o600)
         try:
+            # Environments are in it. Its journal files take its mode over.
+            path.touch(mode=0o600)
+            for part in ("", "-wal", "-shm"):
+                if (file := path.with_name(path.name + part)).exists():
+                    file.chmod(0o600)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._prepare()
+        except (sqlite3.OperationalError, OSError) as error:
+            raise System(
+                f"the engine's database {path} cannot be opened: {error}. Its file system is full, read-only or broken: "
+                "mend that, and start again; containers go on running."
+            ) from error
         except sqlite3.DatabaseError as error:
             raise System(
                 f"the engine's database {path} cannot be read ({error}). Restore it from a backup, or move it "
@@ -50,19 +64,70 @@ class Database:
             ) from error
 
     def put(self, kind: str, key: str, record: msgspec.Struct) -> None:
-        """Write one record, replacing the one before."""
-        point("engine.put")
-        self._connection.execute(
-            "INSERT OR REPLACE INTO records (kind, key, body) VALUES (?, ?, ?)",
-            (kind, key, msgspec.json.encode(record)),
-        )
-        point("engine.was-put")
+        """Write one record, replacing the one before.
+
+        Raises:
+            System: it could not be written, so it is not there.
+        """
+        try:
+            self._write(kind, key, msgspec.json.encode(record))
+        except sqlite3.OperationalError as error:
+            raise System(
+                f"the engine's database {self._path} can't be written: {error}. Its file system is full, read-only or "
+                "broken: mend that, and try again"
+            ) from error
+        self._behind.pop((kind, key), None)
+
+    def note(self, kind: str, key: str, record: msgspec.Struct) -> None:
+        """Write what is so whether it can be written or not: now, or as soon as it can be."""
+        self._soon(kind, key, msgspec.json.encode(record))
 
     def remove(self, kind: str, key: str) -> None:
-        """Forget one record; nothing happens where it is not there."""
-        point("engine.drop")
-        self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
-        point("engine.was-dropped")
+        """Forget one record, now or as soon as it can be written; nothing happens where it is not there."""
+        self._soon(kind, key, None)
+
+    @property
+    def failure(self) -> str:
+        """Why the file lags behind what is so; "" where it does not."""
+        return self._failure if self._behind else ""
+
+    def catch_up(self) -> None:
+        """Write what could not be written before."""
+        if not self._behind:
+            return
+        try:
+            for (kind, key), body in tuple(self._behind.items()):
+                self._write(kind, key, body)
+                del self._behind[kind, key]
+        except sqlite3.OperationalError as error:
+            self._failure = str(error)
+            return
+        log.info("the engine's database can be written again")
+
+    def _soon(self, kind: str, key: str, body: bytes | None) -> None:
+        try:
+            self._write(kind, key, body)
+        except sqlite3.OperationalError as error:
+            if not self._behind:
+                log.error(
+                    "the engine's database can't be written; it is tried again", error=str(error)
+                )
+            self._behind[kind, key] = body
+            self._failure = str(error)
+        else:
+            self._behind.pop((kind, key), None)
+
+    def _write(self, kind: str, key: str, body: bytes | None) -> None:
+        if body is None:
+            point("engine.drop")
+            self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+            point("engine.was-dropped")
+            return
+        point("engine.put")
+        self._connection.execute(
+            "INSERT OR REPLACE INTO records (kind, key, body) VALUES (?, ?, ?)", (kind, key, body)
+        )
+        point("engine.was-put")
 
     def load(self, kind: str, shape: type[T]) -> Iterator[T]:
         """All records of a kind."""
@@ -73,7 +138,8 @@ class Database:
             yield decoder.decode(body)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, with all that could not be written before, if it can be by now."""
+        self.catch_up()
         self._connection.close()
 
     def _prepare(self) -> None:

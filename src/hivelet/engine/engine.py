@@ -34,6 +34,7 @@ from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.readings.listeners import Listeners, parse_listeners
+from hivelet.engine.readings.shortages import read_shortages
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
@@ -42,6 +43,7 @@ from hivelet.engine.volumes.local import Volumes
 from hivelet.engine.volumes.subpaths import Subpaths
 from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
+from hivelet.kit.supervise import Supervisor
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import ConfigId, ContainerId, NetworkId, SecretId
 from hivelet.objects.container import ContainerState
@@ -62,6 +64,9 @@ from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.oci import release_leftover_controllers
 
 log = structlog.get_logger(__name__)
+
+_CATCH_UP = 1.0
+"""Seconds between two tries to write what the engine's database could not take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,7 @@ class Engine(
     def __init__(self, config: EngineConfig, plane: NetworkPlane, clock: Clock) -> None:
         self._config = config
         self._clock = clock
+        self._supervisor = Supervisor("engine")
         self._database = Database(config.root / "engine.db")
         self.registry = Registry(self._database)
         self._events = EventBus(clock)
@@ -133,6 +139,8 @@ class Engine(
         self._all_execs = Execs(self.lifecycle, self.registry, FurtherProcesses(parts))
         self._restarts = Restarts(self.lifecycle, self.registry, clock)
         self.node_id: Callable[[], str] = str
+        self.faults: list[Callable[[], str]] = []
+        """Who is asked for what is wrong at the moment, "" for nothing; `docker info` warns of it."""
         ContainerActions.__init__(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
@@ -167,12 +175,14 @@ class Engine(
     async def start(self) -> None:
         """Open the stores and adopt what an earlier daemon left."""
         await self._images.start()
+        self._supervisor.keep("database", self._keep_database)
         await self.lifecycle.adopt()
         await self.clear_builds()
         self._restarts.resume()
 
     async def stop(self) -> None:
         """Stop watching and close the stores; containers run on. Without any, our cgroups go as well."""
+        await self._supervisor.stop()
         await self._restarts.close()
         await self._all_execs.close()
         await self.lifecycle.close()
@@ -182,6 +192,11 @@ class Engine(
         self._runtime.close()
         await self._images.close()
         self._database.close()
+
+    async def _keep_database(self) -> None:
+        while True:
+            await self._clock.sleep(_CATCH_UP)
+            self._database.catch_up()
 
     # ---- for the agent
 
@@ -328,7 +343,10 @@ class Engine(
                 counts=counts,
                 runtime=RuntimeInfo(path=runtime.path, version=runtime.version),
                 runtime_name=runtime.name,
-                warnings=[f"WARNING: {f.meaning} {f.repair}" for f in findings],
+                warnings=[
+                    *(f"WARNING: {f.meaning} {f.repair}" for f in findings),
+                    *(f"WARNING: {fault}" for fault in self._present_faults()),
+                ],
                 now=self._clock.now(),
                 node=await self.describe(),
                 swap_limit=self._cgroups.swap_limit(),
@@ -340,6 +358,14 @@ class Engine(
         """Containers by state, images and volumes: what is cheap to count."""
         states = Counter(record.container.state.status for record in self.registry.all())
         return states, len(await self._images.list_images()), len(self._volumes.list())
+
+    def _present_faults(self) -> list[str]:
+        told = [tell() for tell in (*self.faults, self._database_fault)]
+        return [*filter(None, told), *read_shortages(self._config.root, self._config.run)]
+
+    def _database_fault(self) -> str:
+        failure = self._database.failure
+        return failure and f"the engine's database can't be written ({failure}); it is tried again."
 
     async def disk_usage(self) -> DiskUsage:
         """What is on the disk, with sizes."""

@@ -128,8 +128,8 @@ class Registry:
             Conflict: the name belongs to another one.
         """
         self._check_free(record.container.name)
+        self.keep(record)
         self._ids[record.container.name] = record.id
-        self.write(record)
 
     def rename(self, record: Record, name: str) -> Record:
         """Give a container another name.
@@ -139,9 +139,9 @@ class Registry:
         """
         self._check_free(name)
         renamed = record.replaced(container=record.container.replaced(name=name))
+        self.keep(renamed)
         del self._ids[record.container.name]
         self._ids[name] = record.id
-        self.write(renamed)
         return renamed
 
     def _check_free(self, name: str) -> None:
@@ -152,10 +152,19 @@ class Registry:
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
 
-    def write(self, record: Record) -> None:
-        """Remember a container's new state."""
-        self._records[record.id] = record
+    def keep(self, record: Record) -> None:
+        """Remember what somebody has asked for.
+
+        Raises:
+            System: it can't be written down; it is as before.
+        """
         self._database.put(_KIND, record.id, record)
+        self._records[record.id] = record
+
+    def write(self, record: Record) -> None:
+        """Remember a container's new state, which is so whether it can be written down at the moment or not."""
+        self._records[record.id] = record
+        self._database.note(_KIND, record.id, record)
 
     def note(self, record: Record) -> None:
         """Remember what is not worth a write to the disk: it is lost when the daemon ends."""

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import hivelet
+from hivelet.engine.readings.shortages import open_files_now
 from hivelet.errors import HiveletError
 from hivelet.kit.architecture import go_architecture
 from hivelet.kit.process import run_command
@@ -147,7 +148,7 @@ def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
         default_runtime=facts.runtime_name,
         swap_limit=facts.swap_limit,
         warnings=[*([] if facts.swap_limit else [NO_SWAP_LIMIT]), *facts.warnings],
-        open_files=len(os.listdir("/proc/self/fd")),
+        open_files=open_files_now(),
         background_tasks=len(asyncio.all_tasks()),
         system_time=facts.now,
         labels=[f"{name}={value}" for name, value in sorted(facts.node.engine.labels.items())],

@@ -119,9 +119,13 @@ class Runner(Generic[K]):
         """Decide over everything, then over what changes, until cancelled."""
         with self._store.watch(self._decisions.kinds) as watcher:
             self._mark_everything()
-            self.pulse.follow(lambda: watcher.pending or bool(self._dirty))
+            self.pulse.follow(
+                lambda: not self._store.failure and (watcher.pending or bool(self._dirty))
+            )
             while True:
                 self.pulse.turn()
+                # While nothing can be written there is nothing to decide: what was taken back comes as changes.
+                await self._store.writable()
                 await self._settle(watcher)
                 if not watcher.pending:
                     await self._wait(watcher.wait)
@@ -148,7 +152,7 @@ class Runner(Generic[K]):
         for number in itertools.count(1):
             if watcher.pending:
                 self._take_in(watcher)
-            if not self._dirty:
+            if not self._dirty or self._store.failure:
                 return
             key = next(iter(self._dirty))
             del self._dirty[key]

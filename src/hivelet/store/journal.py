@@ -77,7 +77,18 @@ class Journal(Protocol):
         ...
 
     def append(self, entry: Entry) -> asyncio.Future[None]:
-        """Take a commit in; the future is done once it is safe, and fails if it never will be."""
+        """Take a commit in; the future is done once it is safe, and fails if it never will be.
+
+        After a failure every commit fails until `retry` has succeeded: none may be kept without the one before it.
+        """
+        ...
+
+    async def retry(self) -> None:
+        """Take commits again, if something can be written by now.
+
+        Raises:
+            System: it still can't; the message says why.
+        """
         ...
 
     def hurry(self) -> None:
@@ -130,6 +141,9 @@ class MemoryJournal:
         else:
             self._settle(1)
         return future
+
+    async def retry(self) -> None:
+        """Nothing: it does not fail."""
 
     def hurry(self) -> None:
         """Nothing: the latency is what a disk would need at best."""

@@ -16,7 +16,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from hivelet.errors import Conflict, NotFound, OutOfSequence, SwarmLocked, System
+from hivelet.errors import (
+    Conflict,
+    HiveletError,
+    NotFound,
+    OutOfSequence,
+    SwarmLocked,
+    Unavailable,
+)
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_id
 from hivelet.objects.plan import Object, Write
@@ -26,6 +33,7 @@ from hivelet.store.events import Action, Commit, Event
 from hivelet.store.journal import Entry, Journal, in_order
 from hivelet.store.tables import KINDS, new_tables
 from hivelet.store.tx import Tx
+from hivelet.store.undoing import inverse
 from hivelet.store.view import View
 from hivelet.store.watch import Waker, Watcher, Watchers, at_once
 
@@ -41,8 +49,18 @@ _NOTABLE = 5.0
 """Seconds by which the wall clock may be behind before it is worth a word."""
 
 
-class JournalFailed(System):
-    """The journal can't keep what it is given; nothing more is acknowledged."""
+_TRY_AGAIN = 1.0
+"""Seconds between two looks at whether the journal can be written again."""
+
+
+class JournalFailed(Unavailable):
+    """The journal can't keep what it is given: nothing is changed until it can."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            f"the cluster state can't be written: {cause}. Nothing was changed, and what runs goes on; "
+            "changes are taken again as soon as it can be written"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +116,12 @@ class Store:
         self._view = View(self._tables)
         self._watchers = Watchers(waker)
         self._version = 0
-        self._unsafe: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._unsafe: deque[tuple[Commit, asyncio.Future[None]]] = deque()
         self._failure: BaseException | None = None
+        self._failing = asyncio.Event()
+        self._sound = asyncio.Event()
+        self._sound.set()
+        self._setbacks = 0
         self._story: deque[Move] = deque(maxlen=STORY_LENGTH)
         self._guard = asyncio.Lock()
 
@@ -122,6 +144,44 @@ class Store:
     def locked(self) -> bool:
         """Whether what the journal holds is unknown as yet, since it needs an unlock key. Nothing can be written then."""
         return self._view.locked
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be written at the moment; "" where it can."""
+        return "" if self._failure is None else str(self._failure)
+
+    @property
+    def setbacks(self) -> int:
+        """How often commits were taken back: who was told of their making, but not that they were safe, looks anew."""
+        return self._setbacks
+
+    def check_writable(self) -> None:
+        """Refuse what could not be written down.
+
+        Raises:
+            JournalFailed: the journal can't keep anything at the moment.
+        """
+        if self._failure is not None:
+            raise JournalFailed(self._failure)
+
+    async def writable(self) -> None:
+        """Return once writes are taken."""
+        await self._sound.wait()
+
+    async def keep_writable(self) -> None:
+        """Whenever the journal has failed, try it until it can be written again; for ever."""
+        while True:
+            await self._failing.wait()
+            await self._clock.sleep(_TRY_AGAIN)
+            try:
+                await self._journal.retry()
+            except HiveletError as error:
+                self._failure = error
+                continue
+            self._failure = None
+            self._failing.clear()
+            self._sound.set()
+            log.info("the cluster state can be written again")
 
     async def open(self, unlock_key: str = "") -> None:
         """Load what the journal holds.
@@ -171,6 +231,7 @@ class Store:
             await self._journal.discard()
             await self.open()
             return
+        self.check_writable()
         # Before the rest: an empty state that needs the key of a forgotten swarm could not be opened by anybody.
         await self._journal.protect("")
         events = tuple(
@@ -181,8 +242,8 @@ class Store:
         for event in events:
             self._tables[type(event.obj)].drop(event.obj.id)
         self._version += 1
-        self._watchers.publish(Commit(self._version, events))
-        self._keep(self._version, events)
+        self._watchers.publish(commit := Commit(self._version, events))
+        self._keep(commit)
         await self.durable(self._version)
 
     async def close(self) -> None:
@@ -251,15 +312,17 @@ class Store:
         """Return once the commit of that version, hence every earlier one, can't be lost any more.
 
         Raises:
-            JournalFailed: the journal has given up.
+            JournalFailed: it could not be written, and is taken back; or nothing can be at the moment.
         """
-        if self._unsafe and self._unsafe[0][0] <= version:
+        if self._unsafe and self._unsafe[0][0].version <= version:
             self._journal.hurry()
-            # Versions are without gaps, so the commit, or the newest where it is yet to come, is at a known place.
-            place = min(version - self._unsafe[0][0], len(self._unsafe) - 1)
-            await asyncio.shield(self._unsafe[place][1])
-        if self._failure is not None:
-            raise JournalFailed(f"the cluster state can't be written: {self._failure}")
+            # Versions are without gaps here, so the commit, or the newest where it is yet to come, is at a known place.
+            place = min(version - self._unsafe[0][0].version, len(self._unsafe) - 1)
+            try:
+                await asyncio.shield(self._unsafe[place][1])
+            except HiveletError as error:
+                raise JournalFailed(error) from error
+        self.check_writable()
 
     def watch(
         self,
@@ -291,8 +354,7 @@ class Store:
     def _begin(self, by: Actor) -> Tx:
         if self.locked:
             raise SwarmLocked
-        if self._failure is not None:
-            raise JournalFailed(f"the cluster state can't be written: {self._failure}")
+        self.check_writable()
         return Tx(
             self._tables,
             version=self._version + 1,
@@ -320,8 +382,8 @@ class Store:
         for event in events:
             if isinstance(event.obj, Task):
                 self._tell(event, tx.actor, tx.now)
-        self._watchers.publish(Commit(tx.version, events))
-        self._keep(tx.version, events)
+        self._watchers.publish(commit := Commit(tx.version, events))
+        self._keep(commit)
 
     def _tell(self, event: Event, by: Actor, now: datetime) -> None:
         task, old = event.obj, event.old
@@ -337,26 +399,50 @@ class Store:
             after = _standing(task.status.state, task.desired_state)
         self._story.append(Move(task.id, now, by, before, after))
 
-    def _keep(self, version: int, events: tuple[Event, ...]) -> None:
+    def _keep(self, commit: Commit) -> None:
+        events = commit.events
         entry = Entry(
-            version,
+            commit.version,
             tuple(event.obj for event in events if event.action is not Action.REMOVE),
             tuple((type(e.obj), e.obj.id) for e in events if e.action is Action.REMOVE),
         )
         future = self._journal.append(entry)
+        self._unsafe.append((commit, future))
         if future.done():
-            self._settled(version, future)
+            self._settled(commit.version, future)
             return
-        self._unsafe.append((version, future))
-        future.add_done_callback(lambda done: self._settled(version, done))
+        future.add_done_callback(lambda done: self._settled(commit.version, done))
 
     def _settled(self, version: int, future: asyncio.Future[None]) -> None:
-        while self._unsafe and self._unsafe[0][0] <= version:
-            self._unsafe.popleft()
-        if future.cancelled():
-            return
-        error = future.exception()
+        error = None if future.cancelled() else future.exception()
         if error is not None:
-            # From here on memory and journal differ; writing on would acknowledge what a restart forgets.
-            self._failure = self._failure or error
-            log.error("the journal failed", error=str(error), version=version)
+            self._take_back(error)
+            return
+        while self._unsafe and self._unsafe[0][0].version <= version:
+            self._unsafe.popleft()
+
+    def _take_back(self, error: BaseException) -> None:
+        """What is not on the disk is not in memory either; and nothing new is taken until the journal can be written.
+
+        The journal refuses whatever was appended after the commit that failed, so all that is unsafe goes.
+        """
+        lost = [event for commit, _ in self._unsafe for event in commit.events]
+        self._unsafe.clear()
+        if self._failure is None:
+            self._failure = error
+            self._setbacks += 1
+            self._sound.clear()
+            self._failing.set()
+            log.error(
+                "the cluster state can't be written; nothing changes until it can", error=str(error)
+            )
+        if not lost:
+            return
+        for event in (undone := inverse(lost)):
+            table = self._tables[type(event.obj)]
+            if event.action is Action.REMOVE:
+                table.drop(event.obj.id)
+            else:
+                table.put(event.obj)
+        self._version += 1
+        self._watchers.publish(Commit(self._version, undone))

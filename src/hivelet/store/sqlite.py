@@ -48,7 +48,10 @@ _LINGER = 0.05
 """Seconds that commits nobody waits for may gather: a disk flush holds up every new file on the file system, and a
 burst of status reports would otherwise make dozens of them."""
 
-Item = tuple[Entry, "asyncio.Future[None]", asyncio.AbstractEventLoop]
+_ROOM = 1 << 18
+"""Bytes that must fit before the journal believes that there is room again: else every commit would be one more try."""
+
+Item = tuple[Entry | None, "asyncio.Future[None]", asyncio.AbstractEventLoop]
 
 
 class SqliteJournal:
@@ -63,6 +66,7 @@ class SqliteJournal:
         self._items: list[Item] = []
         self._urgent = False
         self._ending = False
+        self._failure: System | None = None
         self._thread: threading.Thread | None = None
         self._db: sqlite3.Connection | None = None
         self.meter = JournalMeter(path)
@@ -90,6 +94,20 @@ class SqliteJournal:
             self._items.append((entry, future, loop))
             self._wake.notify()
         return future
+
+    async def retry(self) -> None:
+        """Try whether something can be written by now, and take commits again if it can.
+
+        Raises:
+            System: it still can't; the message says why.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._wake:
+            self._items.append((None, future, loop))
+            self._urgent = True
+            self._wake.notify()
+        await future
 
     def hurry(self) -> None:
         """Somebody waits: write what was taken in without delay."""
@@ -144,6 +162,13 @@ class SqliteJournal:
             self._seal = self._prepare_key(meta, unlock_key)
             self._unlock_key = unlock_key if is_locked(self._key_path) else ""
             rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
+        except sqlite3.OperationalError as error:
+            self._release()
+            # The file system's fault, not the file's: nothing may be moved away for that.
+            raise System(
+                f"the cluster state in {self._path} can't be opened: {error}. Its file system is full, read-only or "
+                "broken: mend that, and start again; running tasks go on."
+            ) from error
         except sqlite3.DatabaseError as error:
             self._release()
             raise JournalCorrupt(
@@ -226,13 +251,18 @@ class SqliteJournal:
             items, ended = self._gather()
             if not items:
                 continue
-            error: Exception | None = None
-            try:
-                with self.meter.flushing(len(items)):
-                    self._write([entry for entry, _, _ in items])
-            except sqlite3.Error as failure:
-                error = System(f"{self._path}: {failure}")
-            _answer(items, error)
+            if any(entry is None for entry, _, _ in items):
+                # Who tries again has taken back whatever was queued before, so that must not be kept.
+                _answer([item for item in items if item[0] is not None], self._failure)
+                items = [item for item in items if item[0] is None]
+                self._failure = None
+            if self._failure is None:
+                try:
+                    with self.meter.flushing(len(items)):
+                        self._write([entry for entry, _, _ in items if entry is not None])
+                except sqlite3.Error as failure:
+                    self._failure = System(f"{self._path}: {failure}")
+            _answer(items, self._failure)
         self._release()
 
     def _gather(self) -> tuple[list[Item], bool]:
@@ -243,10 +273,20 @@ class SqliteJournal:
             self._writing = bool(items)
             return items, self._ending
 
+    def _try_room(self) -> None:
+        assert self._db is not None
+        with self._transaction():
+            self._db.execute(_META, ("room", bytes(_ROOM)))
+        with self._transaction():
+            self._db.execute("DELETE FROM meta WHERE key = 'room'")
+
     def _write(self, entries: list[Entry]) -> None:
         seal = self._seal
         assert self._db is not None
         assert seal is not None
+        if not entries:
+            self._try_room()
+            return
         # Within one transaction only an object's last value matters.
         latest: dict[tuple[type[Any], str], Object | None] = {}
         for entry in entries:
@@ -268,6 +308,8 @@ class SqliteJournal:
 
 
 def _answer(items: list[Item], error: Exception | None) -> None:
+    if not items:
+        return
     loop = items[0][2]
 
     def resolve() -> None:

@@ -34,3 +34,22 @@ def test_a_newer_file_is_refused(tmp_path):
     connection.close()
     with pytest.raises(System, match="newer hivelet"):
         Database(path)
+
+
+def test_what_cannot_be_written_is_refused_or_written_later(tmp_path):
+    path = tmp_path / "engine.db"
+    database = Database(path)
+    database.put("k", "gone", LogConfig(type="gone"))
+    database._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(System, match="can't be written"):
+        database.put("k", "refused", LogConfig(type="refused"))
+    database.note("k", "late", LogConfig(type="first"))
+    database.note("k", "late", LogConfig(type="last"))
+    database.remove("k", "gone")
+    database.catch_up()
+    assert database.failure
+    database._connection.execute("PRAGMA query_only = OFF")
+    database.catch_up()
+    assert not database.failure
+    assert [found.type for found in database.load("k", LogConfig)] == ["last"]
+    database.close()

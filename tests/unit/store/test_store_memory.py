@@ -15,7 +15,6 @@ from hivelet.objects.transitions import Actor, InvalidTransition
 from hivelet.store import Store
 from hivelet.store.events import Action
 from hivelet.store.journal import MemoryJournal
-from hivelet.store.memory import JournalFailed
 from hivelet.store.watch import WatchLagged
 from hivelet.testing.clock import EPOCH, ManualClock
 
@@ -193,25 +192,6 @@ async def test_what_was_acknowledged_survives():
     await second.open()
     assert second.version == 1
     assert second.view(lambda view: view.service(made.id)) == made
-
-
-class BrokenJournal(MemoryJournal):
-    """A disk that is full."""
-
-    def append(self, entry):
-        future = super().append(entry)
-        failed = type(future)(loop=future.get_loop())
-        failed.set_exception(OSError("no space left on device"))
-        return failed
-
-
-async def test_nothing_is_acknowledged_once_the_journal_has_failed():
-    store = Store(ManualClock(), BrokenJournal())
-    await store.open()
-    with pytest.raises(JournalFailed, match="no space left on device"):
-        await store.update(lambda tx: tx.create(service("a")))
-    with pytest.raises(JournalFailed):
-        store.commit([Write(create=(task(),))], Actor.ORCHESTRATOR)
 
 
 async def test_an_answer_waits_for_the_disk():

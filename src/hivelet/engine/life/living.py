@@ -82,7 +82,7 @@ class Living:
                 await self._parts.runtime.update(container_id, limits)
             changed = record.container.replaced(host_config=host)
             record = record.replaced(container=changed)
-            self._registry.write(record)
+            self._registry.keep(record)
             self.publish(record, "update")
 
     def attach(self, container_id: ContainerId) -> asyncio.Future[Attachment]:

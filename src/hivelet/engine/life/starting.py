@@ -16,6 +16,7 @@ from hivelet.engine.plain.links import linked_from
 from hivelet.engine.registry import Record
 from hivelet.engine.system import read_machine
 from hivelet.errors import Conflict, HiveletError
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState
@@ -50,11 +51,12 @@ class Starting(Watching):
         self._registry.add(record)
         async with self._locks[container_id]:
             try:
-                if request.plain:
-                    # It may start late or never: its network, and what it joins of others, comes with its start.
-                    record = await self._provision.prepare(record)
-                else:
-                    record, _ = await self._provision.ensure(record)
+                with host_faults("the container can't be made"):
+                    if request.plain:
+                        # It may start late or never: its network, and what it joins of others, comes with its start.
+                        record = await self._provision.prepare(record)
+                    else:
+                        record, _ = await self._provision.ensure(record)
             except HiveletError:
                 # As it is known by now: with the names of the volumes that were made for it.
                 await self._take_down(self._registry.get(container_id) or record)
@@ -82,9 +84,10 @@ class Starting(Watching):
                 by_hand=False, container=record.container.replaced(restart_count=count)
             )
             try:
-                record = await self._ports.choose(record)
-                record, place = await self._provision.ensure(record)
-                pid = await self._run(record, place)
+                with host_faults("the container can't be started"):
+                    record = await self._ports.choose(record)
+                    record, place = await self._provision.ensure(record)
+                    pid = await self._run(record, place)
             except HiveletError as error:
                 await self._start_failed(record, error)
                 if record.container.host_config.auto_remove and not record.task_id:

@@ -255,8 +255,8 @@ class LocalNetworks:
         return next((n for n in self._networks.values() if n.name == name), None)
 
     def _put(self, network: LocalNetwork) -> None:
-        self._networks[network.id] = network
         self._database.put("network", network.id, network)
+        self._networks[network.id] = network
 
 
 def _gateway_spec() -> NetworkSpec:

@@ -17,6 +17,7 @@ from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.clock import Clock
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import ensure_private
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.ids import new_hex_id
 from hivelet.objects.volume import Volume
 from hivelet.objects.volume_options import check_volume_options
@@ -91,7 +92,8 @@ class Volumes:
         except InvalidParameter as error:
             raise InvalidParameter(f"create {chosen}: {error.message}") from error
         data = self.path(chosen)
-        data.mkdir(parents=True, exist_ok=True)
+        with host_faults(f"create {chosen}"):
+            data.mkdir(parents=True, exist_ok=True)
         point("volume.made")
         volume = Volume(
             name=chosen,
@@ -101,8 +103,8 @@ class Volumes:
             options=options or {},
             anonymous=anonymous or not name,
         )
-        self._volumes[chosen] = volume
         self._database.put("volume", chosen, volume)
+        self._volumes[chosen] = volume
         self._events.publish("volume", "create", chosen, {"driver": "local"})
         return volume
 

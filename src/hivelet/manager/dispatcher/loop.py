@@ -59,6 +59,7 @@ class Dispatcher:
             NotFound: the cluster has no such node.
         """
         await self._listening.wait()
+        await self._store.writable()
         node = self._store.view(lambda view: view.node(node_id))
         if node is None:
             raise NotFound(f"node {node_id} is not a member of this swarm")
@@ -67,7 +68,7 @@ class Dispatcher:
             self._store.commit([Write(update=(ready,), why="registered")], Actor.DISPATCHER)
         if (older := self._by_node.get(node_id)) is not None:
             self._forget(older)
-        session = Session(new_id(), node_id, self._entries)
+        session = Session(new_id(), node_id, self._entries, self._store.setbacks)
         session.begin(self._store.view(lambda view: view.tasks_on_node(node_id)))
         self._sessions[session.id] = self._by_node[node_id] = session
         self._heard[node_id] = self._store.clock.steady()
@@ -81,6 +82,7 @@ class Dispatcher:
             await session.wait()
             if session.ended:
                 return
+            await self._store.writable()
             found = self._store.view(session.next)
             if found is not None:
                 # What is only to be stopped or known need not wait: decided once more, it comes out the same.
@@ -94,7 +96,8 @@ class Dispatcher:
         return self._period()
 
     async def update_task_status(self, session_id: str, updates: Sequence[StatusUpdate]) -> None:
-        """Write statuses; what the store knows better is ignored."""
+        """Write statuses, once anything can be written; what the store knows better is ignored."""
+        await self._store.writable()
         session = self._session(session_id)
         writes = self._store.view(lambda view: list(_status_writes(view, session.node_id, updates)))
         self._store.commit(writes, Actor.AGENT)
@@ -144,6 +147,10 @@ class Dispatcher:
     def _call_silent_nodes_down(self) -> float:
         """Look at every node; the answer is when to look again, by the steady clock."""
         now = self._store.clock.steady()
+        if self._store.failure:
+            # Silence is not held against agents that are kept waiting.
+            self._heard = dict.fromkeys(self._heard, now)
+            return now + self._period()
         nodes = self._store.view(lambda view: list(view.all(Node)))
         for node in nodes:
             if node.status.state != "down":
@@ -159,6 +166,8 @@ class Dispatcher:
         return now + self._period() if next_look is None else next_look
 
     def _orphan(self, node_id: NodeId) -> None:
+        if self._store.failure:
+            return  # the next look at silent nodes, or the next start, comes upon it again
         now = self._store.clock.now()
         tasks = self._store.view(lambda view: view.tasks_on_node(node_id))
         self._store.commit(orphan_tasks(tasks, now), Actor.DISPATCHER)
@@ -191,6 +200,10 @@ class Dispatcher:
         session = self._sessions.get(session_id)
         if session is None:
             raise SessionInvalid("session invalid")
+        if session.setbacks != self._store.setbacks and not self._store.failure:
+            # What it has reported may have been taken back: it begins anew, and reports everything again.
+            self._forget(session)
+            raise SessionInvalid("the cluster state was put back to what is on the disk")
         return session
 
     def _period(self) -> float:

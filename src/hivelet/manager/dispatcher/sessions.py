@@ -50,9 +50,13 @@ class EntryCache:
 class Session:
     """What one agent knows. `observe_…` follow the store; `next` is what to say, when `wait` returns."""
 
-    def __init__(self, session_id: str, node_id: NodeId, entries: EntryCache) -> None:
+    def __init__(
+        self, session_id: str, node_id: NodeId, entries: EntryCache, setbacks: int = 0
+    ) -> None:
         self.id = session_id
         self.node_id = node_id
+        self.setbacks = setbacks
+        """How often the store had taken commits back when the session began."""
         self._entries = entries
         self._tasks = NodeTasks()
         self._told: Surroundings | None = None

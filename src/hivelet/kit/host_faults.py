@@ -1,0 +1,49 @@
+"""What the machine refuses us, in words that name the way out: disks, descriptors, processes and memory that are used up.
+
+A fault of the host is no defect: it is told to whoever asked, once, and nothing of it is a traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hivelet.errors import System
+
+_WAYS_OUT = {
+    errno.ENOSPC: "make space: docker system df shows what takes it",
+    errno.EDQUOT: "raise the quota, or make space: docker system df shows what takes it",
+    errno.EROFS: "the file system is mounted read-only: look at the kernel's log, and remount it",
+    errno.EIO: "the disk has failed: look at the kernel's log",
+    errno.EMFILE: "hiveletd has as many files open as it may: raise its limit (LimitNOFILE=)",
+    errno.ENFILE: "this machine has as many files open as it may: raise fs.file-max",
+    errno.EAGAIN: "no process can be started: raise the limit of processes (TasksMax=, kernel.pid_max)",
+    errno.ENOMEM: "there is no memory left: stop something, or give services a limit",
+}
+
+
+class HostFault(System):
+    """The machine refused what was needed; the message says what, and the way out."""
+
+
+def describe_fault(error: OSError) -> str:
+    """The error in a sentence, with the way out where there is a known one."""
+    what = (error.strerror or str(error)).lower()
+    where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+    way = _WAYS_OUT.get(error.errno or 0)
+    return f"{where}{what}" + (f"; {way}" if way else "")
+
+
+@contextmanager
+def host_faults(doing: str = "") -> Iterator[None]:
+    """Whatever the machine refuses inside is a `HostFault`, which begins with what was being done.
+
+    Only what a machine refuses for want of something: a file that is missing, or a client that is gone, is another matter.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _WAYS_OUT:
+            raise
+        raise HostFault(f"{doing}: " * bool(doing) + describe_fault(error)) from error
