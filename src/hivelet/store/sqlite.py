@@ -17,6 +17,7 @@ from typing import Any
 
 from hivelet.errors import HiveletError, System
 from hivelet.kit.files import sync_directory
+from hivelet.kit.sqlite_files import look_after_opening, look_before_opening
 from hivelet.objects.plan import Object
 from hivelet.store.journal import (
     SCHEMA,
@@ -45,6 +46,8 @@ _META = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = 
 _LINGER = 0.05
 """Seconds that commits nobody waits for may gather: a disk flush holds up every new file on the file system, and a
 burst of status reports would otherwise make dozens of them."""
+
+WAY_OUT = "Restore a backup (`hivelet restore`), or move the files of this directory away and start with a new swarm."
 
 Item = tuple[Entry, "asyncio.Future[None]", asyncio.AbstractEventLoop]
 
@@ -129,8 +132,10 @@ class SqliteJournal:
     def _open(self, unlock_key: str) -> Saved:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            look_before_opening(self._path, flushed=True, known=self._key_path.exists())
             # Only ever used by one thread at a time: this one until it returns, the journal's after that.
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            look_after_opening(self._db)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             for statement in _CREATE:
@@ -143,14 +148,25 @@ class SqliteJournal:
         except sqlite3.DatabaseError as error:
             self._release()
             raise JournalCorrupt(
-                f"the cluster state in {self._path} can't be read: {error}. Put a copy of the file back, "
-                "or move it away and start with a new swarm."
+                f"the cluster state in {self._path} can't be read: {error}. {WAY_OUT}"
             ) from error
         except HiveletError:
             self._release()
             raise
         self._path.chmod(0o600)
-        return Saved(meta.get("version", 0), tuple(self._decode(row) for row in rows))
+        saved = Saved(meta.get("version", 0), tuple(self._decode(row) for row in rows))
+        self._check_version(saved)
+        return saved
+
+    def _check_version(self, saved: Saved) -> None:
+        """The number of the newest commit is the one thing that is not sealed; what it must not be is told by what is."""
+        newest = max((obj.meta.version.index for obj in saved.objects), default=0)
+        if newest > saved.version:
+            self._release()
+            raise JournalCorrupt(
+                f"the cluster state in {self._path} can't be read: its version is {saved.version}, and it has an "
+                f"object of version {newest}. {WAY_OUT}"
+            )
 
     def _check_schema(self, meta: dict[str, int]) -> None:
         assert self._db is not None
@@ -162,11 +178,15 @@ class SqliteJournal:
             )
 
     def _prepare_key(self, meta: dict[str, int], unlock_key: str) -> Seal:
-        """The key of the file; a new one for a new file, and for one of format 1, which is sealed with it."""
+        """The key of the file; for a new file, and for one of format 1, which is sealed with it, one is made.
+
+        A key that is there is never replaced: whatever this file is, it may be the key of another.
+        """
         assert self._db is not None
         if meta.get("schema") == SCHEMA:
             return read_key(self._key_path, unlock_key)
-        seal = make_key(self._key_path)
+        there = self._key_path.exists()
+        seal = read_key(self._key_path, unlock_key) if there else make_key(self._key_path)
         rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
         with self._transaction():
             self._db.executemany(_PUT, ((k, i, seal.shut(k, i, data)) for k, i, data in rows))
@@ -191,8 +211,7 @@ class SqliteJournal:
         except (JournalCorrupt, ValueError) as error:
             self._release()
             raise JournalCorrupt(
-                f"{kind} {id_} in {self._path} can't be read: {error}. Put a copy of the file back, "
-                "or move it away and start with a new swarm."
+                f"{kind} {id_} in {self._path} can't be read: {error}. {WAY_OUT}"
             ) from error
 
     @contextmanager
