@@ -13,6 +13,7 @@ from ssl import SSLContext
 from aiohttp import web
 
 import hivelet
+from hivelet.api.backend.backups import BackupBackend
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.call import BODY_LIMIT, Call, refuse
@@ -49,12 +50,14 @@ class _Dispatcher:
         clock: Clock,
         meter: ApiMeter,
         metrics: MetricsBackend | None,
+        backups: BackupBackend | None,
     ) -> None:
         self._swarm = swarm
         self._engine = engine
         self._clock = clock
         self._meter = meter
         self._metrics = metrics
+        self._backups = backups
         self._router = Router(ALL_ROUTES)
         self._supervisor = Supervisor("api")
 
@@ -80,6 +83,7 @@ class _Dispatcher:
             engine=self._engine,
             clock=self._clock,
             metrics=self._metrics,
+            backups=self._backups,
         )
         if row.streaming:
             return await self._run(row, call)
@@ -110,9 +114,12 @@ def build_app(
     clock: Clock | None = None,
     meter: ApiMeter | None = None,
     metrics: MetricsBackend | None = None,
+    backups: BackupBackend | None = None,
 ) -> web.Application:
     """The API in front of these backends; what is asked of it is counted by `meter`."""
-    dispatcher = _Dispatcher(swarm, engine, clock or SystemClock(), meter or ApiMeter(), metrics)
+    dispatcher = _Dispatcher(
+        swarm, engine, clock or SystemClock(), meter or ApiMeter(), metrics, backups
+    )
     app = web.Application(client_max_size=BODY_LIMIT)
     app.router.add_route("*", "/{path:.*}", dispatcher.answer)
     app.on_response_prepare.append(_add_headers)

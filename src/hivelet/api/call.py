@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from hivelet.api.backend.backups import BackupBackend
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.errors import ClientGone, message_of, status_of
@@ -39,6 +40,7 @@ class Call:
     engine: EngineBackend
     clock: Clock
     metrics: MetricsBackend | None = None
+    backups: BackupBackend | None = None
 
     @property
     def query(self) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -22,6 +22,9 @@ from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.collector import collect_seldom
 from hivelet.kit.memory import keep_memory_private
 from hivelet.packages import load_packages, missing_packages
+
+if TYPE_CHECKING:
+    from hivelet.daemon.node import LocalNode
 
 log = structlog.get_logger(__name__)
 
@@ -137,9 +140,24 @@ async def run_daemon(config: DaemonConfig) -> None:
 
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
+    turn = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        turn.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    node = LocalNode(config)
+        loop.add_signal_handler(number, stop)
+    while not stopping.is_set():
+        node = LocalNode(config, restoring=turn)
+        await _run_node(node, config, stopping=stopping, turn=turn)
+        turn.clear()
+
+
+async def _run_node(
+    node: LocalNode, config: DaemonConfig, *, stopping: asyncio.Event, turn: asyncio.Event
+) -> None:
+    """Until the daemon is to stop, or its parts are to start anew with a backup: `turn` is set for both."""
     await node.start()
     try:
         log.info(
@@ -149,9 +167,10 @@ async def run_daemon(config: DaemonConfig) -> None:
             root=str(config.root),
         )
         notify("READY=1")
-        await stopping.wait()
-        log.info("hiveletd is stopping; containers go on running")
-        notify("STOPPING=1")
+        await turn.wait()
+        if stopping.is_set():
+            log.info("hiveletd is stopping; containers go on running")
+            notify("STOPPING=1")
     finally:
         await node.stop()
 

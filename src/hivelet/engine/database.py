@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -64,6 +64,14 @@ class Database:
         body = msgspec.json.encode(record)
         self._connection.execute(
             "INSERT OR REPLACE INTO records (kind, key, body, sum) VALUES (?, ?, ?, ?)",
+            (kind, key, body, checksum(kind, key, body)),
+        )
+
+    def add(self, kind: str, key: str, record: Any) -> None:
+        """Write one record, given as JSON data, where there is none of this kind and key."""
+        body = msgspec.json.encode(record)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO records (kind, key, body, sum) VALUES (?, ?, ?, ?)",
             (kind, key, body, checksum(kind, key, body)),
         )
 

@@ -108,7 +108,7 @@ class ImageStore:
             catalog = database.load()
             # What a container has mounted stays in any case, also where the database was begun anew.
             known = {layer.directory for layer in catalog.layers.values()}
-            directory.sweep(known | self._layers_in_use())
+            directory.sweep(known.union(self._layers_in_use()))
             return database, directory, catalog
 
         database, directory, self._catalog = await asyncio.to_thread(opening)
