@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from hivelet.api.app import build_app, serve
+from hivelet.api.backend.backends import Backends
 from hivelet.testing.clock import ManualClock
 from hivelet.testing.engine_backend import FakeEngine
 from hivelet.testing.sample import MOMENT, make_world
@@ -56,7 +57,8 @@ async def serving(swarm: FakeSwarm, engine: FakeEngine) -> AsyncIterator[World]:
     """The world, served."""
     folder = tempfile.mkdtemp(prefix="hv")
     server = await serve(
-        build_app(swarm, engine, clock=ManualClock(MOMENT)), [f"unix://{folder}/s"]
+        build_app(Backends(swarm=swarm, engine=engine), clock=ManualClock(MOMENT)),
+        [f"unix://{folder}/s"],
     )
     yield World(swarm, engine, f"unix://{folder}/s", folder)
     await server.close()

@@ -14,15 +14,13 @@ import structlog
 from aiohttp import web
 
 import hivelet
-from hivelet.api.backend.engine import EngineBackend
-from hivelet.api.backend.swarm import SwarmBackend
+from hivelet.api.backend.backends import Backends
 from hivelet.api.call import Call, refuse
 from hivelet.api.gate import Gate, Visits
 from hivelet.api.http_log import http_logger
 from hivelet.api.limits import BODY_LIMIT, Limits
 from hivelet.api.listeners import Listener, open_listeners
 from hivelet.api.meter import ApiMeter
-from hivelet.api.metrics_site import MetricsBackend
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES
 from hivelet.api.tls_front import TlsFront
@@ -52,21 +50,11 @@ _GRACE = 2.0
 class _Dispatcher:
     """Answers requests by the route table."""
 
-    def __init__(
-        self,
-        swarm: SwarmBackend,
-        engine: EngineBackend,
-        clock: Clock,
-        limits: Limits,
-        meter: ApiMeter,
-        metrics: MetricsBackend | None,
-    ) -> None:
-        self._swarm = swarm
-        self._engine = engine
+    def __init__(self, backends: Backends, clock: Clock, limits: Limits, meter: ApiMeter) -> None:
+        self._backends = backends
         self._clock = clock
-        self._meter = meter
-        self._metrics = metrics
         self._limits = limits
+        self._meter = meter
         self._large_bodies = asyncio.Semaphore(limits.bodies)
         self.visits = Visits()
         self._router = Router(ALL_ROUTES)
@@ -94,10 +82,8 @@ class _Dispatcher:
             request=request,
             version=version,
             params=params,
-            swarm=self._swarm,
-            engine=self._engine,
+            backends=self._backends,
             clock=self._clock,
-            metrics=self._metrics,
             limits=self._limits,
             large_bodies=self._large_bodies,
         )
@@ -130,19 +116,15 @@ class _Dispatcher:
 
 
 def build_app(
-    swarm: SwarmBackend,
-    engine: EngineBackend,
+    backends: Backends,
     *,
     clock: Clock | None = None,
     limits: Limits | None = None,
     meter: ApiMeter | None = None,
-    metrics: MetricsBackend | None = None,
 ) -> web.Application:
     """The API in front of these backends; what is asked of it is counted by `meter`."""
     limits = limits or Limits()
-    dispatcher = _Dispatcher(
-        swarm, engine, clock or SystemClock(), limits, meter or ApiMeter(), metrics
-    )
+    dispatcher = _Dispatcher(backends, clock or SystemClock(), limits, meter or ApiMeter())
     app = web.Application(client_max_size=BODY_LIMIT)
     app[_LIMITS], app[_VISITS] = limits, dispatcher.visits
     app.router.add_route("*", "/{path:.*}", dispatcher.answer)

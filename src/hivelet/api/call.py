@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from hivelet.api.backend.backends import Backends
 from hivelet.api.backend.engine import EngineBackend
 from hivelet.api.backend.swarm import SwarmBackend
 from hivelet.api.errors import BodyTooLarge, ClientGone, TooSlow, message_of, status_of
 from hivelet.api.limits import BODY_LIMIT, SMALL_BODY, Limits
-from hivelet.api.metrics_site import MetricsBackend
 from hivelet.convert import query
 from hivelet.convert.filters import Filters, parse_filters
 from hivelet.convert.shape import parse_json
@@ -34,13 +34,21 @@ class Call:
     request: web.Request
     version: ApiVersion
     params: Mapping[str, str]
-    swarm: SwarmBackend
-    engine: EngineBackend
+    backends: Backends
     clock: Clock
     limits: Limits
     large_bodies: asyncio.Semaphore
     """How many large bodies may be read beside the present ones."""
-    metrics: MetricsBackend | None = None
+
+    @property
+    def swarm(self) -> SwarmBackend:
+        """The cluster."""
+        return self.backends.swarm
+
+    @property
+    def engine(self) -> EngineBackend:
+        """This node."""
+        return self.backends.engine
 
     @property
     def query(self) -> Mapping[str, str]:

@@ -7,21 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Protocol
 
 from aiohttp import web
 
+from hivelet.api.backend.metrics import MetricsBackend
 from hivelet.errors import InvalidParameter, System
 
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class MetricsBackend(Protocol):
-    """The page for Prometheus; `hivelet.metrics` is behind it."""
-
-    async def render(self) -> bytes:
-        """The page as it is now, in Prometheus's text format."""
-        ...
 
 
 def metrics_page(text: bytes) -> web.Response:

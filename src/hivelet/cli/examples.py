@@ -12,6 +12,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "swarm join": ("hivelet swarm join --token SWMTKN-1-… 192.0.2.10:2377",),
     "swarm join-token": ("hivelet swarm join-token -q worker",),
     "swarm leave": ("hivelet swarm leave --force",),
+    "backup": ("hivelet backup --key /another-place/hivelet.key /backup/hivelet.tar",),
+    "restore": ("hivelet restore --key /another-place/hivelet.key /backup/hivelet.tar",),
     "swarm unlock": ("hivelet swarm unlock",),
     "swarm unlock-key": ("hivelet swarm unlock-key", "hivelet swarm unlock-key --rotate"),
     "swarm update": (

@@ -69,6 +69,8 @@ OF_A_NODE: dict[str, tuple[str, str]] = {
     "cp": (f"{_BY_HAND}.copy:cp", "Copy files from a container, or into it."),
     "export": (f"{_BY_HAND}.look:export", "Write the files of a container as a tar archive."),
     "commit": (f"{_BY_HAND}.look:commit", "Make an image of a container."),
+    "backup": ("hivelet.cli.backup:backup", "Write the state of the node to a file."),
+    "restore": ("hivelet.cli.backup:restore", "Start with the state of a backup."),
     "events": ("hivelet.cli.system:events", "Watch what happens."),
     "info": ("hivelet.cli.system:info", "Show what the daemon says of itself."),
     "version": ("hivelet.cli.system:version", "Show the versions of client and daemon."),

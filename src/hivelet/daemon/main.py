@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -28,6 +28,9 @@ from hivelet.kit.collector import collect_seldom
 from hivelet.kit.memory import keep_memory_private
 from hivelet.kit.supervise import Supervisor
 from hivelet.packages import load_packages, missing_packages
+
+if TYPE_CHECKING:
+    from hivelet.daemon.node import LocalNode
 
 log = structlog.get_logger(__name__)
 
@@ -150,9 +153,24 @@ async def run_daemon(config: DaemonConfig) -> None:
 
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
+    turn = asyncio.Event()
+
+    def stop() -> None:
+        stopping.set()
+        turn.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    node = LocalNode(config)
+        loop.add_signal_handler(number, stop)
+    while not stopping.is_set():
+        node = LocalNode(config, restoring=turn)
+        await _run_node(node, config, stopping=stopping, turn=turn)
+        turn.clear()
+
+
+async def _run_node(
+    node: LocalNode, config: DaemonConfig, *, stopping: asyncio.Event, turn: asyncio.Event
+) -> None:
+    """Until the daemon is to stop, or its parts are to start anew with a backup: `turn` is set for both."""
     await node.start()
     try:
         log.info(
@@ -163,9 +181,10 @@ async def run_daemon(config: DaemonConfig) -> None:
         )
         notify("READY=1")
         async with watching(node.pulses):
-            await stopping.wait()
-        log.info("hiveletd is stopping; containers go on running")
-        notify("STOPPING=1")
+            await turn.wait()
+        if stopping.is_set():
+            log.info("hiveletd is stopping; containers go on running")
+            notify("STOPPING=1")
     finally:
         await node.stop()
 

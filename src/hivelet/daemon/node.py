@@ -6,6 +6,7 @@ above, so that no part ever calls one that is not there.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from contextlib import AsyncExitStack
 
@@ -14,8 +15,11 @@ import structlog
 from hivelet.agent.exec.adapter import NodeParts
 from hivelet.agent.exec.executor import NodeExecutor
 from hivelet.api.app import build_app, serve
+from hivelet.api.backend.backends import Backends
 from hivelet.api.meter import ApiMeter
 from hivelet.api.metrics_site import serve_metrics
+from hivelet.daemon.backup.backups import Backups
+from hivelet.daemon.backup.staged import take_over_backup
 from hivelet.daemon.config import DaemonConfig
 from hivelet.daemon.facts import NodeReader
 from hivelet.daemon.swarm import SwarmMember
@@ -39,8 +43,10 @@ log = structlog.get_logger(__name__)
 class LocalNode:
     """Everything that one hiveletd runs."""
 
-    def __init__(self, config: DaemonConfig) -> None:
+    def __init__(self, config: DaemonConfig, *, restoring: asyncio.Event) -> None:
+        """`restoring` is set when all parts are to start anew, with a backup."""
         self._config = config
+        self._restoring = restoring
         self._clock = SystemClock()
         self._stack = AsyncExitStack()
         self.pulses: Pulses = dict
@@ -65,6 +71,7 @@ class LocalNode:
     async def _start(self) -> None:
         config = self._config
         config.run.mkdir(parents=True, exist_ok=True)
+        take_over_backup(config.root)
         names = (config.runtime,) if config.runtime else ("crun", "runc")
         runtime = await probe_runtime(
             config.run,
@@ -127,7 +134,9 @@ class LocalNode:
             site = await serve_metrics(page, config.metrics_addr)
             self._stack.push_async_callback(site.cleanup)
 
-        app = build_app(swarm.api, engine, clock=self._clock, meter=meter, metrics=page)
+        backups = Backups(config.root, swarm.store, self._clock, self._restoring)
+        backends = Backends(swarm=swarm.api, engine=engine, metrics=page, backups=backups)
+        app = build_app(backends, clock=self._clock, meter=meter)
         server = await serve(app, config.host, tls=make_tls(config))
         self._stack.push_async_callback(server.close)
         self.pulses = swarm.pulses

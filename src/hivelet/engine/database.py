@@ -1,6 +1,6 @@
 """The engine's own database: what this node must remember of its containers, volumes and local networks.
 
-One SQLite file in WAL mode. A commit survives the death of the process but is not forced to the disk: after a power
+One SQLite file in WAL mode, whose records have checksums. A commit survives the death of the process but is not forced to the disk: after a power
 cut nothing of what it describes runs any more, and the start-up sweep puts the rest right.
 
 Where the file cannot be written, what somebody waits for is refused (`put`). What has happened already cannot be: a state
@@ -13,18 +13,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
+from hivelet.kit.sqlite_files import checksum, look_after_opening, look_before_opening
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 1
-"""Written into the file; a newer file is refused, so that a downgrade cannot damage it."""
+SCHEMA_VERSION = 2
+"""Written into the file; a newer file is refused, so that a downgrade cannot damage it. 1 had no checksums."""
 
 T = TypeVar("T")
 
@@ -43,25 +44,35 @@ class Database:
         self._failure = ""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            # Environments are in it. Its journal files take its mode over.
-            path.touch(mode=0o600)
-            for part in ("", "-wal", "-shm"):
-                if (file := path.with_name(path.name + part)).exists():
-                    file.chmod(0o600)
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._prepare()
+            self._connection = self._open(path)
         except (sqlite3.OperationalError, OSError) as error:
             raise System(
                 f"the engine's database {path} cannot be opened: {error}. Its file system is full, read-only or broken: "
                 "mend that, and start again; containers go on running."
             ) from error
         except sqlite3.DatabaseError as error:
-            raise System(
-                f"the engine's database {path} cannot be read ({error}). Restore it from a backup, or move it "
-                "away: running containers are then stopped and their services start them anew."
-            ) from error
+            raise self._unreadable(str(error)) from error
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        containers = path.parent / "containers"
+        look_before_opening(
+            path, flushed=False, known=containers.is_dir() and any(containers.iterdir())
+        )
+        # Environments are in it. Its journal files take its mode over.
+        path.touch(mode=0o600)
+        for part in ("", "-wal", "-shm"):
+            if (file := path.with_name(path.name + part)).exists():
+                file.chmod(0o600)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            look_after_opening(connection)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def put(self, kind: str, key: str, record: msgspec.Struct) -> None:
         """Write one record, replacing the one before.
@@ -81,6 +92,14 @@ class Database:
     def note(self, kind: str, key: str, record: msgspec.Struct) -> None:
         """Write what is so whether it can be written or not: now, or as soon as it can be."""
         self._soon(kind, key, msgspec.json.encode(record))
+
+    def add(self, kind: str, key: str, record: Any) -> None:
+        """Write one record, given as JSON data, where there is none of this kind and key."""
+        body = msgspec.json.encode(record)
+        self._connection.execute(
+            "INSERT OR IGNORE INTO records (kind, key, body, sum) VALUES (?, ?, ?, ?)",
+            (kind, key, body, checksum(kind, key, body)),
+        )
 
     def remove(self, kind: str, key: str) -> None:
         """Forget one record, now or as soon as it can be written; nothing happens where it is not there."""
@@ -125,31 +144,60 @@ class Database:
             return
         point("engine.put")
         self._connection.execute(
-            "INSERT OR REPLACE INTO records (kind, key, body) VALUES (?, ?, ?)", (kind, key, body)
+            "INSERT OR REPLACE INTO records (kind, key, body, sum) VALUES (?, ?, ?, ?)",
+            (kind, key, body, checksum(kind, key, body)),
         )
         point("engine.was-put")
 
     def load(self, kind: str, shape: type[T]) -> Iterator[T]:
-        """All records of a kind."""
+        """All records of a kind.
+
+        Raises:
+            System: one of them is damaged.
+        """
         decoder = msgspec.json.Decoder(shape)
-        for (body,) in self._connection.execute(
-            "SELECT body FROM records WHERE kind = ? ORDER BY rowid", (kind,)
+        for key, body, found in self._connection.execute(
+            "SELECT key, body, sum FROM records WHERE kind = ? ORDER BY rowid", (kind,)
         ):
-            yield decoder.decode(body)
+            if found != checksum(kind, key, body):
+                raise self._unreadable(f"{kind} {key} is damaged")
+            try:
+                yield decoder.decode(body)
+            except msgspec.MsgspecError as error:
+                raise self._unreadable(f"{kind} {key} is none: {error}") from error
 
     def close(self) -> None:
         """Close the file, with all that could not be written before, if it can be by now."""
         self.catch_up()
         self._connection.close()
 
-    def _prepare(self) -> None:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+    def _unreadable(self, why: str) -> System:
+        return System(
+            f"the engine's database {self._path} cannot be read ({why}). Restore it from a backup, or move it "
+            "away: running containers are then stopped and their services start them anew."
+        )
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise System(
                 f"{self._path} was written by a newer hivelet (schema {version}; this one knows {SCHEMA_VERSION}). "
                 "Install that version again, or restore a backup made before the upgrade."
             )
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS records (kind TEXT, key TEXT, body BLOB NOT NULL, PRIMARY KEY (kind, key))"
-        )
-        self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        if version == SCHEMA_VERSION:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        if version == 0:
+            connection.execute(
+                "CREATE TABLE records (kind TEXT, key TEXT, body BLOB NOT NULL, sum BLOB NOT NULL, "
+                "PRIMARY KEY (kind, key))"
+            )
+        if version == 1:
+            connection.execute("ALTER TABLE records ADD COLUMN sum BLOB NOT NULL DEFAULT x''")
+            rows = connection.execute("SELECT kind, key, body FROM records").fetchall()
+            connection.executemany(
+                "UPDATE records SET sum = ? WHERE kind = ? AND key = ?",
+                ((checksum(kind, key, body), kind, key) for kind, key, body in rows),
+            )
+        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        connection.execute("COMMIT")

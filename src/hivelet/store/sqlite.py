@@ -19,6 +19,7 @@ from hivelet.errors import HiveletError, System
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import sync_directory
 from hivelet.kit.pulse import Pulse
+from hivelet.kit.sqlite_files import look_after_opening, look_before_opening
 from hivelet.objects.plan import Object
 from hivelet.store.journal import (
     SCHEMA,
@@ -50,6 +51,8 @@ burst of status reports would otherwise make dozens of them."""
 
 _ROOM = 1 << 18
 """Bytes that must fit before the journal believes that there is room again: else every commit would be one more try."""
+
+WAY_OUT = "Restore a backup (`hivelet restore`), or move the files of this directory away and start with a new swarm."
 
 Item = tuple[Entry | None, "asyncio.Future[None]", asyncio.AbstractEventLoop]
 
@@ -151,8 +154,10 @@ class SqliteJournal:
     def _open(self, unlock_key: str) -> Saved:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            look_before_opening(self._path, flushed=True, known=self._key_path.exists())
             # Only ever used by one thread at a time: this one until it returns, the journal's after that.
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            look_after_opening(self._db)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             for statement in _CREATE:
@@ -172,14 +177,25 @@ class SqliteJournal:
         except sqlite3.DatabaseError as error:
             self._release()
             raise JournalCorrupt(
-                f"the cluster state in {self._path} can't be read: {error}. Put a copy of the file back, "
-                "or move it away and start with a new swarm."
+                f"the cluster state in {self._path} can't be read: {error}. {WAY_OUT}"
             ) from error
         except HiveletError:
             self._release()
             raise
         self._path.chmod(0o600)
-        return Saved(meta.get("version", 0), tuple(self._decode(row) for row in rows))
+        saved = Saved(meta.get("version", 0), tuple(self._decode(row) for row in rows))
+        self._check_version(saved)
+        return saved
+
+    def _check_version(self, saved: Saved) -> None:
+        """The number of the newest commit is the one thing that is not sealed; what it must not be is told by what is."""
+        newest = max((obj.meta.version.index for obj in saved.objects), default=0)
+        if newest > saved.version:
+            self._release()
+            raise JournalCorrupt(
+                f"the cluster state in {self._path} can't be read: its version is {saved.version}, and it has an "
+                f"object of version {newest}. {WAY_OUT}"
+            )
 
     def _check_schema(self, meta: dict[str, int]) -> None:
         assert self._db is not None
@@ -191,11 +207,15 @@ class SqliteJournal:
             )
 
     def _prepare_key(self, meta: dict[str, int], unlock_key: str) -> Seal:
-        """The key of the file; a new one for a new file, and for one of format 1, which is sealed with it."""
+        """The key of the file; for a new file, and for one of format 1, which is sealed with it, one is made.
+
+        A key that is there is never replaced: whatever this file is, it may be the key of another.
+        """
         assert self._db is not None
         if meta.get("schema") == SCHEMA:
             return read_key(self._key_path, unlock_key)
-        seal = make_key(self._key_path)
+        there = self._key_path.exists()
+        seal = read_key(self._key_path, unlock_key) if there else make_key(self._key_path)
         rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
         with self._transaction():
             self._db.executemany(_PUT, ((k, i, seal.shut(k, i, data)) for k, i, data in rows))
@@ -220,8 +240,7 @@ class SqliteJournal:
         except (JournalCorrupt, ValueError) as error:
             self._release()
             raise JournalCorrupt(
-                f"{kind} {id_} in {self._path} can't be read: {error}. Put a copy of the file back, "
-                "or move it away and start with a new swarm."
+                f"{kind} {id_} in {self._path} can't be read: {error}. {WAY_OUT}"
             ) from error
 
     @contextmanager

@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from hivelet.api.app import build_app, serve
+from hivelet.api.backend.backends import Backends
 from hivelet.testing.clock import ManualClock
 from hivelet.testing.engine_backend import FakeEngine
 from hivelet.testing.sample import MOMENT, make_world
@@ -52,7 +53,9 @@ async def api() -> AsyncIterator[Api]:
     swarm, engine = make_world()
     folder = Path(tempfile.mkdtemp(prefix="hv"))
     socket = str(folder / "s")
-    app = build_app(swarm, engine, clock=ManualClock(MOMENT + timedelta(seconds=1)))
+    app = build_app(
+        Backends(swarm=swarm, engine=engine), clock=ManualClock(MOMENT + timedelta(seconds=1))
+    )
     server = await serve(app, [f"unix://{socket}"])
     connector = aiohttp.UnixConnector(socket)
     async with aiohttp.ClientSession(connector=connector) as session:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hivelet.api.app import build_app, serve
+from hivelet.api.backend.backends import Backends
 from hivelet.api.limits import Limits
 from hivelet.testing.sample import make_world
 
@@ -55,7 +56,9 @@ class Served:
 async def served(limits: Limits = SMALL):
     swarm, engine = make_world()
     folder = Path(tempfile.mkdtemp(prefix="hv"))
-    server = await serve(build_app(swarm, engine, limits=limits), [f"unix://{folder}/s"])
+    server = await serve(
+        build_app(Backends(swarm=swarm, engine=engine), limits=limits), [f"unix://{folder}/s"]
+    )
     client = Served(f"{folder}/s")
     try:
         yield client

@@ -6,6 +6,7 @@ from hivelet.api.openapi.document import describe
 from hivelet.api.router import Route
 from hivelet.api.routes import (
     auth,
+    backup,
     builds,
     configs,
     containers,
@@ -43,6 +44,7 @@ _DOCKERS = (
     *builds.ROUTES,
     *distribution.ROUTES,
     *volumes.ROUTES,
+    *backup.ROUTES,
 )
 """Docker's, in the order of the documentation."""
 

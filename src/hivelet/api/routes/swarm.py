@@ -67,9 +67,8 @@ ROUTES = (
         Says(
             query="version:integer! rotateWorkerToken:flag rotateManagerToken:flag rotateManagerUnlockKey:flag",
             body=ClusterSpec,
-            errors=(501,),
         ),
     ),
     route("GET", "/swarm/unlockkey", show_unlock_key, Says(answer=answers.UNLOCK_KEY)),
-    route("POST", "/swarm/unlock", unlock_swarm, Says(body=answers.UNLOCK)),
+    route("POST", "/swarm/unlock", unlock_swarm, Says(body=answers.UNLOCK, errors=(401, 409))),
 )

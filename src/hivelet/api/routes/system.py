@@ -67,9 +67,9 @@ async def stream_events(call: Call) -> web.StreamResponse:
 
 async def show_metrics(call: Call) -> web.Response:
     """`GET /metrics`: for Prometheus. Docker's daemon has it on an address of its own alone (`metrics-addr`)."""
-    if call.metrics is None:
+    if call.backends.metrics is None:
         raise NotFound("there are no metrics here")
-    return metrics_page(await call.metrics.render())
+    return metrics_page(await call.backends.metrics.render())
 
 
 async def list_plugins(_: Call) -> web.Response:

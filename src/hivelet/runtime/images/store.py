@@ -106,7 +106,9 @@ class ImageStore:
             directory = LayerDirectory(self._root)
             database = ImageDatabase(self._root / "images.db")
             catalog = database.load()
-            directory.sweep({layer.directory for layer in catalog.layers.values()})
+            # What a container has mounted stays in any case, also where the database was begun anew.
+            known = {layer.directory for layer in catalog.layers.values()}
+            directory.sweep(known.union(self._layers_in_use()))
             return database, directory, catalog
 
         database, directory, self._catalog = await asyncio.to_thread(opening)
