@@ -77,6 +77,22 @@ def test_a_clash_with_the_host_is_told_at_creation(swarm: Swarm, driver: str) ->
     assert "subnet 10.7.0.0/31 is too small" in said
 
 
+def test_a_route_that_has_just_come_is_avoided(swarm: Swarm) -> None:
+    """As a VPN adds one: it covers what the pools would give next."""
+    asked = ("network", "inspect", "--format", "{{range .IPAM.Config}}{{.Subnet}}{{end}}")
+    for number in range(3):
+        first, second = 1 + 2 * number, 2 + 2 * number
+        route = ["ip", "route", "add", f"10.0.{first}.0/24", "via", OUTSIDE_ADDRESS]
+        swarm.machine.run(route)
+        swarm.cli("network", "create", "--driver", "overlay", f"net{number}")
+        wait_until(
+            lambda number=number: swarm.cli(*asked, f"net{number}").lines,
+            timeout=20,
+            what="it has a subnet",
+        )
+        assert swarm.cli(*asked, f"net{number}").lines == [f"10.0.{second}.0/24"]
+
+
 def test_a_swarms_own_pools_are_used(machine: Machine, hiveletd: Daemon, docker: Cli) -> None:
     import_busybox(docker, machine.dir)
     docker(

@@ -39,7 +39,8 @@ class NetworksApi(Door):
                 raise invalid(f"network {spec.name} wants IPv6: {self._host.without_ipv6}")
             spec = spec.replaced(ipv6_enabled=True)
         asked = [config for config in (spec.ipam or _NO_IPAM).configs if config.subnet]
-        host = await self._host.used_subnets() if asked else {}
+        # Looked at for the allocator too, which chooses a subnet clear of the routes that there are now.
+        host = await self._host.used_subnets()
 
         def change(tx: Tx) -> Network:
             if tx.by_name(Network, spec.name) is not None:

@@ -66,9 +66,16 @@ def mend_table(
             f"delete table {stand_in(family)}\n",
         )
         return TableRepair(scripts=scripts, found=made_otherwise)
-    prepare, change = _additions(actual, wanted, family), _changes(actual, wanted, table)
+    late = _late(actual, wanted.state)
     return TableRepair(
-        scripts=tuple(as_scripts(prepare, change)), found=_describe(actual, wanted.state)
+        scripts=tuple(
+            as_scripts(
+                _additions(actual, wanted, family),
+                _changes(actual, wanted, table, late),
+                _removals(actual, wanted, table, late),
+            )
+        ),
+        found=_describe(actual, wanted.state),
     )
 
 
@@ -136,10 +143,34 @@ def _additions(actual: TableState, wanted: _Blueprint, family: Family) -> list[s
         for name, chain in wanted.chains.items()
         if name not in actual.chains and name not in wanted.state.hooks
     }
-    return lines + Change(old=EMPTY, new=Fragment(chains=fresh)).commands(table)
+    # With what is in them: a rule that comes to ask them finds them full.
+    filled = {
+        wanted.keys[key]: value
+        for key, value in wanted.state.elements.items()
+        if key[0] not in actual.containers
+    }
+    return lines + Change(old=EMPTY, new=Fragment(chains=fresh, elements=filled)).commands(table)
 
 
-def _changes(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
+def _late(actual: TableState, wanted: TableState) -> frozenset[Key]:
+    """Elements that nobody wants any more and that rules may still be asked for, which change in the same repair.
+
+    A packet that has begun before a transaction goes on by the rules as they were, and meets elements as they are. So what a
+    former layout led by stays until its rules are gone. Intervals may stand in the way of those that come, and do not wait.
+    """
+    if all(wanted.chains.get(name, tags) == tags for name, tags in actual.chains.items()):
+        return frozenset()
+    return frozenset(
+        key
+        for key in actual.elements
+        if _is_ours(key, wanted)
+        and key not in wanted.elements
+        and "interval" not in wanted.containers[key[0]]
+    )
+
+
+def _changes(actual: TableState, wanted: _Blueprint, table: str, late: frozenset[Key]) -> list[str]:
+    """What takes effect at once: the rules, and the elements by which they lead."""
     want = wanted.state
     lines: list[str] = []
     for name, hook in want.hooks.items():
@@ -155,16 +186,29 @@ def _changes(actual: TableState, wanted: _Blueprint, table: str) -> list[str]:
     gone = [
         key
         for key, value in actual.elements.items()
-        if _is_ours(key, want) and want.elements.get(key) != value
+        if _is_ours(key, want) and want.elements.get(key) != value and key not in late
     ]
     come = {
         wanted.keys[key]: value
         for key, value in want.elements.items()
-        if actual.elements.get(key) != value
+        if key[0] in actual.containers and actual.elements.get(key) != value
     }
-    written = [wanted.keys.get(key, _quoted(key, want.containers[key[0]])) for key in gone]
-    lines += element_commands("delete", table, dict.fromkeys(written, ""))
-    lines += element_commands("add", table, come)
+    lines += _deletions(gone, wanted, table)
+    return lines + element_commands("add", table, come)
+
+
+def _deletions(gone: Iterable[Key], wanted: _Blueprint, table: str) -> list[str]:
+    containers = wanted.state.containers
+    written = [wanted.keys.get(key, _quoted(key, containers[key[0]])) for key in gone]
+    return element_commands("delete", table, dict.fromkeys(written, ""))
+
+
+def _removals(
+    actual: TableState, wanted: _Blueprint, table: str, late: frozenset[Key]
+) -> list[str]:
+    """What no rule asks any more."""
+    want = wanted.state
+    lines = _deletions(sorted(late), wanted, table)
     doomed = [name for name in actual.chains if name not in want.chains]
     lines += [f"flush chain {table} {name}" for name in doomed]
     lines += [

@@ -143,6 +143,29 @@ def test_only_what_differs_is_written_and_named(changes, commands, found):
     assert words == [found]
 
 
+def test_a_former_layout_leads_until_its_rules_are_gone():
+    """The host's VIPs were in the bridges' map once: no packet meets the rules of one layout and the elements of the other."""
+    former = tag('iifname . ip daddr vmap @vips comment "once"')
+    fragment = Fragment(
+        chains=WANTED.chains,
+        elements={**WANTED.elements, ("vips_of_host", "10.0.1.2"): "goto vip_web"},
+    )
+    actual = state(
+        containers=without("vips_of_host"),
+        chains=lambda whole: whole | {"nat-output": (former,)},
+        elements=lambda whole: (
+            whole | {("vips", "lo . 10.0.1.2"): "goto vip_web", ("uplinks", "10.0.0.0/16"): ""}
+        ),
+    )
+    scripts = [s.splitlines() for s in mend_table(actual, fragment, patience=True).scripts]
+    prepare, change, remove = scripts
+    assert prepare[-1] == "add element ip hivelet vips_of_host { 10.0.1.2 : goto vip_web }"
+    assert change[0] == "flush chain ip hivelet nat-output"
+    # Intervals could overlap with those that come.
+    assert change[-1] == "delete element ip hivelet uplinks { 10.0.0.0/16 }"
+    assert remove == ['delete element ip hivelet vips { "lo" . 10.0.1.2 }']
+
+
 def test_a_missing_chain_has_its_rules_before_anything_leads_to_it():
     scripts, _ = mend(
         state(chains=without("vip_web"), elements=without(("vips", "hv-web . 10.0.1.2")))
