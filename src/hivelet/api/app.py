@@ -108,7 +108,7 @@ class _Dispatcher:
                 return await row.answer(call)
         except HostFault as error:
             log.warning(
-                "the machine refused what a request needs", path=row.path, error=error.message
+                "the machine refused what a request needs", work=row.path, error=error.message
             )
             return refuse(error)
         except HiveletError as error:

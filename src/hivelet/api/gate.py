@@ -74,7 +74,9 @@ class Gate:
             waiting = [one for one in present if one not in self._visits.busy][:too_many]
             if not waiting:
                 if not self._told:
-                    log.warning("connections are refused: there are too many", open=len(present))
+                    log.warning(
+                        "connections are refused: there are too many", connections=len(present)
+                    )
                 self._told = True
                 return _Farewell()
             for one in waiting:

@@ -7,6 +7,7 @@ may hold credentials. Everything else is a defect and comes with its traceback.
 from __future__ import annotations
 
 import logging
+from traceback import format_exception
 
 import structlog
 from aiohttp.http_exceptions import HttpProcessingError
@@ -20,7 +21,8 @@ class _Forward(logging.Handler):
         if isinstance(error, HttpProcessingError):
             log.debug("a request is no HTTP, or larger than allowed", error=type(error).__name__)
         elif record.levelno >= logging.ERROR:
-            log.error("the HTTP server failed", error=str(error), exc_info=error)
+            told = format_exception(error) if error is not None else [record.getMessage()]
+            log.error("the HTTP server failed", error="".join(told))
 
 
 def http_logger() -> logging.Logger:

@@ -94,7 +94,7 @@ class Supervised:
         log.warning(
             "the monitor (conmon) of a running container is gone: what the container says from now on is lost, "
             "and its exit code will not be known",
-            container=self.own.id[:12],
+            **{"container.id": self.own.id},
         )
 
     def _settle(self) -> None:

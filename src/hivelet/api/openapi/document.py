@@ -28,7 +28,7 @@ _ABOUT = f"""The Docker Engine API as hivelet serves it, versions {MINIMUM} to {
 A path may begin with a version (`/v{MAXIMUM}/services`); `x-since` is the first that has the endpoint. Keys of a body are read
 in any case, unknown ones are ignored, and null is the same as a key that is not there, all as in Docker."""
 
-_REFUSALS = (400, 401, 403, 404, 409, 500, 501, 503)
+_REFUSALS = (400, 401, 403, 404, 408, 409, 413, 500, 501, 503)
 """The statuses of errors: those of `hivelet.api.errors`."""
 
 _ERROR = record("message:text")
@@ -163,6 +163,9 @@ def _refusals(row: Route) -> set[int]:
         usual.add(404)
     if row.path.split("/")[1] in _SWARMS:
         usual.add(503)
+    if row.says.body is not None:
+        # An archive may be of any size.
+        usual |= {408} if isinstance(row.says.body, str) else {408, 413}
     return usual | set(row.says.errors)
 
 
