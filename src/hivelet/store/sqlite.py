@@ -31,6 +31,7 @@ from hivelet.store.journal import (
     encode,
 )
 from hivelet.store.meter import JournalMeter
+from hivelet.store.migrations import MIGRATIONS
 from hivelet.store.sealing import KeyUnusable, Seal, is_locked, keep_key, make_key, read_key
 from hivelet.store.tables import KIND_NAMES
 
@@ -163,7 +164,6 @@ class SqliteJournal:
             for statement in _CREATE:
                 self._db.execute(statement)
             meta = dict(self._db.execute("SELECT key, value FROM meta"))
-            self._check_schema(meta)
             self._seal = self._prepare_key(meta, unlock_key)
             self._unlock_key = unlock_key if is_locked(self._key_path) else ""
             rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
@@ -197,31 +197,46 @@ class SqliteJournal:
                 f"object of version {newest}. {WAY_OUT}"
             )
 
-    def _check_schema(self, meta: dict[str, int]) -> None:
+    def _check_schema(self, meta: dict[str, int]) -> int:
+        """The format of the file; the present one for a new file."""
         assert self._db is not None
-        schema = meta.get("schema", SCHEMA)
+        ((records,),) = self._db.execute("SELECT count(*) FROM objects")
+        schema = meta.get("schema", 0 if records else SCHEMA)
         if schema > SCHEMA:
             raise JournalTooNew(
                 f"the cluster state in {self._path} has format {schema}, this hivelet knows formats up to "
                 f"{SCHEMA}. Start the version that wrote it, or a later one."
             )
+        if schema < 1:
+            raise JournalCorrupt(
+                f"the cluster state in {self._path} can't be read: it has no format. {WAY_OUT}"
+            )
+        return schema
 
     def _prepare_key(self, meta: dict[str, int], unlock_key: str) -> Seal:
-        """The key of the file; for a new file, and for one of format 1, which is sealed with it, one is made.
+        """The key of the file, whose format is the present one from then on; for a new file, and for one of format 1, one is made.
 
         A key that is there is never replaced: whatever this file is, it may be the key of another.
         """
         assert self._db is not None
+        schema = self._check_schema(meta)
+        if meta.get("schema") == SCHEMA or self._key_path.exists():
+            seal = read_key(self._key_path, unlock_key)
+        else:
+            seal = make_key(self._key_path)
         if meta.get("schema") == SCHEMA:
-            return read_key(self._key_path, unlock_key)
-        there = self._key_path.exists()
-        seal = read_key(self._key_path, unlock_key) if there else make_key(self._key_path)
-        rows = self._db.execute("SELECT kind, id, data FROM objects").fetchall()
-        with self._transaction():
-            self._db.executemany(_PUT, ((k, i, seal.shut(k, i, data)) for k, i, data in rows))
-            self._db.execute(_META, ("schema", SCHEMA))
-        if rows:
-            # What was in plain must not stay in free pages, nor in the write-ahead log.
+            return seal
+        try:
+            with self._transaction():
+                for step in range(schema, SCHEMA):
+                    MIGRATIONS[step](self._db, seal)
+                self._db.execute(_META, ("schema", SCHEMA))
+        except JournalCorrupt as error:
+            raise JournalCorrupt(
+                f"the cluster state in {self._path} can't be read: {error.message}. {WAY_OUT}"
+            ) from error
+        if schema < SCHEMA:
+            # What was there before, in plain it may be, must not stay in free pages, nor in the write-ahead log.
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return seal
@@ -250,7 +265,7 @@ class SqliteJournal:
         try:
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error:
+        except (sqlite3.Error, HiveletError):
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
             raise

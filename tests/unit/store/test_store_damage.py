@@ -2,6 +2,7 @@
 
 import random
 import shutil
+import sqlite3
 
 import pytest
 
@@ -9,6 +10,7 @@ from hivelet.errors import HiveletError
 from hivelet.objects.cluster import Cluster
 from hivelet.objects.secret import Secret, SecretSpec
 from hivelet.store import Store
+from hivelet.store.journal import SCHEMA
 from hivelet.store.sqlite import SqliteJournal
 from hivelet.testing.clock import ManualClock
 
@@ -154,4 +156,22 @@ async def test_a_crash_before_the_first_commit_leaves_nothing_in_the_way(tmp_pat
     store = await open_in(tmp_path)
     assert (tmp_path / "state.key").read_bytes() == key
     assert not store.locked
+    await store.close()
+
+
+@pytest.mark.parametrize("number", [1, 0, None])
+async def test_a_damaged_number_of_the_format_seals_nothing_twice(state, number):
+    folder, expected = state
+    db = sqlite3.connect(folder / "state.db", isolation_level=None)
+    db.execute("PRAGMA synchronous=OFF")
+    if number is None:
+        db.execute("DELETE FROM meta WHERE key = 'schema'")
+    else:
+        db.execute("UPDATE meta SET value = ? WHERE key = 'schema'", (number,))
+    with pytest.raises(HiveletError, match=r"state\.db can't be read.*hivelet restore"):
+        await open_in(folder)
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('schema', ?)", (SCHEMA,))
+    db.close()
+    store = await open_in(folder)
+    assert content(store) == expected
     await store.close()
