@@ -23,7 +23,7 @@ from harness.waiting import wait_until
 URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 SOURCE = Path(__file__).parents[2] / "src"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 MIGRATION = """
 
