@@ -13,6 +13,7 @@ import click
 import structlog
 
 import hivelet
+from hivelet.daemon.complaints import Complaints
 from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load_config
 from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
@@ -20,6 +21,7 @@ from hivelet.daemon.notify import notify
 from hivelet.daemon.tls import make_tls
 from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.collector import collect_seldom
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.memory import keep_memory_private
 from hivelet.packages import load_packages, missing_packages
 
@@ -91,7 +93,8 @@ def main(file: Path, **options: Any) -> None:
         configure_logging(config.log_level, config.log_format)
         make_tls(config)
         check_prerequisites()
-        lock = hold_lock(config.root)
+        with host_faults("hiveletd can't start"):
+            lock = hold_lock(config.root)
         network = hold_network()
     except HiveletError as error:
         click.echo(f"hiveletd: {error.message}", err=True)
@@ -99,7 +102,8 @@ def main(file: Path, **options: Any) -> None:
     collect_seldom()
     keep_memory_private()
     try:
-        asyncio.run(run_daemon(config))
+        with host_faults("hiveletd can't go on"):
+            asyncio.run(run_daemon(config))
     except HiveletError as error:
         log.critical("hiveletd cannot go on", error=error.message)
         click.echo(f"hiveletd: {error.message}", err=True)
@@ -136,6 +140,7 @@ async def run_daemon(config: DaemonConfig) -> None:
     from hivelet.daemon.node import LocalNode
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(Complaints(loop.time))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
