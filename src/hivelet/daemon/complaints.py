@@ -35,4 +35,6 @@ class Complaints:
         now = self._steady()
         if now - self._told.get(message, -_PAUSE) >= _PAUSE:
             self._told[message] = now
-            log.warning("the machine refused what hiveletd needs", what=message, error=describe_fault(error))
+            log.warning(
+                "the machine refused what hiveletd needs", what=message, error=describe_fault(error)
+            )

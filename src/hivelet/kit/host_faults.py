@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hivelet.errors import System
+from hivelet.errors import HiveletError, System
 
 _WAYS_OUT = {
     errno.ENOSPC: "make space: docker system df shows what takes it",
@@ -32,6 +32,8 @@ _NO_THREAD = "can't start new thread"
 
 def is_host_fault(error: BaseException) -> bool:
     """Whether the machine refused something for want of it. Python tells of a thread that can't be had in words alone."""
+    if isinstance(error, HiveletError):
+        return error.__cause__ is not None and is_host_fault(error.__cause__)
     if isinstance(error, RuntimeError):
         return str(error) == _NO_THREAD
     return isinstance(error, OSError) and error.errno in _WAYS_OUT
@@ -39,6 +41,8 @@ def is_host_fault(error: BaseException) -> bool:
 
 def describe_fault(error: BaseException) -> str:
     """The error in a sentence, with the way out where there is a known one."""
+    if isinstance(error, HiveletError):
+        return error.message
     if not isinstance(error, OSError):
         return f"{error}; {_WAYS_OUT[errno.EAGAIN]}"
     what = (error.strerror or str(error)).lower()
