@@ -16,6 +16,7 @@ import click
 import structlog
 
 import hivelet
+from hivelet.daemon.complaints import Complaints
 from hivelet.daemon.config import DEFAULT_FILE, DEFAULT_HOST, DaemonConfig, load_config
 from hivelet.daemon.lock import hold_lock, hold_network
 from hivelet.daemon.logging import configure_logging
@@ -25,6 +26,7 @@ from hivelet.daemon.watchdog import Pulses, Watchdog
 from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.clock import SystemClock
 from hivelet.kit.collector import collect_seldom
+from hivelet.kit.host_faults import host_faults
 from hivelet.kit.memory import keep_memory_private
 from hivelet.kit.supervise import Supervisor
 from hivelet.packages import load_packages, missing_packages
@@ -105,7 +107,8 @@ def main(file: Path, **options: Any) -> None:
         configure_logging(config.log_level, config.log_format)
         make_tls(config)
         check_prerequisites()
-        lock = hold_lock(config.root)
+        with host_faults("hiveletd can't start"):
+            lock = hold_lock(config.root)
         network = hold_network()
     except HiveletError as error:
         click.echo(f"hiveletd: {error.message}", err=True)
@@ -115,7 +118,8 @@ def main(file: Path, **options: Any) -> None:
     # systemd ends a daemon that hangs by SIGABRT: where it hung is then in the journal.
     faulthandler.enable()
     try:
-        asyncio.run(run_daemon(config))
+        with host_faults("hiveletd can't go on"):
+            asyncio.run(run_daemon(config))
     except HiveletError as error:
         log.critical("hiveletd cannot go on", error=error.message)
         click.echo(f"hiveletd: {error.message}", err=True)
@@ -152,6 +156,7 @@ async def run_daemon(config: DaemonConfig) -> None:
     from hivelet.daemon.node import LocalNode
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(Complaints(loop.time))
     stopping = asyncio.Event()
     turn = asyncio.Event()
 

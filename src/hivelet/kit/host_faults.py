@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hivelet.errors import System
+from hivelet.errors import HiveletError, System
 
 _WAYS_OUT = {
     errno.ENOSPC: "make space: docker system df shows what takes it",
@@ -27,8 +27,24 @@ class HostFault(System):
     """The machine refused what was needed; the message says what, and the way out."""
 
 
-def describe_fault(error: OSError) -> str:
+_NO_THREAD = "can't start new thread"
+
+
+def is_host_fault(error: BaseException) -> bool:
+    """Whether the machine refused something for want of it. Python tells of a thread that can't be had in words alone."""
+    if isinstance(error, HiveletError):
+        return error.__cause__ is not None and is_host_fault(error.__cause__)
+    if isinstance(error, RuntimeError):
+        return str(error) == _NO_THREAD
+    return isinstance(error, OSError) and error.errno in _WAYS_OUT
+
+
+def describe_fault(error: BaseException) -> str:
     """The error in a sentence, with the way out where there is a known one."""
+    if isinstance(error, HiveletError):
+        return error.message
+    if not isinstance(error, OSError):
+        return f"{error}; {_WAYS_OUT[errno.EAGAIN]}"
     what = (error.strerror or str(error)).lower()
     where = f"{error.filename}: " if isinstance(error.filename, str) else ""
     way = _WAYS_OUT.get(error.errno or 0)
@@ -43,7 +59,7 @@ def host_faults(doing: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in _WAYS_OUT:
+    except (OSError, RuntimeError) as error:
+        if not is_host_fault(error):
             raise
         raise HostFault(f"{doing}: " * bool(doing) + describe_fault(error)) from error

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import structlog
 
 from hivelet.kit.backoff import Backoff
+from hivelet.kit.host_faults import describe_fault, is_host_fault
 
 log = structlog.get_logger(__name__)
 
@@ -113,21 +114,27 @@ class Supervisor:
             return await work
         except asyncio.CancelledError:
             raise
-        except Exception:
-            log.exception("background work failed", supervisor=self._name, work=name)
+        except Exception as error:
+            if is_host_fault(error):
+                log.warning("background work failed", work=name, error=describe_fault(error))
+            else:
+                log.exception("background work failed", supervisor=self._name, work=name)
             return None
 
     async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        attempt = 0
+        attempt, told = 0, ""
         while True:
             try:
                 await work()
-                attempt = 0
+                attempt, told = 0, ""
             except asyncio.CancelledError:
                 raise
-            except Exception:
-                log.exception(
-                    "background work crashed and is restarted", supervisor=self._name, work=name
-                )
+            except Exception as error:
                 attempt += 1
+                if not is_host_fault(error):
+                    log.exception(
+                        "background work crashed and is restarted", supervisor=self._name, work=name
+                    )
+                elif told != (told := describe_fault(error)):
+                    log.warning("background work waits for the machine", work=name, error=told)
             await asyncio.sleep(_RESTART.delay(attempt))

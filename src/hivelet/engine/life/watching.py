@@ -6,6 +6,7 @@ What always holds: an end is told once, and a dead task is out of the balancer b
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,9 @@ from hivelet.engine.plain.published import PublishedPorts
 from hivelet.engine.provision import LifecycleParts, Provision
 from hivelet.engine.registry import Record
 from hivelet.errors import HiveletError, NotFound
+from hivelet.kit.backoff import Backoff
 from hivelet.kit.failpoints import point
+from hivelet.kit.host_faults import describe_fault, host_faults, is_host_fault
 from hivelet.kit.supervise import Supervisor
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import ContainerState, HostConfig
@@ -29,6 +32,9 @@ from hivelet.runtime.cgroups import cgroup_path
 from hivelet.runtime.status import ExitStatus
 
 log = structlog.get_logger(__name__)
+
+_AGAIN = Backoff(first=1.0, ceiling=30.0, jitter=0.0)
+"""Before what the machine has refused is tried again."""
 
 
 class Watching(Living):
@@ -129,7 +135,8 @@ class Watching(Living):
         if record is None or not record.task_id:
             return
         try:
-            await self._parts.plane.withdraw(record.task_id)
+            with host_faults():
+                await self._parts.plane.withdraw(record.task_id)
         except HiveletError as error:
             log.warning(
                 "a dead task is in the balancer still",
@@ -163,6 +170,15 @@ class Watching(Living):
         self.publish_volumes(record, "unmount")
         try:
             await self._let_go(container_id)
+        except (HiveletError, OSError) as error:
+            if not is_host_fault(error):
+                raise
+            log.warning(
+                "not all of an ended container could be taken away; it is tried again",
+                container=container_id[:12],
+                error=describe_fault(error),
+            )
+            self._supervisor.spawn(f"let go {container_id[:12]}", self._let_go_later(container_id))
         finally:
             # Whoever waits for a plain container may remove its networks and volumes next; a task is replaced at once.
             if not record.task_id:
@@ -180,6 +196,17 @@ class Watching(Living):
                 await self._provision.release(container_id)
                 if not current.task_id:
                     self._provision.idle(current)
+
+    async def _let_go_later(self, container_id: ContainerId) -> None:
+        for attempt in itertools.count(1):
+            await self._parts.clock.sleep(_AGAIN.delay(attempt))
+            try:
+                await self._let_go(container_id)
+            except (HiveletError, OSError) as error:
+                if not is_host_fault(error):
+                    raise
+            else:
+                return
 
     def _tell_end(self, container_id: ContainerId, state: ContainerState) -> None:
         # None: it was removed meanwhile, and whoever waited was told.

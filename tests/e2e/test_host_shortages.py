@@ -1,0 +1,366 @@
+"""What a machine runs short of, or has taken from it: each degrades in its own way, is told, and passes.
+
+All tests of this file share one machine and one service under traffic: each fault must end so well that the next finds
+everything as the first did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness.cli import make_cli
+from harness.daemons import Hiveletd
+from harness.disks import filled, mount_small
+from harness.figures import measured
+from harness.images import import_busybox
+from harness.machine import ADDRESS, CGROUPS, OUTSIDE, OUTSIDE_ADDRESS, OUTSIDE_NAME, Machine
+from harness.swarm import Swarm
+from harness.traffic import Traffic
+from harness.waiting import wait_until
+
+pytestmark = [pytest.mark.slow]
+
+URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Swarm]:
+    """A machine with the service `web` of two replicas, published at 8080, in the network `back`."""
+    with Machine("short") as machine:
+        daemon = Hiveletd(machine)
+        mount_small(machine, daemon.run, "16m")
+        daemon.start()
+        cli = make_cli("docker-20", daemon.host, machine.dir)
+        import_busybox(cli, machine.dir)
+        cli("swarm", "init")
+        cli("network", "create", "--driver", "overlay", "back")
+        swarm = Swarm(machine, daemon, cli)
+        swarm.create("web", 2, "--network", "back", "--publish", "8080:8000")
+        yield swarm
+        if daemon.running:
+            assert daemon.stop() == 0
+
+
+@pytest.fixture
+def swarm(shared: Swarm) -> Iterator[Swarm]:
+    """The same; nothing in the daemon's log may be a traceback, and the service is whole before and after."""
+    mark = len(shared.daemon.log_path.read_text())
+    shared.until_running("web", 2)
+    yield shared
+    shared.until_running("web", 2)
+    said = shared.daemon.log_path.read_text()[mark:]
+    assert "Traceback" not in said, said[-4000:]
+
+
+@contextlib.contextmanager
+def traffic(swarm: Swarm) -> Iterator[Traffic]:
+    with Traffic.requests(swarm.machine, URL, "--rate", "50", where=OUTSIDE) as requests:
+        yield requests
+        requests.go_on(10)
+
+
+def kill_one(swarm: Swarm) -> str:
+    """The id of a task whose process is killed."""
+    victim = swarm.tasks("web", running=True)[0]
+    swarm.machine.run(["kill", "-KILL", str(swarm.process(victim))])
+    return str(victim["ID"])
+
+
+def until_replaced(swarm: Swarm, victim: str, timeout: float = 40) -> float:
+    begun = time.monotonic()
+    wait_until(
+        lambda: victim not in swarm.task_ids("web") and len(swarm.task_ids("web")) == 2,
+        timeout=timeout,
+        what="the dead one is replaced",
+        evidence=swarm.story,
+    )
+    return time.monotonic() - begun
+
+
+@contextlib.contextmanager
+def limited_files(pid: int, spare: int) -> Iterator[None]:
+    """The process may open so many files more."""
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    there = max(int(name) for name in os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (there + 1 + spare, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_out_of_file_descriptors(swarm: Swarm) -> None:
+    daemon = swarm.daemon
+    with traffic(swarm) as requests:
+        victim = swarm.tasks("web", running=True)[0]
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(limited_files(daemon.pid, 2))
+            for _ in range(8):
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.connect(str(daemon.host.removeprefix("unix://")))
+            wait_until(
+                lambda: "too many open files" in daemon.log_path.read_text().lower(),
+                timeout=20,
+                what="it is told",
+            )
+            before = len(requests.failures)
+            requests.go_on(50)
+            assert len(requests.failures) == before
+            swarm.machine.run(["kill", "-KILL", str(swarm.process(victim))])
+        seconds = until_replaced(swarm, victim["ID"])
+    told = daemon.log_path.read_text().lower().count("too many open files")
+    assert told < 20
+    measured(
+        "out of file descriptors",
+        injected=1,
+        requests=len(requests.records),
+        lost=len(requests.failures),
+        seconds=seconds,
+    )
+
+
+def pids_groups(pid: int, name: str) -> list[Path]:
+    """A new cgroup that counts processes, with the process in it: the limit of a service manager."""
+    root = CGROUPS / "pids" if (CGROUPS / "pids").is_dir() else CGROUPS
+    group = root / name
+    group.mkdir()
+    (group / "cgroup.procs").write_text(str(pid))
+    return [root, group]
+
+
+def test_out_of_processes(swarm: Swarm) -> None:
+    daemon, cli = swarm.daemon, swarm.cli
+    root, group = pids_groups(daemon.pid, f"{swarm.machine.cgroup_parent}-daemon")
+    try:
+        with traffic(swarm) as requests:
+            count = int((group / "pids.current").read_text())
+            (group / "pids.max").write_text(str(count))
+            said = cli.fails("run", "--rm", "bb:latest", "/bin/true").err.lower()
+            assert "resource temporarily unavailable" in said or "new thread" in said, said
+            victim = kill_one(swarm)
+            requests.go_on(50)
+            assert cli("service", "ls", "--format", "{{.Name}}").lines == ["web"]
+            (group / "pids.max").write_text("max")
+            seconds = until_replaced(swarm, victim)
+    finally:
+        for line in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                (root / "cgroup.procs").write_text(line)
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), timeout=5, what="it is empty")
+        group.rmdir()
+    measured(
+        "out of processes",
+        injected=1,
+        requests=len(requests.records),
+        lost=len(requests.failures),
+        seconds=seconds,
+    )
+
+
+def test_a_container_out_of_processes_harms_nobody_else(swarm: Swarm) -> None:
+    cli = swarm.cli
+    bomb = "while :; do sleep 100 & done"
+    with traffic(swarm) as requests:
+        cli(
+            "run",
+            "--detach",
+            "--name",
+            "bomb",
+            "--pids-limit",
+            "20",
+            "bb:latest",
+            "/bin/sh",
+            "-c",
+            bomb,
+        )
+        wait_until(
+            lambda: "fork" in cli("logs", "bomb").err.lower(), timeout=20, what="it meets its limit"
+        )
+        requests.go_on(50)
+        cli("rm", "--force", "bomb")
+    assert requests.failures == []
+    measured(
+        "a container out of processes",
+        injected=1,
+        requests=len(requests.records),
+        lost=0,
+        seconds=None,
+    )
+
+
+def test_the_oom_killer_takes_a_container(swarm: Swarm) -> None:
+    cli = swarm.cli
+    eat = "sleep 1; x=x; while :; do x=$x$x; done"
+    words = ("--detach", "--no-resolve-image", "--name", "eater", "--limit-memory", "16m")
+    cli(
+        "service",
+        "create",
+        *words,
+        "--restart-max-attempts",
+        "1",
+        "bb:latest",
+        "/bin/sh",
+        "-c",
+        eat,
+    )
+    begun = time.monotonic()
+    wait_until(
+        lambda: len([t for t in swarm.tasks("eater") if t["Status"]["State"] == "failed"]) >= 2,
+        timeout=40,
+        what="it was killed, restarted and killed again",
+        evidence=swarm.story,
+    )
+    seconds = time.monotonic() - begun
+    task = next(t for t in swarm.tasks("eater") if t["Status"]["State"] == "failed")
+    assert "memory" in task["Status"]["Err"].lower(), task["Status"]
+    container = task["Status"]["ContainerStatus"]["ContainerID"]
+    assert cli("inspect", "--format", "{{.State.OOMKilled}}", container).out.strip() == "true"
+    cli("service", "rm", "eater")
+    swarm.until_gone("eater")
+    measured("the OOM killer takes a container", injected=2, seconds=seconds)
+
+
+def test_the_oom_killer_takes_the_daemon(swarm: Swarm) -> None:
+    daemon, cli = swarm.daemon, swarm.cli
+    root = CGROUPS / "memory" if (CGROUPS / "memory").is_dir() else CGROUPS
+    limit = "memory.limit_in_bytes" if (root / "memory.limit_in_bytes").exists() else "memory.max"
+    group = root / f"{swarm.machine.cgroup_parent}-memory"
+    group.mkdir()
+    before = swarm.container_ids("web")
+    cli("config", "create", "kept", "-", stdin="x")
+    assert daemon.process is not None
+    with traffic(swarm) as requests:
+        (group / "cgroup.procs").write_text(str(daemon.pid))
+        (group / limit).write_text(str(1 << 20))
+        limited = time.monotonic()
+        with contextlib.suppress(Exception), swarm.api() as api:
+            while daemon.running and time.monotonic() - limited < 20:
+                api.load_image(os.urandom(1 << 22))
+        wait_until(lambda: not daemon.running, timeout=20, what="the kernel has killed it")
+        requests.go_on(50)
+        begun = time.monotonic()
+        daemon.start()
+        seconds = time.monotonic() - begun
+        assert swarm.container_ids("web") == before
+        assert cli("config", "ls", "--format", "{{.Name}}").lines == ["kept"]
+    cli("config", "rm", "kept")
+    group.rmdir()
+    assert requests.failures == []
+    measured(
+        "the OOM killer takes hiveletd",
+        injected=1,
+        requests=len(requests.records),
+        lost=0,
+        seconds=seconds,
+    )
+
+
+def test_a_foreign_process_takes_the_published_port(swarm: Swarm) -> None:
+    machine = swarm.machine
+    thief = "import socket,time; s=socket.create_server(('',8080)); print('has it',flush=True); time.sleep(600)"
+    process = machine.popen(["python3", "-c", thief], stdout=subprocess.PIPE)
+    assert process.popen.stdout is not None
+    assert process.popen.stdout.readline() == "has it\n"
+    try:
+        with traffic(swarm) as requests:
+            requests.go_on(50)
+            victim = kill_one(swarm)
+            wait_until(
+                lambda: any(
+                    "already allocated" in t["Status"].get("Err", "")
+                    and "python3" in t["Status"]["Err"]
+                    for t in swarm.tasks("web")
+                ),
+                timeout=20,
+                what="the new task names who has the port",
+                evidence=swarm.story,
+            )
+            requests.go_on(20)
+            process.end()
+            seconds = until_replaced(swarm, victim)
+    finally:
+        process.end()
+        process.popen.stdout.close()
+    assert len(requests.failures) <= 2
+    measured(
+        "a published port taken",
+        injected=1,
+        requests=len(requests.records),
+        lost=len(requests.failures),
+        seconds=seconds,
+    )
+
+
+def test_the_name_server_above_is_gone(swarm: Swarm) -> None:
+    task = swarm.tasks("web", running=True)[0]
+    machine = swarm.machine
+    assert swarm.resolve(task, OUTSIDE_NAME) == {OUTSIDE_ADDRESS}
+    with Traffic.questions(
+        machine, swarm.name_server(task), "tasks.web", where=swarm.process(task)
+    ) as questions:
+        machine.run(["ip", "link", "set", "uplink0", "down"])
+        assert swarm.resolve(task, OUTSIDE_NAME) == set()
+        questions.go_on(100)
+        machine.run(["ip", "link", "set", "uplink0", "up"])
+        machine.run(["ip", "route", "replace", "default", "via", OUTSIDE_ADDRESS])
+        begun = time.monotonic()
+        wait_until(
+            lambda: swarm.resolve(task, OUTSIDE_NAME) == {OUTSIDE_ADDRESS},
+            timeout=20,
+            what="outside names resolve again",
+        )
+        seconds = time.monotonic() - begun
+    assert questions.failures == []
+    measured(
+        "the name server above gone",
+        injected=1,
+        requests=len(questions.records),
+        lost=0,
+        seconds=seconds,
+    )
+
+
+def test_the_run_directory_is_full(swarm: Swarm) -> None:
+    cli, daemon = swarm.cli, swarm.daemon
+    assert isinstance(daemon, Hiveletd)
+    cli("secret", "create", "word", "-", stdin="x" * 1000)
+    words = (
+        "--detach",
+        "--no-resolve-image",
+        "--name",
+        "secretive",
+        "--secret",
+        "word",
+        "bb:latest",
+    )
+    with traffic(swarm) as requests:
+        with filled(swarm.machine, daemon.run):
+            cli("service", "create", *words, "/bin/sleep", "1000")
+            wait_until(
+                lambda: any(
+                    "no space left" in t["Status"].get("Err", "").lower()
+                    for t in swarm.tasks("secretive")
+                ),
+                timeout=20,
+                what="the task says why it can't run",
+                evidence=swarm.story,
+            )
+            requests.go_on(20)
+        begun = time.monotonic()
+        swarm.until_running("secretive", 1)
+        seconds = time.monotonic() - begun
+    cli("service", "rm", "secretive")
+    swarm.until_gone("secretive")
+    cli("secret", "rm", "word")
+    assert requests.failures == []
+    measured(
+        "run directory full", injected=1, requests=len(requests.records), lost=0, seconds=seconds
+    )

@@ -1,0 +1,112 @@
+"""The clock jumps, and the disk is slow: neither stops a service, nor the API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from harness.daemons import Daemon
+from harness.figures import measured
+from harness.machine import ADDRESS, OUTSIDE, Machine
+from harness.swarm import Swarm
+from harness.traffic import Traffic
+from harness.troubled import TroubledHiveletd
+from harness.waiting import wait_until
+
+pytestmark = [pytest.mark.slow]
+
+URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
+
+
+@pytest.fixture
+def hiveletd(machine: Machine) -> Iterator[Daemon]:
+    daemon = TroubledHiveletd(machine)
+    daemon.start()
+    yield daemon
+    if daemon.running:
+        assert daemon.stop() == 0
+
+
+def replace_one(swarm: Swarm, service: str, replicas: int) -> float:
+    """Kill a task's process; the seconds until it is replaced."""
+    victim = swarm.tasks(service, running=True)[0]
+    begun = time.monotonic()
+    swarm.machine.run(["kill", "-KILL", str(swarm.process(victim))])
+    wait_until(
+        lambda: (
+            victim["ID"] not in swarm.task_ids(service) and len(swarm.task_ids(service)) == replicas
+        ),
+        timeout=20,
+        what="the dead one is replaced",
+        evidence=swarm.story,
+    )
+    return time.monotonic() - begun
+
+
+def test_the_clock_jumps_and_nobody_is_stopped(swarm: Swarm, hiveletd: TroubledHiveletd) -> None:
+    swarm.create(
+        "web",
+        2,
+        *("--publish", "8080:8000", "--health-cmd", "/bin/true", "--health-interval", "1s"),
+        *("--restart-delay", "1s"),
+    )
+    before = swarm.task_ids("web")
+    slowest = 0.0
+    with Traffic.requests(swarm.machine, URL, "--rate", "50", where=OUTSIDE) as requests:
+        for jump in (7200, -7200, 0):
+            hiveletd.trouble(clock_seconds=jump)
+            requests.go_on(100)  # two seconds: health checks go on
+            assert swarm.task_ids("web") == before
+            assert swarm.cli("node", "ls", "--format", "{{.Status}}").lines == ["Ready"]
+    assert requests.failures == []
+    for jump in (3600, -3600):
+        hiveletd.trouble(clock_seconds=jump)
+        slowest = max(slowest, replace_one(swarm, "web", 2))
+    hiveletd.kill()
+    hiveletd.trouble(clock_seconds=-7200)
+    held = set(swarm_processes(swarm))
+    hiveletd.start()
+    swarm.until_running("web", 2)
+    assert set(swarm_processes(swarm)) == held
+    assert "the machine's clock is behind the last write" in hiveletd.log_path.read_text()
+    measured(
+        "clock jumps",
+        injected=6,
+        requests=len(requests.records),
+        lost=len(requests.failures),
+        seconds=slowest,
+    )
+
+
+def swarm_processes(swarm: Swarm) -> list[str]:
+    """The servers that run in the machine, whoever answers for them."""
+    return swarm.machine.run(["pgrep", "-f", "httpd -f -p"]).stdout.split()
+
+
+def test_the_api_answers_while_the_disk_is_slow(swarm: Swarm, hiveletd: TroubledHiveletd) -> None:
+    swarm.create("web", 2, "--publish", "8080:8000")
+    answers: list[float] = []
+    with (
+        Traffic.requests(swarm.machine, URL, "--rate", "50", where=OUTSIDE) as requests,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        hiveletd.trouble(flush_milliseconds=1500)
+        begun = time.monotonic()
+        writing = pool.submit(swarm.cli, "config", "create", "late", "-", stdin="x")
+        with swarm.api() as api:
+            while not writing.done():
+                asked = time.monotonic()
+                api.services()
+                answers.append(time.monotonic() - asked)
+        took = time.monotonic() - begun
+        assert writing.result().status == 0
+        hiveletd.trouble()
+        requests.go_on(20)
+    assert took >= 1.5  # what is acknowledged is on the disk, however long that takes
+    assert len(answers) > 3
+    assert max(answers) < 1.0
+    assert requests.failures == []
+    seconds = replace_one(swarm, "web", 2)
+    measured("slow disk", injected=1, requests=len(answers), lost=0, seconds=seconds)
