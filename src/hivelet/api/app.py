@@ -127,7 +127,7 @@ def build_app(
     dispatcher = _Dispatcher(backends, clock or SystemClock(), limits, meter or ApiMeter())
     app = web.Application(client_max_size=BODY_LIMIT)
     app[_LIMITS], app[_VISITS] = limits, dispatcher.visits
-    app.router.add_route("*", "/{path:.*}", dispatcher.answer)
+    app.router.add_route("*", r"/{path:[\s\S]*}", dispatcher.answer)
     app.on_response_prepare.append(_add_headers)
     app.on_cleanup.append(dispatcher.stop)
     return app

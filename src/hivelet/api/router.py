@@ -19,7 +19,7 @@ from hivelet.errors import NotImplemented
 
 Answer = Callable[[Call], Awaitable[web.StreamResponse]]
 
-_VERSIONED = re.compile(r"/v(\d[^/]*)(/.*)")
+_VERSIONED = re.compile(r"/v(\d[^/]*)(/.*)", re.DOTALL)
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
@@ -97,4 +97,4 @@ def _compile(path: str) -> re.Pattern[str]:
     def pattern(match: re.Match[str]) -> str:
         return f"(?P<{match[1]}>.+)" if match[2] else f"(?P<{match[1]}>[^/]+)"
 
-    return re.compile(_PARAMETER.sub(pattern, path))
+    return re.compile(_PARAMETER.sub(pattern, path), re.DOTALL)

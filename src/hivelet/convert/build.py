@@ -146,7 +146,7 @@ def _dockerfile(text: str) -> str:
 def _texts(query: Mapping[str, str], name: str) -> dict[str, str]:
     """A JSON object of texts; an argument without a value is one that the client's environment does not have."""
     try:
-        data = msgspec.json.decode(query.get(name) or "{}", type=dict[str, str | None] | None)
+        data = decode_json(query.get(name) or "{}", dict[str, str | None] | None)
     except msgspec.MsgspecError as error:
         raise InvalidParameter(f"error reading {_CALLED[name]}: {error}") from error
     return {key: value for key, value in (data or {}).items() if value is not None}

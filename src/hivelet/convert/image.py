@@ -208,7 +208,10 @@ def until_moment(value: str, now: datetime) -> datetime:
     """
     unit = {"s": 1, "m": 60, "h": 3600}.get(value[-1:])
     if unit and value[:-1].isdecimal():
-        return now - timedelta(seconds=unit * int(value[:-1]))
+        try:
+            return now - timedelta(seconds=unit * int(value[:-1]))
+        except (OverflowError, ValueError) as error:  # before there are dates
+            raise InvalidParameter(f"Invalid filter 'until={value[:40]}'") from error
     if value[:1].isdecimal() and "-" in value:
         try:
             moment = datetime.fromisoformat(value)

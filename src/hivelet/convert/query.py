@@ -8,6 +8,15 @@ from collections.abc import Mapping
 from hivelet.errors import InvalidParameter
 from hivelet.objects.log import LogOptions
 
+_WHOLE = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_DIGITS = 19
+"""Digits of the longest number that is looked at: Python refuses to read very long ones."""
+
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+_FIRST, _LAST = -62_135_596_800, 253_402_300_799
+"""Seconds since 1970 of the first and the last moment that there is a date for."""
+
 _TIMESTAMP = re.compile(r"(-?\d+)(?:\.(\d{1,9}))?")
 
 
@@ -27,10 +36,9 @@ def integer(query: Mapping[str, str], name: str) -> int | None:
     text = query.get(name, "").strip()
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidParameter(f"{name}={text}: a whole number is needed") from None
+    if _WHOLE.fullmatch(text) is None or not _LEAST <= int(text) <= _MOST:
+        raise InvalidParameter(f"{name}={text[:40]}: a whole number of 64 bits is needed")
+    return int(text)
 
 
 def terminal_size(query: Mapping[str, str]) -> tuple[int, int]:
@@ -44,7 +52,8 @@ def terminal_size(query: Mapping[str, str]) -> tuple[int, int]:
         text = query.get(name, "")
         if not text.isdecimal():
             raise InvalidParameter(f'strconv.Atoi: parsing "{text}": invalid syntax')
-        sizes.append(min(int(text), 0xFFFF))
+        sizes.append(int(text) if len(text) < 6 else 0xFFFF)
+    sizes = [min(size, 0xFFFF) for size in sizes]
     return sizes[0], sizes[1]
 
 
@@ -55,9 +64,12 @@ def object_version(query: Mapping[str, str], noun: str) -> int:
         InvalidParameter: it is absent or not a number, in Docker's words.
     """
     text = query.get("version", "")
-    if not text.isdecimal():
+    wrong = "" if text.isdecimal() else "invalid syntax"
+    if text.isdecimal() and (len(text) > 20 or int(text) > 2**64 - 1):
+        wrong = "value out of range"
+    if wrong:
         raise InvalidParameter(
-            f"invalid {noun} version '{text}': strconv.ParseUint: parsing \"{text}\": invalid syntax"
+            f"invalid {noun} version '{text}': strconv.ParseUint: parsing \"{text}\": {wrong}"
         )
     return int(text)
 
@@ -73,6 +85,8 @@ def timestamp_ns(text: str) -> int:
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise InvalidParameter(f"{text!r} is not a time; seconds since 1970 are needed")
+    if len(match[1]) > _DIGITS or not _FIRST <= int(match[1]) <= _LAST:
+        raise InvalidParameter(f"{text[:40]!r} is no time between the years 1 and 9999")
     return int(match[1]) * 1_000_000_000 + int((match[2] or "").ljust(9, "0"))
 
 
@@ -93,5 +107,5 @@ def log_options(query: Mapping[str, str]) -> LogOptions:
         since_ns=timestamp_ns(query.get("since", "")),
         until_ns=timestamp_ns(query.get("until", "")),
         # Docker reads whatever is not a number, or negative, as "all".
-        tail=int(tail) if tail.isdecimal() else None,
+        tail=int(tail) if tail.isdecimal() and len(tail) <= _DIGITS else None,
     )

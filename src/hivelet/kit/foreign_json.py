@@ -14,13 +14,14 @@ def decode_json(raw: bytes | str, kind: Any = Any) -> Any:
     """The data, of this type.
 
     Raises:
-        msgspec.DecodeError: it is no JSON, not of this type, or nested too deeply.
-        UnicodeEncodeError: it is text with half a surrogate pair.
+        msgspec.DecodeError: it is no JSON, not of this type, nested too deeply, or text with half a surrogate pair.
     """
     try:
         data = msgspec.json.decode(raw, type=kind)
     except RecursionError as error:
         raise msgspec.DecodeError(f"nested more than {DEPTH} deep") from error
+    except UnicodeError as error:
+        raise msgspec.DecodeError(f"no valid UTF-8: {error}") from error
     if _is_deeper(data, DEPTH):
         raise msgspec.DecodeError(f"nested more than {DEPTH} deep")
     return data

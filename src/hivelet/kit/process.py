@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from hivelet.errors import System
+from hivelet.errors import InvalidParameter, System
 
 
 class CommandFailed(System):
@@ -29,6 +29,21 @@ class Output:
     stderr: bytes
 
 
+def check_words(argv: Sequence[str]) -> None:
+    """Refuse what the kernel can't give to a program.
+
+    Raises:
+        InvalidParameter: a word has a NUL in it, or is no text.
+    """
+    for word in argv:
+        if "\0" in word:
+            raise InvalidParameter(
+                f"{word!r} has a NUL character in it, which no program can be given"
+            )
+        if any("\ud800" <= character <= "\udbff" for character in word):
+            raise InvalidParameter(f"{word!r} is no text: half of a character")
+
+
 async def run_command(
     argv: Sequence[str],
     *,
@@ -41,7 +56,9 @@ async def run_command(
 
     Raises:
         CommandFailed: it could not be started, ended with a non-zero status, or took more than `timeout` seconds.
+        InvalidParameter: a word can't be an argument of a program at all.
     """
+    check_words(argv)
     try:
         child = await asyncio.create_subprocess_exec(
             *argv,
@@ -74,7 +91,9 @@ async def stream_command(
 
     Raises:
         CommandFailed: as `run_command`, after the last line.
+        InvalidParameter: as `run_command`.
     """
+    check_words(argv)
     try:
         child = await asyncio.create_subprocess_exec(
             *argv,

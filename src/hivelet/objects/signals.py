@@ -24,7 +24,7 @@ def parse_signal(text: str) -> int:
 
 def _number(text: str) -> int | None:
     if text.isascii() and text.isdigit():
-        return int(text) if 0 < int(text) < signal.NSIG else None
+        return int(text) if len(text) < 4 and 0 < int(text) < signal.NSIG else None
     name = text.upper().removeprefix("SIG")
     if (match := _REAL_TIME.fullmatch(name)) is not None:
         first = name.startswith("RTMIN")

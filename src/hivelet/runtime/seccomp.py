@@ -85,7 +85,7 @@ def load_profile(text: str, subject: Subject) -> dict[str, Any] | None:
     """
     try:
         profile = decode_json(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except msgspec.DecodeError as error:
         raise InvalidParameter(f"the seccomp profile is not JSON: {error}") from error
     if not isinstance(profile, dict):
         raise InvalidParameter("the seccomp profile is not a JSON object")

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Collection
 
 from hivelet.errors import InvalidParameter
-from hivelet.kit.process import run_command
+from hivelet.kit.process import CommandFailed, run_command
 from hivelet.objects.engine import ProcessTable
 
 DEFAULT_ARGS = "-ef"
@@ -17,10 +17,21 @@ async def read_processes(pids: Collection[int], ps_args: str) -> ProcessTable:
     """Run `ps` on the host and keep the lines of `pids`.
 
     Raises:
-        InvalidParameter: the arguments leave out the PID column, without which lines can't be told apart.
+        InvalidParameter: the arguments are none that `ps` takes, or leave out the PID column, without which lines can't be
+            told apart.
     """
-    argv = ["ps", *shlex.split(ps_args or DEFAULT_ARGS)]
-    output = await run_command(argv, timeout=10)
+    try:
+        argv = ["ps", *shlex.split(ps_args or DEFAULT_ARGS)]
+    except ValueError as error:
+        raise InvalidParameter(f"ps_args={ps_args}: {error}") from error
+    try:
+        output = await run_command(argv, timeout=10)
+    except CommandFailed as error:
+        if error.status != 1:
+            raise
+        raise InvalidParameter(
+            f"ps_args={ps_args}: {error.stderr.strip().partition(chr(10))[0]}"
+        ) from error
     return select_processes(output.stdout.decode(errors="replace"), pids)
 
 

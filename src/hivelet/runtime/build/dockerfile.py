@@ -146,7 +146,7 @@ def json_words(text: str) -> list[str] | None:
         return None
     try:
         words = decode_json(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except msgspec.DecodeError:
         return None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         return None

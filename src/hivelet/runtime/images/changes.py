@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from hivelet.errors import InvalidParameter
+from hivelet.kit.foreign_json import decode_json
 from hivelet.objects.container import ContainerConfig, Healthcheck
 
 _DEFAULT_SHELL = ["/bin/sh", "-c"]
@@ -63,9 +64,11 @@ def _command(config: ContainerConfig, rest: str) -> list[str]:
     """The JSON form as it is; anything else goes to the image's shell."""
     if rest.startswith("["):
         try:
-            return msgspec.json.decode(rest, type=list[str])
+            words: list[str] = decode_json(rest, list[str])
         except msgspec.MsgspecError:
             pass
+        else:
+            return words
     return [*(config.shell or _DEFAULT_SHELL), rest]
 
 
