@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from harness.cli import make_cli
@@ -153,4 +155,69 @@ def test_an_address_of_its_own(machine: Machine) -> None:
         ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", f"{url}/info"], where=OUTSIDE
     )
     assert said.stdout == "404"
+    assert daemon.stop() == 0
+
+
+def test_events_are_told_and_remembered(swarm: Swarm) -> None:
+    """`hivelet events` beside it: the swarm's and the containers', filtered, as JSON, and afterwards."""
+    swarm.create("web", 1)
+    swarm.cli("service", "update", "--detach", "--label-add", "a=b", "web")
+    hivelet = make_cli("hivelet", swarm.daemon.host, swarm.machine.dir)
+
+    def told(*filters: str) -> list[dict[str, Any]]:
+        words = [word for each in filters for word in ("--filter", each)]
+        span = ("--since", "10m", "--until", "0s")
+        found = hivelet("events", *span, *words, "--format", "json")
+        return [json.loads(line) for line in found.lines]
+
+    services = told("type=service")
+    assert [event["Action"] for event in services][:1] == ["create"]
+    assert {event["Actor"]["Attributes"]["name"] for event in services} == {"web"}
+    assert {event["scope"] for event in services} == {"swarm"}
+    mixed = told("type=service", "type=container")
+    assert {event["Type"] for event in mixed} == {"service", "container"}
+    moments = [event["timeNano"] for event in mixed]
+    assert moments == sorted(moments)
+    started = told("type=container", "event=start")
+    assert [event["Actor"]["Attributes"]["com.docker.swarm.service.name"] for event in started] == [
+        "web"
+    ]
+    assert told("event=start", "container=nobody") == []
+    wrong = hivelet("events", "--filter", "colour=red", status=None)
+    assert wrong.status != 0
+    assert "colour" in wrong.err
+
+
+def test_lines_of_the_log_name_their_task(machine: Machine) -> None:
+    daemon = Hiveletd(machine, "--log-format", "json", "--log-level", "debug")
+    daemon.start()
+    cli = make_cli("docker-20", daemon.host, machine.dir)
+    import_busybox(cli, machine.dir)
+    cli("swarm", "init")
+    swarm = Swarm(machine, daemon, cli)
+    # It does not heed its stop signal: the engine, which knows nothing of tasks, has something to say.
+    swarm.create(
+        "deaf", 1, "--stop-grace-period", "200ms", image="bb:latest", command=("sleep", "1000")
+    )
+    task = swarm.tasks("deaf", running=True)[0]
+    with swarm.api() as api:
+        service = api.inspect_service("deaf")["ID"]
+    cli("service", "rm", "deaf")
+    swarm.until_gone("deaf")
+    lines = [json.loads(line) for line in daemon.log_path.read_text().splitlines()]
+    stepped = [line for line in lines if line["event"] == "task stepped"]
+    assert {line["task.id"] for line in stepped} == {task["ID"]}
+    killed = [
+        line for line in lines if line["event"] == "container did not stop in time and is killed"
+    ]
+    for line in (*stepped, *killed):
+        assert line["service.id"] == service
+        assert line["service.name"] == "deaf"
+        assert line["task.id"] == task["ID"]
+    assert [line["container.id"] for line in killed] == [
+        task["Status"]["ContainerStatus"]["ContainerID"]
+    ]
+    decided = [line for line in lines if line["event"] == "decided"]
+    assert {"orchestrator", "allocator", "scheduler"} <= {line["loop"] for line in decided}
+    assert {line["service.id"] for line in decided if line["loop"] == "orchestrator"} == {service}
     assert daemon.stop() == 0

@@ -39,6 +39,8 @@ def log_calls(path: Path) -> Iterator[ast.Call]:
 def keys_of(call: ast.Call) -> Iterator[str]:
     """The keys that a call names, and `**expression` for those that come from elsewhere."""
     for keyword in call.keywords:
+        if keyword.arg == "exc_info":  # structlog's own
+            continue
         if keyword.arg is not None:
             yield keyword.arg
             continue

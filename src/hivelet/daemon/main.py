@@ -27,7 +27,7 @@ from hivelet.errors import Forbidden, HiveletError, Unavailable
 from hivelet.kit.clock import SystemClock
 from hivelet.kit.collector import collect_seldom
 from hivelet.kit.host_faults import host_faults
-from hivelet.kit.memory import keep_memory_private
+from hivelet.kit.memory import keep_memory_private, keep_memory_together
 from hivelet.kit.supervise import Supervisor
 from hivelet.packages import load_packages, missing_packages
 
@@ -115,6 +115,7 @@ def main(file: Path, **options: Any) -> None:
         sys.exit(1)
     collect_seldom()
     keep_memory_private()
+    keep_memory_together()
     # systemd ends a daemon that hangs by SIGABRT: where it hung is then in the journal.
     faulthandler.enable()
     try:

@@ -122,9 +122,11 @@ class LocalNode:
         await swarm.start()
 
         meter = ApiMeter()
+        reader = NodeReader(config.root, runtime.name, engine, plane, self._clock)
+        self._stack.push_async_callback(reader.stop)
         page = MetricsPage(
             swarm.store,
-            NodeReader(config.root, runtime.name, engine, plane).read,
+            reader.read,
             (meter, swarm.journal.meter, executor.parts.drains),
         )
         supervisor = Supervisor("metrics")

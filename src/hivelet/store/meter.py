@@ -31,7 +31,7 @@ class JournalMeter:
         )
         self._failures = Counter(
             "hivelet_store_failures",
-            "Transactions of the journal that failed; nothing is acknowledged after one.",
+            "Transactions of the journal that failed; changes are refused until one succeeds.",
             registry=None,
         )
 

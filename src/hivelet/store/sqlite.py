@@ -291,9 +291,10 @@ class SqliteJournal:
                 items = [item for item in items if item[0] is None]
                 self._failure = None
             if self._failure is None:
+                entries = [entry for entry, _, _ in items if entry is not None]
                 try:
-                    with self.meter.flushing(len(items)):
-                        self._write([entry for entry, _, _ in items if entry is not None])
+                    with self.meter.flushing(len(entries)):
+                        self._write(entries)
                 except sqlite3.Error as failure:
                     self._failure = System(f"{self._path}: {failure}")
             _answer(items, self._failure)

@@ -170,7 +170,7 @@ if __name__ == "__main__":
     parser.add_argument("--watchers", type=int, default=0)
     parser.add_argument("--followers", type=int, default=0)
     parser.add_argument("--service", default="")
-    parser.add_argument("--pause", type=float, default=1.0)
+    parser.add_argument("--pause", type=float, default=3.0)
     crowd = Crowd(parser.parse_args())
     asyncio.run(crowd.run())
     print(json.dumps(crowd.summary()), flush=True)
