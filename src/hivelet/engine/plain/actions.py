@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
+
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
+from hivelet.engine.plain.abilities import check_abilities, check_cpu
 from hivelet.engine.plain.attach import LateStreams
 from hivelet.engine.plain.links import check_links
 from hivelet.engine.plain.names import new_name
@@ -35,10 +39,12 @@ class PlainActions:
         lifecycle: Lifecycle,
         registry: Registry,
         images: ImageStore,
+        runtimes: Collection[str],
     ) -> None:
         self._plain_life = lifecycle
         self._plain = registry
         self._plain_images = images
+        self._plain_runtimes = runtimes
 
     async def create_container(
         self, name: str, given: ContainerCreate
@@ -54,6 +60,9 @@ class PlainActions:
         name = check_name(name) if name else new_name(taken)
         config, host = split_create(given)
         asked_ports(config, host)
+        check_abilities(
+            host, runtimes=self._plain_runtimes, cpus=frozenset(os.sched_getaffinity(0))
+        )
         try:
             image = await self._plain_images.resolve(config.image)
         except NotFound:
@@ -169,5 +178,6 @@ class PlainActions:
             )
         check_swap(record.id, before, given)
         check_host(changed)
+        check_cpu(changed, frozenset(os.sched_getaffinity(0)))
         await self._plain_life.update(record.id, changed)
         return []
