@@ -49,7 +49,7 @@ def write_path(out: IO[bytes], root: Path, path: str, *, kernels: Collection[str
     """
     with _found(root, path) as (parent, name, shown):
         tar = TarWriter(out)
-        hollow = kernels if posixpath.normpath(f"/{path}") == "/" else ()
+        hollow = () if posixpath.normpath(path).strip("/.") else kernels
         if shown in {"/", "."}:
             tar.add_header(parent, ".", "./")
             # Docker's clients put another name in the place of the dot, and know it by its slash.
