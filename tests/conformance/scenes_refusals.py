@@ -57,6 +57,16 @@ CREATES: dict[str, dict[str, Any]] = {
 }
 
 
+NETWORKS: dict[str, dict[str, Any]] = {
+    "ipam-driver": {"IPAM": {"Driver": "nosuch"}},
+    "named-bridge": {"Name": "bridge"},
+    "named-host": {"Name": "host"},
+    "named-default": {"Name": "default"},
+    "second-host": {"Driver": "host"},
+    "second-null": {"Driver": "null"},
+}
+
+
 def refusals(s: Session) -> None:
     r = s.r
     r.ask("POST", "/images/create?fromSrc=-&repo=bb&tag=latest", busybox())
@@ -64,6 +74,8 @@ def refusals(s: Session) -> None:
     r.ask("POST", "/containers/lender/start")
     for name, given in CREATES.items():
         r.record(f"create-{name}", "POST", "/containers/create", {**COMMAND, **given})
+    for name, given in NETWORKS.items():
+        r.record(f"network-{name}", "POST", "/networks/create", {"Name": "refused", **given})
     _logs(s)
     _images(s)
     _prunes(s)
