@@ -74,7 +74,10 @@ async def kill_container(call: Call) -> web.Response:
 
 
 async def remove_container(call: Call) -> web.Response:
-    """`DELETE /containers/{id}`."""
+    """`DELETE /containers/{id}`; with `link`, a name such as `web/data` is a link of a container, which alone goes."""
+    if call.flag("link"):
+        await call.engine.remove_link(call.ref)
+        return done(204)
     await call.engine.remove_container(call.ref, force=call.flag("force"), volumes=call.flag("v"))
     return done(204)
 
@@ -255,8 +258,8 @@ ROUTES = (
     ),
     route(
         "DELETE",
-        "/containers/{ref}",
+        "/containers/{ref:path}",
         remove_container,
-        Says(query="force:flag v:flag", statuses=(204,), errors=(409,)),
+        Says(query="force:flag v:flag link:flag", statuses=(204,), errors=(409,)),
     ),
 )

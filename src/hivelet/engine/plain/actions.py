@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from functools import partial
 
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
 from hivelet.engine.plain.abilities import check_abilities, check_cpu
 from hivelet.engine.plain.attach import LateStreams
-from hivelet.engine.plain.links import check_links
+from hivelet.engine.plain.links import check_links, without_link
 from hivelet.engine.plain.names import new_name
 from hivelet.engine.plain.ports import asked_ports
 from hivelet.engine.plain.wish import (
@@ -164,6 +165,22 @@ class PlainActions:
             raise Conflict(f"{_NEW_NAME}: {error.message}") from None
         self._plain_life.publish(record, "rename", oldName=f"/{before}")
         await self._plain_life.refresh(record.id)
+
+    async def remove_link(self, name: str) -> None:
+        """Take a link away from its container, which knows the other by that name no more.
+
+        Raises:
+            Conflict: it is a container's own name.
+            NotFound: the container has no such link.
+        """
+        holder, slash, alias = name.strip("/").partition("/")
+        if not slash:
+            raise Conflict("Conflict, cannot remove the default link name of the container")
+        try:
+            record = self._plain.find(holder)
+        except NotFound:
+            raise NotFound(f"No such container: {name}") from None
+        await self._plain_life.rejoin(record.id, partial(without_link, alias))
 
     async def update_container(
         self, ref: str, given: HostConfig, named: frozenset[str]

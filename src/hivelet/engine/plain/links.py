@@ -49,6 +49,20 @@ def check_links(host: HostConfig, registry: Registry) -> None:
             raise InvalidParameter(f"could not get container for {name}: {error.message}") from None
 
 
+async def without_link(alias: str, record: Record) -> Record:
+    """The record without its link of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    host = record.container.host_config
+    links = [text for text in host.links if split_link(text)[1] != alias]
+    if links == host.links:
+        raise NotFound(f"No such container: {record.container.name}/{alias}")
+    changed = record.container.replaced(host_config=host.replaced(links=links))
+    return record.replaced(container=changed)
+
+
 def find_linked(record: Record, registry: Registry, address_of: AddressOf) -> list[Linked]:
     """The containers that this one is linked to and that are there.
 
