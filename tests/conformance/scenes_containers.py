@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from scenes_refusals import refusals
 from session import Session, busybox, filters, until
 
 SLEEP = ["/bin/sleep", "100000"]
@@ -421,4 +422,4 @@ def node_system(s: Session) -> None:
     r.save("node_system")
 
 
-SCENES = (containers, container_networks, node_system)
+SCENES = (containers, container_networks, node_system, refusals)

@@ -41,6 +41,12 @@ def test_copies(cli: Cli, machine: Machine, running: bool) -> None:
     cli("cp", "one1:/tmp/source", str(back))
     assert (back / "sub/big").read_bytes() == (source / "sub/big").read_bytes()
     assert (back / "link").is_symlink()
+    new, whole = machine.dir / "new", machine.dir / "whole"
+    cli("cp", "one1:/tmp/source/.", str(new))
+    assert sorted(path.name for path in new.iterdir()) == ["link", "sub"]
+    cli("cp", "one1:/.", str(whole))
+    assert (whole / "tmp/source/sub/big").exists()
+    assert list((whole / "proc").iterdir()) == []
     (machine.dir / "file").write_text("in the volume")
     cli("cp", str(machine.dir / "file"), "one1:/data/")
     assert "/nope" in cli.fails("cp", "one1:/nope", "-").err
@@ -65,4 +71,5 @@ def test_diff_export_and_commit(cli: Cli) -> None:
     assert said.lines == ["x", "y"]
     assert "No such file" in said.err
     assert "a message" in cli("history", "made:1").out
+    assert cli("inspect", "--format", "{{.Author}}", "made:1").out.strip() == "somebody"
     cli("rmi", "made:1")

@@ -138,6 +138,8 @@ def test_links_names_and_addresses(cli: Cli) -> None:
     assert not reaches(cli, "db", "web")()
     missing = cli.fails("run", "--link", "nobody:x", "bb", "true").err
     assert "could not get container for nobody: No such container: nobody" in missing
+    assert "No such container: web/nope" in cli.fails("rm", "--link", "web/nope").err
+    assert "default link name" in cli.fails("rm", "--link", "web").err
     # Its new address is known to who is linked to it.
     cli("stop", "-t", "0", "db")
     sleeper(cli, "thief")
@@ -148,6 +150,9 @@ def test_links_names_and_addresses(cli: Cli) -> None:
         timeout=10,
         what="the new address is in the file",
     )
+    assert cli("rm", "--link", "web/data").lines == ["web/data"]
+    assert inspect(cli, "web")["HostConfig"]["Links"] is None
+    assert "data" not in cli("exec", "web", "cat", "/etc/hosts").out
     cli("network", "create", "user")
     sleeper(cli, "server", "--network", "user")
     sleeper(cli, "client", "--network", "user", "--link", "server:friend")

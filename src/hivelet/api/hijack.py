@@ -7,8 +7,11 @@ merely closes its half is told apart from one that is gone, where the socket kno
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import select
 import socket
+import sys
+import termios
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +22,12 @@ from hivelet.api.call import Call
 from hivelet.api.errors import ClientGone
 
 _READ = 1 << 16
+
+_HEAD_PATIENCE = 0.5
+"""Seconds that a client gets to read an answer's head before what follows is sent all the same."""
+
+_LOOK = 0.0005
+"""Seconds between looks whether it has."""
 
 
 class Taken(web.StreamResponse):
@@ -90,6 +99,27 @@ class _Protocol(asyncio.StreamReaderProtocol):
         self._before.connection_lost(exc)
 
 
+async def _head_is_read(transport: asyncio.Transport) -> None:
+    """Wait, for a moment, until a client on a unix socket has taken the answer's head.
+
+    docker-py reads the head through a buffer, and what follows from the socket beneath it: what came along with the head stays
+    in the buffer, and is lost. Such a socket tells how much of what was sent has not been read.
+    """
+    peer = transport.get_extra_info("socket")
+    if peer is None or peer.family != socket.AF_UNIX:
+        return
+    with suppress(TimeoutError, OSError):
+        async with asyncio.timeout(_HEAD_PATIENCE):
+            while _unread(peer):  # noqa: ASYNC110 - the kernel tells of no such event
+                await asyncio.sleep(_LOOK)
+
+
+def _unread(peer: Any) -> bool:
+    return bool(
+        int.from_bytes(fcntl.ioctl(peer.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+    )
+
+
 async def hijack(call: Call, content_type: str) -> Hijacked:
     """Take the connection and send the answer's head: 101 for clients that ask for an upgrade, else 200.
 
@@ -111,6 +141,7 @@ async def hijack(call: Call, content_type: str) -> Hijacked:
     else:
         head, more = "HTTP/1.1 200 OK\r\n", ""
     transport.write(f"{head}Content-Type: {content_type}\r\n{more}\r\n".encode())
+    await _head_is_read(transport)
     return Hijacked(
         reader, asyncio.StreamWriter(transport, protocol, reader, asyncio.get_running_loop())
     )

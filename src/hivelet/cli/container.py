@@ -77,14 +77,18 @@ def exec_in_container(
 @click.command()
 @click.option("-f", "--force", is_flag=True, help="Kill a container that is running.")
 @click.option("-v", "--volumes", is_flag=True, help="Remove its anonymous volumes too.")
+@click.option("-l", "--link", is_flag=True, help="Remove links, named CONTAINER/ALIAS, alone.")
 @click.argument("refs", nargs=-1, required=True, metavar="CONTAINER...")
 @pass_session
-def rm(session: Session, refs: tuple[str, ...], force: bool, volumes: bool) -> int:
+def rm(session: Session, refs: tuple[str, ...], force: bool, volumes: bool, link: bool) -> int:
     """Remove containers of this node; a service replaces those of its tasks."""
     failed = 0
     for ref in refs:
         try:
-            session.engine.remove_container(ref, force=force, volumes=volumes)
+            if link:
+                session.engine.remove_link(ref)
+            else:
+                session.engine.remove_container(ref, force=force, volumes=volumes)
             say(ref)
         except HiveletError as error:
             complain(error.message)

@@ -117,6 +117,7 @@ class LazyGroup(click.Group):
         if command.name != cmd_name:  # one that is known by a shorter name as well
             command = copy.copy(command)
             command.name = cmd_name
+        _add_aliases(command)
         add_examples(command, cmd_name)
         if _COMPLETING in os.environ:
             _complete(command)
@@ -144,6 +145,24 @@ class LazyGroup(click.Group):
             )
             ctx.fail(f'there is no command "{name}"{hint}')
         return super().resolve_command(ctx, args)
+
+
+_ALIASES = {"list": "ls", "ps": "ls", "remove": "rm"}
+"""Docker's longer names of the commands of a group; `ps` is one in `container` alone."""
+
+
+def _add_aliases(command: click.Command) -> None:
+    """Give a group's commands the names that docker has for them as well; help does not list these."""
+    if not isinstance(command, click.Group):
+        return
+    for alias, name in _ALIASES.items():
+        known = command.commands.get(name)
+        if known is None or alias in command.commands:
+            continue
+        if alias != "ps" or command.name == "container":
+            other = copy.copy(known)
+            other.hidden = True
+            command.add_command(other, alias)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -230,6 +230,10 @@ class Engine:
         """Remove a container."""
         self.transport.request("DELETE", f"/containers/{ref}", query={"force": force, "v": volumes})
 
+    def remove_link(self, name: str) -> None:
+        """Take a link, named `CONTAINER/ALIAS`, away from its container."""
+        self.transport.request("DELETE", f"/containers/{name}", query={"link": True})
+
     def create_exec(self, ref: str, request: Json) -> str:
         """Prepare a command in a container that runs; the answer is its id."""
         return str(self.transport.request("POST", f"/containers/{ref}/exec", body=request)["Id"])

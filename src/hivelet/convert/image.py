@@ -14,6 +14,7 @@ from hivelet.convert.filters import Filters
 from hivelet.convert.query import timestamp_ns
 from hivelet.convert.shape import Json, empty_to_none, encode, parse_json, rfc3339
 from hivelet.errors import InvalidParameter, NotFound
+from hivelet.kit.durations import parse_duration
 from hivelet.objects.container import ContainerConfig
 from hivelet.objects.image import (
     Image,
@@ -148,6 +149,9 @@ def join_reference(name: str, tag: str) -> str:
 def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -> list[Image]:
     """The images that a list call asked for, newest first."""
     dangling = filters.boolean("dangling")
+    borders = [until_moment(value, now) for value in filters.get("until")]
+    for pattern in filters.get("reference"):
+        _check_pattern(pattern)
     chosen = [
         image
         for image in images
@@ -155,7 +159,7 @@ def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -
         and filters.labels("label", image.config.labels)
         and filters.without_labels("label!", image.config.labels)
         and _has_reference(image, filters)
-        and _is_old(image, filters, now)
+        and all(_moment(image) < border for border in borders)
     ]
     for key, newer in (("before", False), ("since", True)):
         for ref in filters.get(key):
@@ -196,8 +200,12 @@ def _path_match(name: str, pattern: str) -> bool:
     )
 
 
-def _is_old(image: Image, filters: Filters, now: datetime) -> bool:
-    return all(_moment(image) < until_moment(value, now) for value in filters.get("until"))
+def _check_pattern(pattern: str) -> None:
+    """Refuse a set of characters that does not end."""
+    for part in pattern.split("/"):
+        opened = part.rfind("[")
+        if opened >= 0 and "]" not in part[opened + 2 :]:
+            raise InvalidParameter("syntax error in pattern")
 
 
 def until_moment(value: str, now: datetime) -> datetime:
@@ -206,19 +214,15 @@ def until_moment(value: str, now: datetime) -> datetime:
     Raises:
         InvalidParameter: it has another form.
     """
-    unit = {"s": 1, "m": 60, "h": 3600}.get(value[-1:])
-    if unit and value[:-1].isdecimal():
-        try:
-            return now - timedelta(seconds=unit * int(value[:-1]))
-        except (OverflowError, ValueError) as error:  # before there are dates
-            raise InvalidParameter(f"Invalid filter 'until={value[:40]}'") from error
-    if value[:1].isdecimal() and "-" in value:
-        try:
+    try:
+        if value[:1].isdecimal() and "-" in value:
             moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise InvalidParameter(f"Invalid filter 'until={value}'") from error
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return datetime.fromtimestamp(timestamp_ns(value) / 1_000_000_000, UTC)
+            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        if value[-1:].isalpha():
+            return now - timedelta(microseconds=parse_duration(value) / 1000)
+        return datetime.fromtimestamp(timestamp_ns(value) / 1_000_000_000, UTC)
+    except (ValueError, OverflowError, InvalidParameter) as error:
+        raise InvalidParameter(f'failed to parse value as time or duration: "{value}"') from error
 
 
 def _named(images: Iterable[Image], ref: str) -> Image:

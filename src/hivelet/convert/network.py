@@ -10,7 +10,7 @@ import msgspec
 from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
-from hivelet.errors import InvalidParameter
+from hivelet.errors import Forbidden, InvalidParameter, NotFound
 from hivelet.objects.common import Annotations, Driver, NetworkId, NodeId, ServiceId, Struct
 from hivelet.objects.container import EndpointRequest
 from hivelet.objects.engine import NetworkContainer, NodeNetwork
@@ -82,6 +82,12 @@ def parse_network_spec(data: Json) -> NetworkSpec:
         raise InvalidParameter(
             f"network {request.name} without IPv4: networks always have it; leave --ipv4=false out"
         )
+    if request.name in (*PREDEFINED, "default"):
+        raise Forbidden(f"operation is not permitted on predefined {request.name} network")
+    if request.ipam.driver not in ("", "default"):
+        raise NotFound(f'plugin "{request.ipam.driver}" not found')
+    if request.driver in ("host", "null"):
+        raise Forbidden(f'only one instance of "{request.driver}" network is allowed')
     driver = request.driver if request.driver not in {"", "default"} else "bridge"
     return NetworkSpec(
         annotations=Annotations(name=request.name, labels=request.labels),

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from hivelet.engine.dependencies.known import FileReference
-from hivelet.engine.health.policy import build_policy
+from hivelet.engine.health.policy import build_policy, check_times
 from hivelet.engine.merge import merge_config
 from hivelet.engine.registry import LegRecord, Record
 from hivelet.engine.volumes.mounts import collect_mounts
@@ -137,6 +137,8 @@ def build_record(
         parse_signal(request.config.stop_signal)
     config = merge_config(request.config, request.image.config)
     build_policy(config)
+    if config.healthcheck is not None:
+        check_times(config.healthcheck)
     config = config.replaced(hostname=config.hostname or container_id[:SHORT_ID])
     program = [*(config.entrypoint or []), *(config.cmd or [])]
     container = Container(

@@ -68,6 +68,9 @@ log = structlog.get_logger(__name__)
 _CATCH_UP = 1.0
 """Seconds between two tries to write what the engine's database could not take."""
 
+RUNTIME_NAMES = frozenset({"runc", "io.containerd.runc.v2"})
+"""Docker's names of its own runtime, which tools may ask for by habit: whichever is here runs the container."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
@@ -144,7 +147,9 @@ class Engine(
         ContainerActions.__init__(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
-        PlainActions.__init__(self, self.lifecycle, self.registry, self._images)
+        PlainActions.__init__(
+            self, self.lifecycle, self.registry, self._images, RUNTIME_NAMES | {config.runtime.name}
+        )
         FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(

@@ -273,7 +273,7 @@ class Provision:
                 for leg in record.legs
             ),
             task_id=record.task_id or None,
-            hostname=config.hostname,
+            hostname=".".join(filter(None, (config.hostname, config.domainname))),
             names=(record.container.name, record.id[:12]),
             dns=DnsSettings(
                 nameservers=tuple(host.dns),

@@ -19,9 +19,11 @@ from hivelet.kit.architecture import go_architecture
 from hivelet.kit.process import run_command
 from hivelet.objects.common import Platform
 from hivelet.objects.engine import EngineInfo, EngineVersion, RuntimeInfo
+from hivelet.objects.log_driver import DRIVERS
 from hivelet.objects.node import EngineDescription, NodeDescription, PluginDescription
 from hivelet.objects.task import GenericResource, Resources
 from hivelet.runtime.images.registries import InsecureRegistries
+from hivelet.runtime.mountinfo import mount_of, read_mountinfo
 
 _PROGRAMS = {
     "conmon": ("conmon", "--version"),
@@ -70,7 +72,8 @@ def describe_node(
     machine: Machine, labels: Mapping[str, str], generic: Sequence[GenericResource] = ()
 ) -> NodeDescription:
     """What the agent says of this node."""
-    plugins = [("Log", "json-file"), ("Log", "none"), ("Network", "bridge"), ("Network", "overlay")]
+    plugins = [("Log", name) for name in sorted(DRIVERS)]
+    plugins += [("Network", "bridge"), ("Network", "overlay")]
     return NodeDescription(
         hostname=machine.hostname,
         platform=Platform(architecture=machine.machine, os="linux"),
@@ -123,6 +126,13 @@ class EngineFacts:
     insecure: InsecureRegistries = field(default_factory=InsecureRegistries)
 
 
+def _driver_status(root: Path) -> list[tuple[str, str]]:
+    """What Docker tells of its storage driver; a file system that could not say what is in a directory would not do."""
+    found = mount_of(os.path.realpath(root), read_mountinfo())
+    backing = "extfs" if found.type in ("ext2", "ext3", "ext4") else found.type
+    return [("Backing Filesystem", backing), ("Supports d_type", "true")]
+
+
 def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
     """`docker info` of this node, save its swarm part."""
     counts = facts.counts
@@ -137,6 +147,7 @@ def build_info(machine: Machine, facts: EngineFacts) -> EngineInfo:
         containers_stopped=counts.get("stopped", 0),
         images=counts.get("images", 0),
         root_dir=str(facts.root),
+        driver_status=_driver_status(facts.root),
         cgroup_version="2" if unified else "1",
         kernel_version=machine.kernel,
         operating_system=machine.operating_system,

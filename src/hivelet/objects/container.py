@@ -74,6 +74,13 @@ class DeviceMapping(Struct, frozen=True, kw_only=True):
     cgroup_permissions: str = "rwm"
 
 
+class DeviceRequest(Struct, frozen=True, kw_only=True):
+    """Devices that a driver is asked for, as `--gpus` does; this engine has no such driver."""
+
+    driver: str = ""
+    capabilities: list[list[str]] = []
+
+
 class BindOptions(Struct, frozen=True, kw_only=True):
     """Options of a bind mount."""
 
@@ -198,6 +205,7 @@ class HostConfig(HostSettings, frozen=True, kw_only=True):
     ulimits: list[Ulimit] = []
     init: bool | None = None
     mounts: list[Mount] = []
+    device_requests: list[DeviceRequest] = []
     masked_paths: list[str] | None = None
     readonly_paths: list[str] | None = None
 

@@ -215,7 +215,7 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
     network_drivers: list[str] = field(
         default_factory=lambda: ["bridge", "host", "null", "overlay"]
     )
-    log_drivers: list[str] = field(default_factory=lambda: ["json-file", "none"])
+    log_drivers: list[str] = field(default_factory=lambda: ["json-file", "local", "none"])
     default_log_driver: str = "json-file"
     cgroup_driver: str = "cgroupfs"
     cgroup_version: str = "1"

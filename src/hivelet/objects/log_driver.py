@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Driver
 
-DRIVERS = ("json-file", "local", "none")
+NOTHING_KEPT = "none"
+DRIVERS = ("json-file", "local", NOTHING_KEPT)
 DEFAULT = "json-file"
 
 FILES_LIMIT = 1000
@@ -52,7 +53,7 @@ def log_policy(driver: Driver | None) -> LogPolicy:
             f'logger: no log driver named "{name}" is registered; there are {", ".join(DRIVERS)}'
         )
     options = {key: value for key, value in driver.options.items() if key not in _WITHOUT_EFFECT}
-    if name == "none":
+    if name == NOTHING_KEPT:
         return LogPolicy(kept=False)
     size = options.pop("max-size", "")
     files = options.pop("max-file", "")

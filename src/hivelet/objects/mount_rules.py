@@ -21,9 +21,7 @@ def check_mount(mount: Mount) -> None:
         InvalidParameter: names the field, or the value.
     """
     if mount.type not in _KINDS:
-        raise InvalidParameter(
-            f'mount type "{mount.type}" is unknown; there are bind, volume and tmpfs'
-        )
+        raise _wrong(mount, "mount type unknown; there are bind, volume and tmpfs")
     if any("\0" in path for path in (mount.source, mount.target)):
         raise InvalidParameter("invalid mount: a path has a null byte")
     check_target(mount.target)
@@ -49,6 +47,8 @@ def check_target(target: str) -> None:
 
 
 def _check_bind(mount: Mount) -> None:
+    if not mount.source:
+        raise _wrong(mount, "field Source must not be empty")
     if not mount.source.startswith("/"):
         raise _wrong(mount, f"invalid mount path: '{mount.source}' mount path must be absolute")
     options = mount.bind_options or BindOptions()

@@ -75,7 +75,8 @@ def _cause(said: str, program: str) -> str:
         return f'unable to start container process: exec: "{program}": permission denied'
     if text.lower().startswith(("open executable", "exec")) and program:
         return f'unable to start container process: exec: "{program}": {text.lower()}'
-    return text
+    # Go's words for an error of the kernel: docker's command line reads its exit code off them.
+    return text.replace("No such file or directory", "no such file or directory")
 
 
 def _code(cause: str) -> int:

@@ -13,9 +13,10 @@ _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountEntry:
-    """One mount: where, and how events propagate to and from it."""
+    """One mount: where, of which type of file system, and how events propagate to and from it."""
 
     target: str
+    type: str = ""
     shared: bool = False
     slave: bool = False
 
@@ -25,11 +26,13 @@ def parse_mountinfo(data: bytes) -> list[MountEntry]:
     entries = []
     for line in data.splitlines():
         fields = line.split(b" ")
-        optional = fields[6 : fields.index(b"-")]
+        end = fields.index(b"-")
+        optional = fields[6:end]
         target = _OCTAL.sub(lambda match: bytes([int(match[1], 8)]), fields[4])
         entries.append(
             MountEntry(
                 target=os.fsdecode(target),
+                type=os.fsdecode(fields[end + 1]),
                 shared=any(field.startswith(b"shared:") for field in optional),
                 slave=any(field.startswith(b"master:") for field in optional),
             )

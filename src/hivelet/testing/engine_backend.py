@@ -149,6 +149,10 @@ class FakeEngine:
         self.calls.append(("remove", container.id, force, volumes))
         del self.containers[container.id]
 
+    async def remove_link(self, name: str) -> None:
+        """Remember it."""
+        self.calls.append(("remove_link", name))
+
     async def wait_container(self, ref: str, condition: str) -> AsyncIterator[ExitResult | None]:
         """What `exits` has for it."""
         container = await self.get_container(ref)

@@ -106,7 +106,7 @@ async def test_a_new_volume_begins_with_what_the_image_has_there(bench):
 
 async def test_a_bind_whose_source_is_missing_makes_no_container(bench):
     host = HostConfig(mounts=[Mount(type="bind", source="/no/such/place", target="/x")])
-    with pytest.raises(NotFound, match="bind source path does not exist: /no/such/place"):
+    with pytest.raises(InvalidParameter, match="bind source path does not exist: /no/such/place"):
         await bench.create("/bin/sleep", "1", host=host)
     assert bench.engine.registry.all() == []
     with pytest.raises(InvalidParameter, match="No command"):

@@ -182,7 +182,7 @@ async def test_a_container_that_is_not_made_leaves_no_volume(bench):
     missing = Mount(type="bind", source="/no/such/place", target="/z")
     host = HostConfig(mounts=[Mount(type="volume", target="/a"), missing])
     for _ in range(3):
-        with pytest.raises(NotFound, match="/no/such/place"):
+        with pytest.raises(InvalidParameter, match="/no/such/place"):
             await bench.create("/bin/sleep", "1", host=host, volumes={"/b": {}})
     assert await bench.engine.list_volumes() == []
     assert not list((bench.home / "root/volumes").glob("*"))
@@ -203,7 +203,7 @@ async def test_a_volume_that_was_there_before_stays(bench):
     await store(bench)
     missing = Mount(type="bind", source="/no/such/place", target="/z")
     host = HostConfig(mounts=[Mount(type="volume", source="store", target="/a"), missing])
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidParameter, match="/no/such/place"):
         await bench.create("/bin/sleep", "1", host=host)
     assert [v.name for v in await bench.engine.list_volumes()] == ["store"]
 

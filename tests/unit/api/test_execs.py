@@ -1,6 +1,8 @@
 """Execs over the API: the connection that is taken over, frames, detach keys, clients that leave."""
 
 import asyncio
+import select
+import socket
 
 import pytest
 
@@ -51,6 +53,25 @@ async def test_old_clients_get_200_and_the_same_stream(api):
     writer.write_eof()
     assert await reader.read() == b""
     writer.close()
+
+
+async def test_output_does_not_come_along_with_the_head(api):
+    """docker-py loses what it reads together with the head: however late it reads, that comes alone."""
+    exec_id = await create(api, AttachStdin=False)
+    loop = asyncio.get_running_loop()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, api.socket)
+        body = b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        start = f"POST /v1.47/exec/{exec_id}/start HTTP/1.1\r\nHost: d\r\n".encode()
+        await loop.sock_sendall(client, start + body)
+        while not select.select([client], [], [], 0)[0]:
+            await asyncio.sleep(0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        head = client.recv(65536)
+        assert head.endswith(b"\r\n\r\n")
+        assert await loop.sock_recv(client, 65536) == b"\x01\0\0\0\0\0\0\x06hello\n"
 
 
 async def test_a_terminal_has_no_frames_and_can_be_left(api):

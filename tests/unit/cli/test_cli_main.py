@@ -176,3 +176,27 @@ def test_sizes_and_moments() -> None:
     assert moment is not None
     assert ago("2026-01-02T03:04:02Z", moment) == "3 seconds ago"
     assert parse_time("0001-01-01T00:00:00Z") is None
+
+
+@pytest.mark.parametrize(
+    ("group", "alias", "name"),
+    [
+        ("container", "list", "ls"),
+        ("container", "ps", "ls"),
+        ("container", "remove", "rm"),
+        ("image", "list", "ls"),
+        ("image", "remove", "rm"),
+        ("network", "list", "ls"),
+        ("volume", "remove", "rm"),
+        ("service", "list", "ls"),
+        ("stack", "remove", "rm"),
+        ("secret", "list", "ls"),
+    ],
+)
+def test_docker_s_longer_names_of_commands(group: str, alias: str, name: str) -> None:
+    found = root.get_command(None, group)
+    assert found.get_command(None, alias).callback is found.get_command(None, name).callback
+
+
+def test_only_containers_have_ps() -> None:
+    assert root.get_command(None, "image").get_command(None, "ps") is None

@@ -36,9 +36,9 @@ def test_mountinfo():
     )
     entries = parse_mountinfo(text)
     assert entries == [
-        MountEntry(target="/", shared=True),
-        MountEntry(target="/mnt/a b", slave=True),
-        MountEntry(target="/mnt"),
+        MountEntry(target="/", type="ext4", shared=True),
+        MountEntry(target="/mnt/a b", type="tmpfs", slave=True),
+        MountEntry(target="/mnt", type="tmpfs"),
     ]
     assert mount_of("/mnt/a b/c", entries).target == "/mnt/a b"
     assert mount_of("/mntx", entries).target == "/"

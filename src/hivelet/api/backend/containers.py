@@ -112,6 +112,10 @@ class PlainBackend(Protocol):
         """Give it another name."""
         ...
 
+    async def remove_link(self, name: str) -> None:
+        """Take a link, named `CONTAINER/ALIAS`, away from its container."""
+        ...
+
     async def update_container(
         self, ref: str, given: HostConfig, named: frozenset[str]
     ) -> list[str]:

@@ -104,7 +104,9 @@ def _path_parameters(row: Route) -> list[dict[str, Any]]:
             "in": "path",
             "required": True,
             "schema": {"type": "string", "minLength": 1},
-            "description": "an image's name" if match[2] else "an id, its beginning, or a name",
+            "description": "an image's name"
+            if match[2] and not row.path.startswith("/containers/")
+            else "an id, its beginning, or a name",
         }
         for match in _PARAMETER.finditer(row.path)
     ]

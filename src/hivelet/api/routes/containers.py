@@ -20,9 +20,10 @@ from hivelet.convert.image import until_moment
 from hivelet.convert.query import integer, log_options
 from hivelet.convert.shape import Json
 from hivelet.convert.stats import encode_processes, encode_stats
-from hivelet.errors import InvalidParameter
+from hivelet.errors import InvalidParameter, NotImplemented
 from hivelet.objects.engine import Container, ContainerStats
 from hivelet.objects.log import LogOptions
+from hivelet.objects.log_driver import NOTHING_KEPT
 
 _CONDITIONS = ("not-running", "next-exit", "removed")
 
@@ -73,7 +74,10 @@ async def kill_container(call: Call) -> web.Response:
 
 
 async def remove_container(call: Call) -> web.Response:
-    """`DELETE /containers/{id}`."""
+    """`DELETE /containers/{id}`; with `link`, a name such as `web/data` is a link of a container, which alone goes."""
+    if call.flag("link"):
+        await call.engine.remove_link(call.ref)
+        return done(204)
     await call.engine.remove_container(call.ref, force=call.flag("force"), volumes=call.flag("v"))
     return done(204)
 
@@ -128,6 +132,8 @@ async def stream_logs(call: Call) -> web.StreamResponse:
     """`GET /containers/{id}/logs`."""
     options = log_options(call.query)
     container = await call.engine.get_container(call.ref)
+    if container.host_config.log_config.type == NOTHING_KEPT:
+        raise NotImplemented("configured logging driver does not support reading")
     raw = container.config.tty
     form = log.LogFormat(timestamps=call.flag("timestamps"), details=call.flag("details"), raw=raw)
     lines = _log(call, container, options, form)
@@ -252,8 +258,8 @@ ROUTES = (
     ),
     route(
         "DELETE",
-        "/containers/{ref}",
+        "/containers/{ref:path}",
         remove_container,
-        Says(query="force:flag v:flag", statuses=(204,), errors=(409,)),
+        Says(query="force:flag v:flag link:flag", statuses=(204,), errors=(409,)),
     ),
 )

@@ -35,6 +35,9 @@ _MADE = (
 )  # fmt: skip
 """What the runtime makes in a root file system for its mounts."""
 
+_KERNELS = ("dev", "proc", "sys")
+"""Directories of a running container's root that the kernel fills; a copy of the whole root has them empty (Docker)."""
+
 
 class FileActions:
     """The file side of the engine."""
@@ -66,7 +69,8 @@ class FileActions:
         record = self._files_of.find(ref)
 
         def write(out: IO[bytes]) -> None:
-            self._looked(record, ref, path, partial(write_path, out))
+            kernels = _KERNELS if record.container.state.running else ()
+            self._looked(record, ref, path, partial(write_path, out, kernels=kernels))
 
         async with self._files_life.still(record.id) as record:
             async for piece in written_by(write):

@@ -78,6 +78,24 @@ def build_policy(config: ContainerConfig) -> HealthPolicy | None:
     )
 
 
+def check_times(check: Healthcheck) -> None:
+    """Refuse what a new health check can't ask for.
+
+    Raises:
+        InvalidParameter: names the field, in Docker's words.
+    """
+    for name, given in (
+        ("Interval", check.interval),
+        ("Timeout", check.timeout),
+        ("StartPeriod", check.start_period),
+        ("StartInterval", check.start_interval),
+    ):
+        if given and given < SECOND // 1000:
+            raise InvalidParameter(f"{name} in Healthcheck cannot be less than 1ms")
+    if check.retries < 0:
+        raise InvalidParameter("Retries in Healthcheck cannot be negative")
+
+
 def begin_health(config: ContainerConfig) -> Health | None:
     """The health of a container that has just been started; None where it has no health check."""
     return None if build_policy(config) is None else Health(status=STARTING)

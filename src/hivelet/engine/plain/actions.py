@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
+from functools import partial
+
 from hivelet.engine.create import CreateContainer
 from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
+from hivelet.engine.plain.abilities import check_abilities, check_cpu
 from hivelet.engine.plain.attach import LateStreams
-from hivelet.engine.plain.links import check_links
+from hivelet.engine.plain.links import check_links, without_link
 from hivelet.engine.plain.names import new_name
 from hivelet.engine.plain.ports import asked_ports
 from hivelet.engine.plain.wish import (
@@ -35,10 +40,12 @@ class PlainActions:
         lifecycle: Lifecycle,
         registry: Registry,
         images: ImageStore,
+        runtimes: Collection[str],
     ) -> None:
         self._plain_life = lifecycle
         self._plain = registry
         self._plain_images = images
+        self._plain_runtimes = runtimes
 
     async def create_container(
         self, name: str, given: ContainerCreate
@@ -54,6 +61,9 @@ class PlainActions:
         name = check_name(name) if name else new_name(taken)
         config, host = split_create(given)
         asked_ports(config, host)
+        check_abilities(
+            host, runtimes=self._plain_runtimes, cpus=frozenset(os.sched_getaffinity(0))
+        )
         try:
             image = await self._plain_images.resolve(config.image)
         except NotFound:
@@ -156,6 +166,22 @@ class PlainActions:
         self._plain_life.publish(record, "rename", oldName=f"/{before}")
         await self._plain_life.refresh(record.id)
 
+    async def remove_link(self, name: str) -> None:
+        """Take a link away from its container, which knows the other by that name no more.
+
+        Raises:
+            Conflict: it is a container's own name.
+            NotFound: the container has no such link.
+        """
+        holder, slash, alias = name.strip("/").partition("/")
+        if not slash:
+            raise Conflict("Conflict, cannot remove the default link name of the container")
+        try:
+            record = self._plain.find(holder)
+        except NotFound:
+            raise NotFound(f"No such container: {name}") from None
+        await self._plain_life.rejoin(record.id, partial(without_link, alias))
+
     async def update_container(
         self, ref: str, given: HostConfig, named: frozenset[str]
     ) -> list[str]:
@@ -169,5 +195,6 @@ class PlainActions:
             )
         check_swap(record.id, before, given)
         check_host(changed)
+        check_cpu(changed, frozenset(os.sched_getaffinity(0)))
         await self._plain_life.update(record.id, changed)
         return []

@@ -41,17 +41,26 @@ def check_links(host: HostConfig, registry: Registry) -> None:
     Raises:
         InvalidParameter: in Docker's words.
     """
-    if host.links and host.network_mode == "host":
-        raise InvalidParameter(
-            "conflicting options: host type networking can't be used with links. This would result in "
-            "undefined behavior"
-        )
     for text in host.links:
         name, _ = split_link(text)
         try:
             registry.find(name)
         except NotFound as error:
             raise InvalidParameter(f"could not get container for {name}: {error.message}") from None
+
+
+async def without_link(alias: str, record: Record) -> Record:
+    """The record without its link of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    host = record.container.host_config
+    links = [text for text in host.links if split_link(text)[1] != alias]
+    if links == host.links:
+        raise NotFound(f"No such container: {record.container.name}/{alias}")
+    changed = record.container.replaced(host_config=host.replaced(links=links))
+    return record.replaced(container=changed)
 
 
 def find_linked(record: Record, registry: Registry, address_of: AddressOf) -> list[Linked]:
@@ -115,6 +124,9 @@ def _variables(name: str, link: Linked) -> Iterator[str]:
     ports = sorted(
         (p.partition("/") for p in config.exposed_ports), key=lambda p: (int(p[0]), p[2])
     )
+    for protocol in sorted({protocol for _, _, protocol in ports}):
+        numbers = [int(number) for number, _, other in ports if other == protocol]
+        yield from _ranges(prefix, link.address, protocol or "tcp", numbers)
     for place, (number, _, protocol) in enumerate(ports):
         address = f"{protocol or 'tcp'}://{link.address}:{number}"
         port = f"{prefix}_PORT_{number}_{(protocol or 'tcp').upper()}"
@@ -128,3 +140,16 @@ def _variables(name: str, link: Linked) -> Iterator[str]:
     for entry in config.env:
         if entry.partition("=")[0] not in _NOT_PASSED:
             yield f"{prefix}_ENV_{entry}"
+
+
+def _ranges(prefix: str, address: str, protocol: str, numbers: list[int]) -> Iterator[str]:
+    """Where each run of ports that follow one another begins and ends."""
+    begins = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    for first, last in zip(begins, ends, strict=True):
+        if first == last:
+            continue
+        name = f"{prefix}_PORT_{first}_{protocol.upper()}"
+        for word, number in (("START", first), ("END", last)):
+            yield f"{name}_{word}={protocol}://{address}:{number}"
+            yield f"{name}_PORT_{word}={number}"

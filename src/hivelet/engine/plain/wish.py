@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from hivelet.engine.plain.modes import check_modes
 from hivelet.engine.plain.restart_policy import check_policy
 from hivelet.errors import Conflict, InvalidParameter
 from hivelet.objects.container import ContainerConfig, ContainerCreate, HostConfig
@@ -42,9 +43,8 @@ def split_create(given: ContainerCreate) -> tuple[ContainerConfig, HostConfig]:
         raise InvalidParameter(
             f"the working directory '{config.working_dir}' is invalid, it needs to be an absolute path"
         )
+    check_modes(given)
     check_host(host)
-    if host.network_mode.startswith("container:") and config.hostname:
-        raise InvalidParameter("conflicting options: hostname and the network mode")
     policy = host.restart_policy
     if not policy.name:
         host = host.replaced(restart_policy=policy.replaced(name="no"))
@@ -72,8 +72,11 @@ def check_host(host: HostConfig) -> None:
         raise InvalidParameter(
             "Minimum memory limit can not be less than memory reservation limit, see usage"
         )
-    if host.nano_cpus and (host.cpu_period or host.cpu_quota):
-        raise InvalidParameter("Conflicting options: Nano CPUs and CPU Period cannot both be set")
+    for name, given in (("Period", host.cpu_period), ("Quota", host.cpu_quota)):
+        if host.nano_cpus and given:
+            raise InvalidParameter(
+                f"Conflicting options: Nano CPUs and CPU {name} cannot both be set"
+            )
     if host.blkio_weight and not 10 <= host.blkio_weight <= 1000:
         raise InvalidParameter("Range of blkio weight is from 10 to 1000")
     if not -1000 <= host.oom_score_adj <= 1000:
@@ -95,6 +98,12 @@ def check_swap(container_id: str, before: HostConfig, given: HostConfig) -> None
 
 def warnings_for(host: HostConfig) -> list[str]:
     """What Docker warns of."""
+    warnings = []
     if host.network_mode == "host" and host.port_bindings:
-        return ["Published ports are discarded when using host network mode"]
-    return []
+        warnings.append("Published ports are discarded when using host network mode")
+    if host.oom_kill_disable and not host.memory:
+        warnings.append(
+            "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "
+            "running out of resources."
+        )
+    return warnings

@@ -51,7 +51,9 @@ def read_devices(mappings: Iterable[DeviceMapping]) -> tuple[Device, ...]:
             info = os.stat(mapping.path_on_host)
         except OSError as error:
             raise InvalidParameter(
-                f'error gathering device information while adding custom device "{mapping.path_on_host}": {error.strerror}'
+                # In Go's words: docker's command line reads its exit code off them.
+                f'error gathering device information while adding custom device "{mapping.path_on_host}": '
+                f"{(error.strerror or str(error)).lower()}"
             ) from error
         if not (stat.S_ISCHR(info.st_mode) or stat.S_ISBLK(info.st_mode)):
             raise InvalidParameter(f'"{mapping.path_on_host}" is not a device')

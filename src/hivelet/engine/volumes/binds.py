@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hivelet.errors import InvalidParameter, NotFound
+from hivelet.errors import InvalidParameter
 from hivelet.objects.container import BindOptions, Mount
 from hivelet.runtime.mountinfo import mount_of, read_mountinfo
 
@@ -32,14 +32,14 @@ def prepare_bind(mount: Mount) -> None:
     """Make the source where the mount asks for that.
 
     Raises:
-        NotFound: it isn't there.
-        InvalidParameter: mounts could not spread as they should, since the host's own mount keeps them.
+        InvalidParameter: it isn't there; or mounts could not spread as they should, since the host's own mount keeps them.
     """
     options = mount.bind_options or BindOptions()
     source = Path(mount.source)
     if not source.exists():
         if not options.create_mountpoint:
-            raise NotFound(
+            # Not Docker's 404 for other things that are missing: its command line takes one for an image, and pulls.
+            raise InvalidParameter(
                 f'invalid mount config for type "bind": bind source path does not exist: {mount.source}'
             )
         source.mkdir(parents=True, exist_ok=True)

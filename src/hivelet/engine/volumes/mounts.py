@@ -81,26 +81,41 @@ def parse_bind(text: str) -> Mount:
         return Mount(type="volume", target=_target(parts[0]))
     if len(parts) > 3 or not parts[0]:
         raise InvalidParameter(
-            f'invalid volume specification: "{text}" is not SOURCE:TARGET[:OPTIONS]'
+            f"invalid volume specification: '{text}': write SOURCE:TARGET[:OPTIONS]"
         )
     options = set(parts[2].split(",")) if len(parts) == 3 else set()
+    _check_mode(parts[2] if len(parts) == 3 else "", options)
+    try:
+        target = _target(parts[1])
+    except InvalidParameter as error:
+        kind = "bind" if parts[0].startswith("/") else "volume"
+        raise InvalidParameter(
+            f"invalid volume specification: '{text}': invalid mount config for type \"{kind}\": {error.message}"
+        ) from error
     read_only = "ro" in options
     if parts[0].startswith("/"):
         propagation = next(iter(sorted(options & PROPAGATIONS)), "")
         return Mount(
             type="bind",
             source=parts[0],
-            target=_target(parts[1]),
+            target=target,
             read_only=read_only,
             bind_options=BindOptions(propagation=propagation, create_mountpoint=True),
         )
     return Mount(
         type="volume",
         source=parts[0],
-        target=_target(parts[1]),
+        target=target,
         read_only=read_only,
         volume_options=VolumeOptions(no_copy="nocopy" in options),
     )
+
+
+def _check_mode(text: str, options: set[str]) -> None:
+    unknown = options - _MODES - PROPAGATIONS - {""}
+    several = [{"ro", "rw"}, {"z", "Z"}]
+    if unknown or any(rivals <= options for rivals in several) or len(options & PROPAGATIONS) > 1:
+        raise InvalidParameter(f"invalid mode: {text}")
 
 
 def _user_mounts(host: HostConfig) -> list[Mount]:

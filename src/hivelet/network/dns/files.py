@@ -75,7 +75,9 @@ def render_hosts(
         InvalidParameter: an extra host is not "name:address", or wants a gateway where there is none; or the host
             name is none.
     """
-    check_hostname(hostname)
+    short, dot, domain = hostname.partition(".")
+    for part in (short, domain):
+        check_hostname(part)
     lines = [
         "127.0.0.1\tlocalhost",
         "::1\tlocalhost ip6-localhost ip6-loopback",
@@ -87,7 +89,6 @@ def render_hosts(
     lines += [_extra_host(extra, gateway) for extra in extra_hosts]
     lines += [f"{address}\t{' '.join(names)}" for address, names in linked]
     if hostname:
-        short, dot, _ = hostname.partition(".")
         names = f"{hostname} {short}" if dot else hostname
         lines += [f"{address}\t{names}" for address in addresses]
     return "\n".join(lines) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,17 +39,21 @@ def stat_path(root: Path, path: str) -> PathStat:
         )
 
 
-def write_path(out: IO[bytes], root: Path, path: str) -> None:
+def write_path(out: IO[bytes], root: Path, path: str, *, kernels: Collection[str] = ()) -> None:
     """What is at `path` and below it, as a tar whose names begin with the path's last part.
+
+    Of the directories of the root that are named as the kernel's, an archive of the root has no content.
 
     Raises:
         NotFound: nothing.
     """
     with _found(root, path) as (parent, name, shown):
         tar = TarWriter(out)
+        hollow = () if posixpath.normpath(path).strip("/.") else kernels
         if shown in {"/", "."}:
             tar.add_header(parent, ".", "./")
-            _add_content(tar, parent, ".", "")
+            # Docker's clients put another name in the place of the dot, and know it by its slash.
+            _add_content(tar, parent, ".", ".", hollow)
         elif name == ".":
             tar.add_header(parent, ".", f"{shown}/")
             _add_content(tar, parent, ".", shown)
@@ -80,10 +84,12 @@ def check_directory(root: Path, path: str) -> None:
         raise NotFound(path) from error
 
 
-def _add_content(tar: TarWriter, parent: int, name: str, called: str) -> None:
+def _add_content(
+    tar: TarWriter, parent: int, name: str, called: str, hollow: Collection[str] = ()
+) -> None:
     directory = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=parent)
     try:
-        tar.add_content(directory, called)
+        tar.add_content(directory, called, hollow)
     finally:
         os.close(directory)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
+from collections.abc import Collection
 from typing import IO
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -45,11 +46,15 @@ class TarWriter:
                 info.linkname = os.readlink(name, dir_fd=parent)
             self._write_header(info)
 
-    def add_content(self, directory: int, called: str) -> None:
-        """Add all that is in a directory."""
+    def add_content(self, directory: int, called: str, hollow: Collection[str] = ()) -> None:
+        """Add all that is in a directory, its directories of these names without what is in them."""
         for name in sorted(os.listdir(directory)):
+            shown = f"{called}/{name}" if called else name
             try:
-                self.add(directory, name, f"{called}/{name}" if called else name)
+                if name in hollow:
+                    self.add_header(directory, name, shown)
+                else:
+                    self.add(directory, name, shown)
             except FileNotFoundError:
                 continue  # a running container may delete while we look
 

@@ -149,6 +149,7 @@ def build_image(
     *,
     created: datetime,
     platform: tuple[str, str, str],
+    author: str = "",
 ) -> bytes:
     """Write the config file of a new image; `platform` is os, architecture and variant, as Go names them."""
     os, architecture, variant = platform
@@ -162,6 +163,8 @@ def build_image(
     }
     if variant:
         data["variant"] = variant
+    if author:
+        data["author"] = author
     return msgspec.json.encode(data, order="sorted")
 
 

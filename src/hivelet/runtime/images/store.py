@@ -218,6 +218,7 @@ class ImageStore:
                 [*base.history, entry],
                 created=now,
                 platform=(base.os or "linux", base.architecture, base.variant),
+                author=request.author,
             )
             layers = [self._catalog.layers[diff_id] for diff_id in base.diff_ids]
             return await self._commit(parse_image(raw), [*layers, top], names)

@@ -90,5 +90,3 @@ def test_a_link_of_a_user_s_network_waits_for_its_target(registry):
 def test_links_that_lead_nowhere(registry):
     with pytest.raises(InvalidParameter, match="could not get container for nope: No such"):
         check_links(HostConfig(links=["nope:x"]), registry)
-    with pytest.raises(InvalidParameter, match="host type networking can't be used with links"):
-        check_links(HostConfig(links=["nope:x"], network_mode="host"), registry)

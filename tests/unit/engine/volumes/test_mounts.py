@@ -43,7 +43,9 @@ def test_binds_are_read_as_docker_reads_them(text, expected):
         pytest.param(HostConfig(binds=["/a:/b:ro:x"]), "invalid volume specification", id="parts"),
         pytest.param(HostConfig(binds=["/a:/b", "/c:/b"]), "Duplicate mount point: /b", id="twice"),
         pytest.param(
-            HostConfig(mounts=[Mount(type="npipe", target="/b")]), '"npipe" is unknown', id="type"
+            HostConfig(mounts=[Mount(type="npipe", target="/b")]),
+            'type "npipe": mount type unknown',
+            id="type",
         ),
         pytest.param(
             HostConfig(mounts=[Mount(type="bind", source="x", target="/b")]),

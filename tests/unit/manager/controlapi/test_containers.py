@@ -59,8 +59,8 @@ GOOD = {
 
 BAD = {
     "signal": ({"stop_signal": "SIGBOGUS"}, "Invalid signal: SIGBOGUS"),
-    "npipe": (mount(type="npipe", source="x"), 'mount type "npipe" is unknown'),
-    "cluster": (mount(type="cluster", source="x"), 'mount type "cluster" is unknown'),
+    "npipe": (mount(type="npipe", source="x"), 'type "npipe": mount type unknown'),
+    "cluster": (mount(type="cluster", source="x"), 'type "cluster": mount type unknown'),
     "target": (mount(target="x"), "invalid mount path: 'x' mount path must be absolute"),
     "root": (mount(target="/x/.."), "destination can't be '/'"),
     "bind-source": (mount(type="bind", source="a"), "mount path must be absolute"),

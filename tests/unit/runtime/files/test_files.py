@@ -71,10 +71,25 @@ def archive(tmp_path, *entries):
         ("/data/link", ["link"]),
         ("/out/passwd", ["passwd"]),
         ("/../../data/file", ["file"]),
+        ("/data/.", [".", "./file", "./link", "./twin"]),
     ],
 )
 def test_what_is_copied_out(root, path, expected):
     assert names(copied(root, path)) == expected
+
+
+def test_the_whole_root_without_what_is_the_kernel_s(root):
+    (root / "proc").mkdir()
+    (root / "proc/1").write_text("")
+    out = io.BytesIO()
+    write_path(out, root, "/.", kernels=("proc",))
+    found = names(out.getvalue())
+    assert "./proc" in found
+    assert "./proc/1" not in found
+    assert "./data/file" in found
+    out = io.BytesIO()
+    write_path(out, root, "/proc", kernels=("proc",))
+    assert names(out.getvalue()) == ["proc", "proc/1"]
 
 
 def test_a_link_out_of_the_root_stays_inside(root):
