@@ -36,6 +36,23 @@ PUBLISHED = 8080
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600 if LONG else 400)]
 
 
+def way_there(swarm: Swarm) -> str:
+    """What a request meets on its way, for a failure's text: which of it was wrong is seen nowhere else afterwards."""
+    looks = (
+        ["conntrack", "-L", "-p", "tcp", "--orig-port-dst", str(PUBLISHED)],
+        ["nft", "list", "map", "ip", "hivelet", "published"],
+        ["nft", "list", "ruleset"],
+        ["ip", "neigh"],
+        ["ip", "-br", "link"],
+        ["bridge", "fdb"],
+    )
+    said = [
+        f"$ {' '.join(words)}\n{swarm.machine.run(words, check=False).stdout[:12000]}"
+        for words in looks
+    ]
+    return "\n".join([*said, swarm.daemon.log_tail()])
+
+
 def play_round(swarm: Swarm, api: docker.APIClient, number: int) -> None:
     """Deploy, ask, remove; returns when nothing is left."""
     network = api.create_network(f"net{number}", driver="overlay")["Id"]
@@ -58,7 +75,7 @@ def play_round(swarm: Swarm, api: docker.APIClient, number: int) -> None:
     answers = Client(swarm.machine, "127.0.0.1", "close", port=PUBLISHED).run(
         connections=2, requests=4
     )
-    assert (answers.good, answers.failed) == (4, 0), answers
+    assert (answers.good, answers.failed) == (4, 0), f"{answers}\n{way_there(swarm)}"
     api.remove_service(service)
     wait_until(lambda: not api.containers(all=True), timeout=60, what="it is gone", interval=0.02)
     api.remove_config(config)
