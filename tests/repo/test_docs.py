@@ -45,7 +45,7 @@ def test_every_fault_has_its_test_and_its_figures() -> None:
             source = ROOT / file
             if not source.is_file() or f"def {name}(" not in source.read_text():
                 wrong.append(f"{path.name}: {fault}: no test {line['test']}")
-            if len(line.get("figures", ())) != 4:
+            if len(line.get("figures", ())) != 4 or not line["figures"][0]:
                 wrong.append(
                     f"{path.name}: {fault}: no figures; run its test with HIVELET_FIGURES=1"
                 )
