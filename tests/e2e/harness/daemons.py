@@ -24,7 +24,7 @@ class Daemon:
     """One daemon in one machine. Its state is below `dir`, which outlives the process and dies with the machine."""
 
     name = "daemon"
-    patience = 30.0
+    patience = 60.0
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -159,7 +159,6 @@ class Dockerd(Daemon):
     """Debian's dockerd 20.10 with a containerd of its own."""
 
     name = "dockerd"
-    patience = 60.0
 
     def argv(self) -> list[str]:
         """Its folders and cgroups are the machine's; /run is private to the machine anyway."""

@@ -178,7 +178,7 @@ class Life:
         self.deaths.count += 1
         self.deaths.places.append(where)
         print(f"{time.monotonic():.1f} dead at {where}, at {self._next.name!r}", flush=True)
-        self._dead_since = self._dead_since or time.monotonic()
+        self._dead_since = time.monotonic()
 
     def revive(
         self,

@@ -56,12 +56,13 @@ class Preloaded:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         environment = {key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ}
-        self._process = machine.popen(
-            [sys.executable, __file__],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+        self._answers, theirs = os.pipe()
+        try:
+            self._process = machine.popen(
+                [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=theirs
+            )
+        finally:
+            os.close(theirs)
 
     def start(self, argv: Sequence[str], env: Mapping[str, str], log: Path) -> Process:
         """Start a daemon."""
@@ -74,12 +75,12 @@ class Preloaded:
         return process
 
     def _ask(self, order: Mapping[str, Any]) -> int:
-        popen = self._process.popen
-        assert popen.stdin is not None
-        assert popen.stdout is not None
-        popen.stdin.write(json.dumps(order) + "\n")
-        popen.stdin.flush()
-        return int(popen.stdout.readline())
+        orders = self._process.popen.stdin
+        assert orders is not None
+        orders.write(json.dumps(order) + "\n")
+        orders.flush()
+        # One answer to each order, of a few bytes: it comes whole.
+        return int(os.read(self._answers, 64))
 
 
 def become(order: Mapping[str, Any]) -> NoReturn:

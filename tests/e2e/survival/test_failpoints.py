@@ -39,7 +39,6 @@ def test_killed_at_every_point(swarm: Swarm, hiveletd: Hiveletd) -> None:
         injected=life.deaths.count,
         requests=life.requests,
         lost=len(life.lost),
-        seconds=life.deaths.slowest,
     )
 
 
