@@ -83,6 +83,18 @@ def point(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def arm(setting: str) -> None:
+    """Take the setting of the environment, "" for none; a process that is forked for it takes its own.
+
+    Raises:
+        UnknownPoint: there is no such point.
+    """
+    global _armed, _fatal, _passages
+    _armed, _fatal = read_setting(setting) if setting else ("", 0)
+    _passages = itertools.count(1)
+
+
+_armed, _fatal = "", 0
 # Counted without a lock: one step of an iterator is not divided between threads.
 _passages: Iterator[int] = itertools.count(1)
-_armed, _fatal = read_setting(os.environ[ENVIRONMENT]) if ENVIRONMENT in os.environ else ("", 0)
+arm(os.environ.get(ENVIRONMENT, ""))

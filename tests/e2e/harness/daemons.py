@@ -17,13 +17,14 @@ from collections.abc import Mapping
 
 from harness import programs
 from harness.machine import Machine, Process
+from harness.preloaded import Preloaded
 
 
 class Daemon:
     """One daemon in one machine. Its state is below `dir`, which outlives the process and dies with the machine."""
 
     name = "daemon"
-    patience = 30.0
+    patience = 60.0
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -33,6 +34,8 @@ class Daemon:
         self.host = f"unix://{self.socket}"
         self.log_path = self.dir / "log"
         self.process: Process | None = None
+        self.preloaded: Preloaded | None = None
+        """Where a test starts it very often: whom to fork it from."""
 
     def argv(self) -> list[str]:
         """The command line."""
@@ -67,12 +70,13 @@ class Daemon:
             self.log_path.open("a") as log,
         ):
             channel.bind(str(address))
-            self.process = self.machine.popen(
-                self.argv(),
-                env={**self.environment(), "NOTIFY_SOCKET": str(address)},
-                stdout=log,
-                stderr=log,
-            )
+            environment = {**self.environment(), "NOTIFY_SOCKET": str(address)}
+            if self.preloaded is not None:
+                self.process = self.preloaded.start(self.argv(), environment, self.log_path)
+            else:
+                self.process = self.machine.popen(
+                    self.argv(), env=environment, stdout=log, stderr=log
+                )
             self._await_ready(channel)
 
     def _await_ready(self, channel: socket.socket) -> None:
@@ -155,7 +159,6 @@ class Dockerd(Daemon):
     """Debian's dockerd 20.10 with a containerd of its own."""
 
     name = "dockerd"
-    patience = 60.0
 
     def argv(self) -> list[str]:
         """Its folders and cgroups are the machine's; /run is private to the machine anyway."""

@@ -41,11 +41,12 @@ class DaemonDied(Exception):
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a user does, and how to see that it is done."""
+    """One thing that a user does, how to see that it is done, and what of before need not hold once it has begun."""
 
     name: str
     do: Callable[[Api], object]
     done: Callable[[Api], bool]
+    undoes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -146,6 +147,8 @@ class Life:
             DaemonDied: in the middle of it.
         """
         step = self._next
+        for name in step.undoes:
+            self._acknowledged.pop(name, None)
         with self.api() as api:
             if not step.done(api):
                 step.do(api)
@@ -175,7 +178,7 @@ class Life:
         self.deaths.count += 1
         self.deaths.places.append(where)
         print(f"{time.monotonic():.1f} dead at {where}, at {self._next.name!r}", flush=True)
-        self._dead_since = self._dead_since or time.monotonic()
+        self._dead_since = time.monotonic()
 
     def revive(
         self,
@@ -293,22 +296,26 @@ class Life:
             "secret made",
             lambda api: api.create_secret("hush", b"word"),
             lambda api: "hush" in _names(api.secrets()),
+            undoes=("secret gone",),
         )
-        self._acknowledged.pop("secret gone", None)
         yield Step(
             "network made",
             lambda api: api.create_network("back", driver="overlay"),
             lambda api: _has_network(api),
+            undoes=("network gone",),
         )
-        self._acknowledged.pop("network gone", None)
-        yield Step("guest made", self._create_guest, lambda api: _find(api, "guest") is not None)
-        self._acknowledged.pop("guest gone", None)
+        yield Step(
+            "guest made",
+            self._create_guest,
+            lambda api: _find(api, "guest") is not None,
+            undoes=("guest gone", "volume gone"),
+        )
         yield Step(
             "image made",
             lambda api: _import(api),
             lambda api: _has_image(api),
+            undoes=("image gone",),
         )
-        self._acknowledged.pop("image gone", None)
         yield Step(
             "front updated",
             lambda api: _update(api, "front", force=edition),
@@ -319,36 +326,34 @@ class Life:
             lambda api: _update(api, "guest", replicas=2),
             lambda api: _replicas(api, "guest") == 2,
         )
-        for name in ("guest made", "guest scaled"):
-            self._acknowledged.pop(name)
         yield Step(
             "guest gone",
             lambda api: api.remove_service("guest"),
             lambda api: _find(api, "guest") is None,
+            undoes=("guest made", "guest scaled"),
         )
-        self._acknowledged.pop("network made")
         yield Step(
             "network gone",
             lambda api: _once_unused(lambda: api.remove_network("back")),
             lambda api: not _has_network(api),
+            undoes=("network made",),
         )
-        self._acknowledged.pop("secret made")
         yield Step(
             "secret gone",
             lambda api: api.remove_secret(_secret(api)),
             lambda api: "hush" not in _names(api.secrets()),
+            undoes=("secret made",),
         )
         yield Step(
             "volume gone",
             lambda api: _once_unused(lambda: api.remove_volume("store")),
             lambda api: "store" not in _volumes(api),
         )
-        self._acknowledged.pop("volume gone")
-        self._acknowledged.pop("image made")
         yield Step(
             "image gone",
             lambda api: api.remove_image("tiny:latest"),
             lambda api: not _has_image(api),
+            undoes=("image made",),
         )
 
     def _create_guest(self, api: Api) -> None:

@@ -11,6 +11,7 @@ import pytest
 from harness.daemons import Hiveletd
 from harness.figures import measured
 from harness.life import DaemonDied, Life
+from harness.preloaded import Preloaded
 from harness.swarm import Swarm
 
 LONG = bool(os.environ.get("HIVELET_TEST_LONG"))
@@ -28,6 +29,7 @@ def test_killed_at_random(swarm: Swarm, hiveletd: Hiveletd) -> None:
     instants = random.Random(seed)
     with Life(swarm, hiveletd) as life:
         hiveletd.stop()
+        hiveletd.preloaded = Preloaded(swarm.machine)
         for _ in range(KILLS):
             live_until(life, instants.random() < WHILE_STARTING, instants.random())
         assert life.revive("the end")
