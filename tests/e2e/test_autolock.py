@@ -18,7 +18,7 @@ URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 LOCKED = 'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.'
 SECRET = "correct horse battery staple"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def read_everything(folder: Path) -> bytes:

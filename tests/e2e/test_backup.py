@@ -20,7 +20,7 @@ from harness.waiting import wait_until
 URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 SECRET = "correct horse battery staple"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from harness.traffic import Traffic
 
 URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def cut(path: Path) -> None:

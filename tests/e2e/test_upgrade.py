@@ -39,6 +39,7 @@ class Versioned(Hiveletd):
     """A hiveletd whose source may be replaced between two starts."""
 
     source = ""
+    patience = 120.0
 
     def environment(self) -> dict[str, str]:
         return {**super().environment(), **({"PYTHONPATH": self.source} if self.source else {})}
@@ -52,7 +53,8 @@ def change(path: Path, before: str, after: str) -> None:
 
 def make_newer(folder: Path) -> Path:
     """The source of the next version: a higher number, a further format."""
-    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    # With what is compiled already, whose sources have the same times.
+    shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("*.egg-info"))
     change(folder / "hivelet/__init__.py", '__version__ = "', '__version__ = "99.')
     change(folder / "hivelet/store/journal.py", "SCHEMA = 2\n", "SCHEMA = 3\n")
     with (folder / "hivelet/store/migrations.py").open("a") as file:
