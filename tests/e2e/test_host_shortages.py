@@ -103,7 +103,8 @@ def test_out_of_file_descriptors(swarm: Swarm) -> None:
         victim = swarm.tasks("web", running=True)[0]
         with contextlib.ExitStack() as stack:
             stack.enter_context(limited_files(daemon.pid, 2))
-            for _ in range(8):
+            # The gaps among its descriptors are filled as well.
+            for _ in range(64):
                 client = stack.enter_context(socket.socket(socket.AF_UNIX))
                 client.connect(str(daemon.host.removeprefix("unix://")))
             wait_until(
@@ -328,6 +329,43 @@ def test_the_name_server_above_is_gone(swarm: Swarm) -> None:
     )
 
 
+def test_the_registry_is_gone_at_an_update(swarm: Swarm) -> None:
+    cli = swarm.cli
+    before = swarm.task_ids("web")
+    with traffic(swarm) as requests:
+        image = f"{OUTSIDE_ADDRESS}:5999/web:2"
+        cli(
+            "service",
+            "update",
+            "--detach",
+            "--no-resolve-image",
+            "--update-order",
+            "start-first",
+            "--image",
+            image,
+            "web",
+        )
+        wait_until(
+            lambda: (
+                "paused"
+                in cli("service", "inspect", "--format", "{{.UpdateStatus.State}}", "web").out
+            ),
+            timeout=40,
+            what="the update is paused",
+            evidence=swarm.story,
+        )
+        failed = [t for t in swarm.tasks("web") if t["Status"]["State"] == "rejected"]
+        assert failed
+        assert f"{OUTSIDE_ADDRESS}:5999" in failed[0]["Status"]["Err"]
+        begun = time.monotonic()
+        cli("service", "rollback", "--detach", "web")
+        swarm.until_running("web", 2)
+        seconds = time.monotonic() - begun
+    assert requests.failures == []
+    assert before & swarm.task_ids("web")
+    measured("registry gone", injected=1, requests=len(requests.records), lost=0, seconds=seconds)
+
+
 def test_the_run_directory_is_full(swarm: Swarm) -> None:
     cli, daemon = swarm.cli, swarm.daemon
     assert isinstance(daemon, Hiveletd)
@@ -364,3 +402,106 @@ def test_the_run_directory_is_full(swarm: Swarm) -> None:
     measured(
         "run directory full", injected=1, requests=len(requests.records), lost=0, seconds=seconds
     )
+
+
+def test_the_run_directory_is_cleaned(swarm: Swarm) -> None:
+    daemon, machine = swarm.daemon, swarm.machine
+    assert isinstance(daemon, Hiveletd)
+    with traffic(swarm) as requests:
+        machine.run(["find", str(daemon.run), "-xdev", "-type", "f", "-delete"], check=False)
+        requests.go_on(50)
+        victim = kill_one(swarm)
+        seconds = until_replaced(swarm, victim)
+        swarm.cli("service", "update", "--force", "--detach", "web")
+        swarm.until_running("web", 2)
+        task = swarm.tasks("web", running=True)[0]
+        wait_until(lambda: swarm.resolve(task, "web"), timeout=20, what="names resolve")
+    assert len(requests.failures) <= 2
+    measured(
+        "run directory cleaned",
+        injected=1,
+        requests=len(requests.records),
+        lost=len(requests.failures),
+        seconds=seconds,
+    )
+
+
+def test_a_cgroup_is_removed(swarm: Swarm) -> None:
+    cli, machine = swarm.cli, swarm.machine
+    container = swarm.container_ids("web")[0]
+    task = swarm.tasks("web", running=True)[0]
+    with traffic(swarm) as requests:
+        for group in machine.cgroups():
+            if group.name != container:
+                continue
+            top = CGROUPS / group.relative_to(CGROUPS).parts[0]
+            for number in (group / "cgroup.procs").read_text().split():
+                with contextlib.suppress(OSError):
+                    (top / "cgroup.procs").write_text(number)
+            with contextlib.suppress(OSError):
+                group.rmdir()
+        cli("stats", "--no-stream", container, status=None)
+        cli("top", container, status=None)
+        requests.go_on(30)
+        begun = time.monotonic()
+        cli("service", "update", "--force", "--detach", "web")
+        wait_until(
+            lambda: task["ID"] not in swarm.task_ids("web") and len(swarm.task_ids("web")) == 2,
+            timeout=40,
+            what="it was stopped and replaced",
+            evidence=swarm.story,
+        )
+        seconds = time.monotonic() - begun
+    assert requests.failures == []
+    measured("cgroup removed", injected=1, requests=len(requests.records), lost=0, seconds=seconds)
+
+
+def test_nft_refuses(swarm: Swarm) -> None:
+    machine, cli = swarm.machine, swarm.cli
+    owner = machine.popen(["nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert owner.popen.stdin is not None
+    owner.popen.stdin.write("delete table ip hivelet; add table ip hivelet { flags owner; }\n")
+    owner.popen.stdin.flush()
+    wait_until(
+        lambda: (
+            "flags owner"
+            in machine.run(["nft", "list", "table", "ip", "hivelet"], check=False).stdout
+        ),
+        timeout=10,
+        what="the table is somebody else's",
+    )
+    cli(
+        "service",
+        "create",
+        "--detach",
+        "--no-resolve-image",
+        "--name",
+        "late",
+        "--publish",
+        "8081:8000",
+        "web:latest",
+    )
+    wait_until(
+        lambda: "the rules could not be written" in swarm.daemon.log_path.read_text(),
+        timeout=20,
+        what="the refusal is told",
+        evidence=swarm.story,
+    )
+    wait_until(lambda: "rules can't be written" in cli("info").err, timeout=20, what="info warns")
+    owner.end()
+    begun = time.monotonic()
+    swarm.until_running("late", 1)
+    with (
+        Traffic.requests(
+            machine, URL.replace("8080", "8081"), "--rate", "50", where=OUTSIDE
+        ) as late,
+        traffic(swarm) as web,
+    ):
+        late.go_on(20)
+        web.go_on(20)
+    seconds = time.monotonic() - begun
+    assert late.failures == []
+    assert web.failures == []
+    cli("service", "rm", "late")
+    swarm.until_gone("late")
+    measured("nft refuses", injected=1, requests=len(web.records), lost=0, seconds=seconds)

@@ -27,3 +27,16 @@ def describe_step(step: Step, failure: str = "") -> Finding:
         meaning=f"{meaning} (hivelet's rule for it failed: {failure})" if failure else meaning,
         repair=step.command,
     )
+
+
+def describe_refusal(failure: str) -> tuple[Finding, ...]:
+    """Rules that can't be written, where there is a `failure`."""
+    if not failure:
+        return ()
+    return (
+        Finding(
+            name="rules-refused",
+            meaning=f"hivelet's rules can't be written, so published ports and service addresses may not work: {failure}.",
+            repair="It is tried again until they can.",
+        ),
+    )

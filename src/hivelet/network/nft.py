@@ -108,7 +108,7 @@ class Nft:
     async def list_base_chains(self) -> list[dict[str, Any]]:
         """All base chains of the host as nft's JSON describes them: family, table, name, hook, prio, policy."""
         listing: str = await self._thread.call(self._run, "list chains", True)
-        entries = json.loads(listing)["nftables"]
+        entries = _entries(listing)
         return [entry["chain"] for entry in entries if "hook" in entry.get("chain", {})]
 
     async def list_table(self, family: str, name: str) -> list[dict[str, Any]]:
@@ -117,8 +117,7 @@ class Nft:
             listing: str = await self._thread.call(self._run, f"list table {family} {name}", True)
         except NftRefused:
             return []  # gone between two looks
-        entries: list[dict[str, Any]] = json.loads(listing)["nftables"]
-        return entries
+        return _entries(listing)
 
     async def foreign_generation(self) -> int:
         """A number that is another one after each change of the host's rules that was not made here."""
@@ -134,7 +133,7 @@ class Nft:
     def _read(self, table: str) -> TableState | None:
         if f"table {table}" not in self._run("list tables", False).splitlines():
             return None
-        return parse_listing(json.loads(self._run(f"list table {table}", True))["nftables"])
+        return parse_listing(_entries(self._run(f"list table {table}", True)))
 
     def _foreign_generation(self) -> int:
         # The kernel counts transactions, ours among them. In one thread, so that none of ours is between the two numbers.
@@ -240,6 +239,22 @@ def _load_engine() -> _Engine:
         return _Library(ctypes.CDLL(_LIBRARY))
     except OSError:
         return _Program()
+
+
+def _entries(listing: str) -> list[dict[str, Any]]:
+    """What nft has listed.
+
+    Raises:
+        NftRefused: it is no whole JSON. nft 1.0.6 breaks off at a table that a program has claimed for itself.
+    """
+    try:
+        entries: list[dict[str, Any]] = json.loads(listing)["nftables"]
+    except ValueError as error:
+        raise NftRefused(
+            "nftables cannot list a table: another program owns it (flags owner), or nft is broken; "
+            "`nft list tables` shows which. End that program"
+        ) from error
+    return entries
 
 
 def _refused(words: str) -> NftRefused:

@@ -24,7 +24,7 @@ from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.family import FRAMES, IPV4, IPV6
-from hivelet.network.findings import Finding
+from hivelet.network.findings import Finding, describe_refusal
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard, GuardParts
@@ -32,7 +32,7 @@ from hivelet.network.ledger import ForeignLink, Ledger
 from hivelet.network.link_options import BRIDGE_NAME, read_bridge_name
 from hivelet.network.names import bridge_name, is_bridge_name
 from hivelet.network.netlink import Kernel
-from hivelet.network.nft import Nft
+from hivelet.network.nft import Nft, NftRefused
 from hivelet.network.rules.frames import SPECIMEN
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
@@ -171,7 +171,11 @@ class NetworkPlane:
 
     async def findings(self) -> tuple[Finding, ...]:
         """What on this host may stand in the way of packets."""
-        return await self._firewalls.findings()
+        refused = describe_refusal(self._writer.failure)
+        try:
+            return (*refused, *await self._firewalls.findings())
+        except NftRefused as error:
+            return refused or describe_refusal(error.message)
 
     def networks(self) -> Mapping[NetworkId, BridgeNetwork]:
         """The networks that have a bridge here, adopted ones included. The executor compares them with the cluster's."""

@@ -57,6 +57,8 @@ class RuleWriter:
         self._waiting: list[asyncio.Future[None]] = []
         self._held = True
         self._failures = 0
+        self.failure = ""
+        """Why the rules are not as they should be, at the moment."""
 
     @property
     def held(self) -> bool:
@@ -125,7 +127,9 @@ class RuleWriter:
                 self._wake.set()
                 raise
             else:
-                self._failures = 0
+                if self.failure:
+                    log.info("the rules are written again")
+                self._failures, self.failure = 0, ""
                 for done in waiting:
                     if not done.done():
                         done.set_result(None)
@@ -217,7 +221,9 @@ class RuleWriter:
     def _fail(self, waiting: list[asyncio.Future[None]], error: HiveletError) -> None:
         self._failures += 1
         self._wake.set()
-        log.error("the rules could not be written", error=error.message, failures=self._failures)
+        if error.message != self.failure:
+            self.failure = error.message
+            log.error("the rules could not be written; it is tried again", error=error.message)
         for done in waiting:
             if not done.done():
                 done.set_exception(error)
