@@ -55,6 +55,11 @@ def read_yaml(text: str, name: str) -> Document:
         ) from error
     except (YAMLError, YAMLStreamError) as error:
         raise ComposeError(f"{name}: this is not YAML: {str(error).splitlines()[0]}") from error
+    except (OverflowError, ValueError) as error:
+        # The parser makes a character of whatever number stands in an escape such as "\\UFFFFFFFF".
+        raise ComposeError(
+            f"{name}: this is not YAML: an escape is no character: {error}"
+        ) from error
     if root is None or not isinstance(root.value, dict):
         raise ComposeError(
             f"{name}: this is not a compose file: its top must be a mapping with the key `services`"

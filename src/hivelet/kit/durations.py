@@ -18,7 +18,7 @@ _NANOSECONDS = {
 LONGEST = 2**63 - 1
 """Nanoseconds, some 292 years: Go keeps durations in 64 bits."""
 
-_DURATION_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -34,9 +34,8 @@ def parse_duration(text: str) -> int:
     if rest == "0":
         return 0
     total, position = Decimal(0), 0
-    for part in _DURATION_PART.finditer(rest):
-        if part.start() != position:
-            break
+    # Matched where the last part ended, never searched for: a long text without a unit would be looked at from each digit.
+    while part := _DURATION_PART.match(rest, position):
         total += Decimal(part[1]) * _NANOSECONDS[part[2]]
         position = part.end()
     if not rest or position != len(rest):

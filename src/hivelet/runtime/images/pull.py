@@ -115,7 +115,10 @@ async def check_credentials(
     Raises:
         Unauthorized: it does not.
         Unavailable: it can't be reached.
+        InvalidParameter: no user is named, or no registry.
     """
+    if not auth.username or not auth.password:
+        raise InvalidParameter("give a user name and a password")
     registry = parse_registry(auth.serveraddress)
     scratch = await store.new_scratch("login")
     try:
