@@ -30,11 +30,11 @@ class Complaints:
         """Tell of one."""
         message, error = str(context.get("message", "")), context.get("exception")
         if not isinstance(error, Exception) or not is_host_fault(error):
-            log.error("the event loop complains", what=message, exc_info=error)
+            log.error("the event loop complains", work=message, exc_info=error)
             return
         now = self._steady()
         if now - self._told.get(message, -_PAUSE) >= _PAUSE:
             self._told[message] = now
             log.warning(
-                "the machine refused what hiveletd needs", what=message, error=describe_fault(error)
+                "the machine refused what hiveletd needs", work=message, error=describe_fault(error)
             )

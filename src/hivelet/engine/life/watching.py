@@ -175,7 +175,7 @@ class Watching(Living):
                 raise
             log.warning(
                 "not all of an ended container could be taken away; it is tried again",
-                container=container_id[:12],
+                **{"container.id": container_id},
                 error=describe_fault(error),
             )
             self._supervisor.spawn(f"let go {container_id[:12]}", self._let_go_later(container_id))
