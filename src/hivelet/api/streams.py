@@ -13,12 +13,15 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from hivelet.api.call import Call
 from hivelet.api.errors import message_of
 from hivelet.errors import HiveletError
 from hivelet.kit.supervise import Supervisor
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -56,7 +59,7 @@ async def send_stream(
     *,
     content_type: str,
     wait: bool = False,
-    tell: Callable[[HiveletError], bytes] = json_error,
+    tell: Callable[[HiveletError], bytes] | None = json_error,
     headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
     """Send chunks as they come.
@@ -66,7 +69,7 @@ async def send_stream(
         chunks: what is sent.
         content_type: of the answer.
         wait: hold the headers back until the first chunk, so that an error before it gets a status of its own.
-        tell: how an error is told once the answer has begun.
+        tell: how an error is told once the answer has begun; None for archives, which have no place for it: they are cut off.
         headers: more of them.
     """
     response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
@@ -76,7 +79,10 @@ async def send_stream(
             await response.prepare(call.request)
             if head:
                 await response.write(head)
-            await _send_rest(response, chunks, tell)
+            if (error := await _send_rest(response, chunks)) is not None:
+                if tell is None:
+                    return _cut_off(call, response, error)
+                await response.write(tell(error))
             await response.write_eof()
         except ConnectionError:
             # The client is gone. That is how a `logs --follow` ends, and no error of ours.
@@ -85,15 +91,22 @@ async def send_stream(
 
 
 async def _send_rest(
-    response: web.StreamResponse,
-    chunks: AsyncIterator[bytes],
-    tell: Callable[[HiveletError], bytes],
-) -> None:
+    response: web.StreamResponse, chunks: AsyncIterator[bytes]
+) -> HiveletError | None:
     try:
         async for chunk in chunks:
             await response.write(chunk)
     except HiveletError as error:
-        await response.write(tell(error))
+        return error
+    return None
+
+
+def _cut_off(call: Call, response: web.StreamResponse, error: HiveletError) -> web.StreamResponse:
+    """End the connection in mid-answer, so that no client takes a part for the whole."""
+    log.warning("an archive is cut off", work=call.request.path, error=message_of(error))
+    if call.request.transport is not None:
+        call.request.transport.abort()
+    return response
 
 
 async def gathered(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

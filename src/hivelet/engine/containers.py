@@ -15,6 +15,7 @@ from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.errors import Conflict, InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
+from hivelet.kit.trees import tree_size
 from hivelet.objects.common import ContainerId, TaskId
 from hivelet.objects.engine import Container, ContainerStats, ExitResult, ProcessTable
 from hivelet.objects.log import LogOptions, LogRecord
@@ -163,7 +164,7 @@ class ContainerActions:
             record = self._records.find(ref)
             if record.container.state.running or record.task_id:
                 continue
-            freed += await asyncio.to_thread(directory_size, self._files.upper(record))
+            freed += await asyncio.to_thread(tree_size, self._files.upper(record))
             await self._lifecycle.remove(record.id, force=False, volumes=False)
             gone.append(record.id)
         return gone, freed
@@ -182,22 +183,10 @@ class ContainerActions:
         container = record.container.replaced(exec_ids=self._execs_of(record.id))
         if not size:
             return container
-        written = await asyncio.to_thread(directory_size, self._files.upper(record))
+        written = await asyncio.to_thread(tree_size, self._files.upper(record))
         image = await self._files.image_size(record)
         return container.replaced(size_rw=written, size_root_fs=image + written)
 
 
 async def _nothing(_: TaskId) -> None:
     """Outside of a swarm nobody's connections are waited for."""
-
-
-def directory_size(path: Path) -> int:
-    """Bytes of all regular files below `path`; 0 where there is no such directory."""
-    total = 0
-    for entry in path.rglob("*"):
-        try:
-            if entry.is_file() and not entry.is_symlink():
-                total += entry.lstat().st_size
-        except FileNotFoundError:
-            continue  # a running container may delete while we look
-    return total

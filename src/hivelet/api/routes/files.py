@@ -33,6 +33,7 @@ async def read_archive(call: Call) -> web.StreamResponse:
         call.engine.read_archive(call.ref, path),
         content_type="application/x-tar",
         wait=True,
+        tell=None,
         headers={_STAT: encode_stat(found)},
     )
 
@@ -58,7 +59,9 @@ async def export_container(call: Call) -> web.StreamResponse:
     """`GET /containers/{id}/export`."""
     await call.engine.get_container(call.ref)
     chunks = call.engine.export_container(call.ref)
-    return await send_stream(call, chunks, content_type="application/octet-stream", wait=True)
+    return await send_stream(
+        call, chunks, content_type="application/octet-stream", wait=True, tell=None
+    )
 
 
 async def commit_container(call: Call) -> web.Response:

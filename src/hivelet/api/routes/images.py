@@ -59,7 +59,7 @@ async def save_images(call: Call) -> web.StreamResponse:
     if not names:
         raise InvalidParameter("name the images to save with names=")
     chunks = call.engine.save_images(names)
-    return await send_stream(call, chunks, content_type="application/x-tar", wait=True)
+    return await send_stream(call, chunks, content_type="application/x-tar", wait=True, tell=None)
 
 
 async def push_image(call: Call) -> web.StreamResponse:

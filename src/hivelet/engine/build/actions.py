@@ -8,7 +8,6 @@ nothing but steps of the cache that were finished.
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from hivelet.engine.build.network import BuildNetworks
 from hivelet.engine.events import EventBus
 from hivelet.errors import Conflict, HiveletError, NotFound
 from hivelet.kit.ids import new_hex_id
+from hivelet.kit.trees import remove_tree
 from hivelet.objects.build import (
     BuildCacheRecord,
     BuildProgress,
@@ -108,7 +108,7 @@ class BuildActions:
             finished = True
         finally:
             self._under_way -= 1
-            await asyncio.to_thread(shutil.rmtree, scratch)
+            await asyncio.to_thread(remove_tree, scratch)
             if not finished and not self._under_way:
                 await parts.storage.sweep()
         for progress in self._results(record, names, quiet=request.quiet):

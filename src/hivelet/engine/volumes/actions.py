@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from hivelet.engine.containers import directory_size
 from hivelet.engine.registry import Registry
 from hivelet.engine.volumes.local import Volumes
 from hivelet.errors import NotFound
+from hivelet.kit.trees import tree_size
 from hivelet.objects.volume import Volume, VolumeRequest
 
 
@@ -59,4 +59,4 @@ async def volume_size(volume: Volume) -> int:
     """Bytes in a volume; 0 where it is a mount, whose contents are not ours (as in Docker)."""
     if volume.options:
         return 0
-    return await asyncio.to_thread(directory_size, Path(volume.mountpoint))
+    return await asyncio.to_thread(tree_size, Path(volume.mountpoint))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from pathlib import Path
 
 from hivelet.engine.database import Database
@@ -19,6 +18,7 @@ from hivelet.kit.failpoints import point
 from hivelet.kit.files import ensure_private
 from hivelet.kit.host_faults import host_faults
 from hivelet.kit.ids import new_hex_id
+from hivelet.kit.trees import remove_tree
 from hivelet.objects.volume import Volume
 from hivelet.objects.volume_options import check_volume_options
 
@@ -125,7 +125,7 @@ class Volumes:
         self._database.remove("volume", name)
         point("volume.forgotten")
         try:
-            await asyncio.to_thread(shutil.rmtree, Path(volume.mountpoint).parent)
+            await asyncio.to_thread(remove_tree, Path(volume.mountpoint).parent)
         except FileNotFoundError:
             pass  # somebody was quicker; gone is gone
         except OSError as error:

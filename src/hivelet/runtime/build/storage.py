@@ -17,6 +17,7 @@ import msgspec
 from hivelet.errors import System
 from hivelet.kit.files import ensure_private, write_atomic
 from hivelet.kit.process import CommandFailed, run_command
+from hivelet.kit.trees import remove_tree
 from hivelet.objects.build import BuildCacheRecord
 from hivelet.runtime.build import commands
 from hivelet.runtime.build.cache import read_records
@@ -81,7 +82,7 @@ class BuildStorage:
                         await asyncio.to_thread(stream.write, piece)
                 await self._run(commands.import_argv(str(archive), image.id, self.policy))
             finally:
-                await asyncio.to_thread(shutil.rmtree, scratch)
+                await asyncio.to_thread(remove_tree, scratch)
             if image.id.removeprefix("sha256:") not in await asyncio.to_thread(self._known):
                 raise System(f"image {image.id} became another one on its way into the build")
 
@@ -98,7 +99,7 @@ class BuildStorage:
             finally:
                 blobs.close()
         finally:
-            await asyncio.to_thread(shutil.rmtree, scratch)
+            await asyncio.to_thread(remove_tree, scratch)
 
     async def records(self, in_use: Collection[str]) -> list[BuildCacheRecord]:
         """The cache, the oldest step first."""
@@ -114,7 +115,7 @@ class BuildStorage:
         """Remove the whole cache. Nothing may be building."""
         for directory in (self.place.graph, self.place.run):
             if directory.exists():
-                await asyncio.to_thread(shutil.rmtree, directory)
+                await asyncio.to_thread(remove_tree, directory)
 
     def _all_gone(self, ids: Sequence[str]) -> Callable[[], bool]:
         return lambda: not self._known().intersection(ids)

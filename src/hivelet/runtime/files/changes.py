@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from hivelet.kit.trees import check_depth
 from hivelet.runtime.files.tarwriter import TarWriter
 from hivelet.runtime.images.unpack import OPAQUE_XATTR
 
@@ -62,6 +63,7 @@ def _walk(
 ) -> Iterator[Change]:
     for entry in os.scandir(f"{upper}{path}"):
         place = f"{path}/{entry.name}"
+        check_depth(place)
         found = entry.stat(follow_symlinks=False)
         below = _find_below(lower, place)
         if _is_whiteout(found):

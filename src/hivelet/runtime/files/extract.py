@@ -7,7 +7,7 @@ import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hivelet.errors import Forbidden, InvalidParameter
+from hivelet.errors import Forbidden, InvalidParameter, NotFound
 from hivelet.runtime.images.blobs import FileWindow
 from hivelet.runtime.images.compression import BufferedBytes, open_decompressed
 from hivelet.runtime.images.inroot import InRoot
@@ -74,12 +74,17 @@ def extract_archive(archive: Path, root: Path, prefix: str, options: ExtractOpti
 
     Raises:
         BrokenArchive: an entry is refused, or the tar is damaged.
+        NotFound: the directory is not there.
         Forbidden: it can't be written to.
         System: the machine could not write it.
     """
-    with InRoot(root) as inside, inside.directory(prefix) as directory:
-        if not os.access(f"/proc/self/fd/{directory}", os.W_OK):
-            raise Forbidden("container rootfs is marked read-only")
+    try:
+        with InRoot(root) as inside, inside.directory(prefix) as directory:
+            if not os.access(f"/proc/self/fd/{directory}", os.W_OK):
+                raise Forbidden("container rootfs is marked read-only")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        # It was there a moment ago: the container changes its files meanwhile.
+        raise NotFound(f"there is no directory {prefix} in the container any more") from error
     source = os.open(archive, os.O_RDONLY | os.O_CLOEXEC)
     try:
         tar = TarStream(BufferedBytes(open_decompressed(FileWindow(source))))

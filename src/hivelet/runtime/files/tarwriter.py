@@ -8,6 +8,8 @@ import tarfile
 from collections.abc import Collection
 from typing import IO
 
+from hivelet.kit.trees import check_depth
+
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _DIRECTORY = _OPEN | os.O_DIRECTORY
 _PIECE = 1 << 18
@@ -31,7 +33,12 @@ class TarWriter:
         self._links: dict[tuple[int, int], str] = {}
 
     def add(self, parent: int, name: str, called: str) -> None:
-        """Add file `name` of directory `parent`, and what is below it, as `called`. Sockets are left out, as tar does."""
+        """Add file `name` of directory `parent`, and what is below it, as `called`. Sockets are left out, as tar does.
+
+        Raises:
+            TooDeep: there are too many directories in each other.
+        """
+        check_depth(called)
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         kind = _KINDS.get(stat.S_IFMT(found.st_mode))
         if kind is None:

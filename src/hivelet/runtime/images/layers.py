@@ -7,7 +7,6 @@ A layer is unpacked in `<root>/tmp` and moved into place whole; it counts once t
 from __future__ import annotations
 
 import errno
-import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import sync_directory
+from hivelet.kit.trees import remove_tree
 from hivelet.runtime.images.mounts import sync_filesystem
 from hivelet.runtime.images.records import LayerRecord
 from hivelet.runtime.images.unpack import Unpacked
@@ -54,7 +54,7 @@ class LayerDirectory:
             point("layer.placed")
         finally:
             if scratch.exists():
-                shutil.rmtree(scratch)
+                remove_tree(scratch)
         return LayerRecord(diff_id=unpacked.diff_id, directory=directory, size=unpacked.size)
 
     def sync(self) -> None:
@@ -77,18 +77,18 @@ class LayerDirectory:
     def delete(self, doomed: Iterable[Path]) -> None:
         """Delete what was set aside."""
         for path in doomed:
-            shutil.rmtree(path)
+            remove_tree(path)
 
     def sweep(self, known: Collection[str]) -> None:
         """Delete scratch and every layer directory that isn't in `known`."""
         for path in self.scratch.iterdir():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
+                remove_tree(path)
             else:
                 path.unlink()
         for path in self.layers.iterdir():
             if path.name not in known:
-                shutil.rmtree(path)
+                remove_tree(path)
 
     def _move(self, scratch: Path, diff_id: str) -> str:
         name = diff_id.removeprefix("sha256:")[:_SHORT]

@@ -11,13 +11,13 @@ data of the disk below before it lets go of an overlay, and files take time to d
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hivelet.errors import InvalidParameter, NotFound, System
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import write_atomic
+from hivelet.kit.trees import remove_tree
 from hivelet.runtime.images.mounts import is_mounted, mount_overlay, unmount
 
 _DOOMED = ".removing-"
@@ -106,7 +106,7 @@ class Snapshots:
         doomed = directory.with_name(f"{_DOOMED}{container_id}")
         directory.rename(doomed)
         point("snapshot.doomed")
-        shutil.rmtree(doomed)
+        remove_tree(doomed)
 
     def known(self) -> set[str]:
         """The ids of all containers that have a file system here."""
@@ -126,7 +126,7 @@ class Snapshots:
             rubbish = [e.name for e in entries if e.name.startswith(_DOOMED)]
         for name in rubbish:
             unmount(self._root / name / "merged")
-            shutil.rmtree(self._root / name)
+            remove_tree(self._root / name)
         for container_id in self.known() - set(known_ids):
             self.remove(container_id)
         return {container_id for container_id in self.known() if self.mounted(container_id)}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from types import TracebackType
 from typing import Protocol
 
 from hivelet.errors import System
+from hivelet.kit.trees import remove_tree
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader
 from hivelet.runtime.images.inroot import Cursor, InRoot
 from hivelet.runtime.images.recipes import RecipeWriter
@@ -246,7 +246,7 @@ class Unpacker:
         if not _is_whiteout(found):
             self._recipe.abandon()
         if stat.S_ISDIR(found.st_mode):
-            shutil.rmtree(name, dir_fd=self._parent)
+            remove_tree(name, dir_fd=self._parent)
         else:
             os.unlink(name, dir_fd=self._parent)
 
