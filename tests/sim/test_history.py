@@ -29,8 +29,8 @@ class FileJournal(SqliteJournal):
         self.path = path
         self._taken = []
 
-    async def load(self):
-        found = self._open()
+    async def load(self, unlock_key=""):
+        found = self._open(unlock_key)
         assert found == Saved(0, ())
         return found
 

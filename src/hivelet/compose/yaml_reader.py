@@ -58,7 +58,7 @@ def read_yaml(text: str, name: str) -> Document:
     except (OverflowError, ValueError) as error:
         # The parser makes a character of whatever number stands in an escape such as "\\UFFFFFFFF".
         raise ComposeError(
-            f"{name}: this is not YAML: an escape is no character: {error}"
+            f"{name}: this is not YAML: an escape in a quoted text (\\x, \\u or \\U) is no character"
         ) from error
     if root is None or not isinstance(root.value, dict):
         raise ComposeError(

@@ -134,6 +134,7 @@ PROBLEMS = {
     ),
     "not-yaml": ("services:\n  web: [\n", "f.yml:3:1: this is not YAML: expected the node content, but found '<stream end>'"),
     "not-yaml-tab": ("services:\n\tweb: x\n", "f.yml:2:1: this is not YAML: found character '\\t' that cannot start any token"),
+    "not-yaml-escape": ('a: "\\UFFFFFFFF"\n', "f.yml: this is not YAML: an escape in a quoted text (\\x, \\u or \\U) is no character"),
     "a-word": ("hello\n", "f.yml: this is not a compose file: its top must be a mapping with the key `services`"),
     "empty-file": ("", "f.yml: this is not a compose file: its top must be a mapping with the key `services`"),
     "binary": (b"\xff\xfe\x00", "f.yml: this is not a text file: byte 0 is not UTF-8"),
