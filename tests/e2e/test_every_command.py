@@ -130,6 +130,8 @@ STEPS = (
     Step("network rm", "net2", "^net2$"),
     Step("image prune", "-f", "Total reclaimed space"),
     Step("system prune", "-f", "Total reclaimed space"),
+    Step("system events", "--since 10m --until=-1s -f event=prune -f type=network --format {{.Action}}", "^prune\nprune$"),
+    Step("system events", "--since 10m --until=-1s -f event=prune -f type=volume --format {{.Action}}", "^prune$"),
     Step("image rm", "committed:1", "Untagged: committed:1"),
     Step("logout", "registry.example.com", "Not logged in|Removing login"),
 )  # fmt: skip

@@ -392,6 +392,10 @@ class Engine(
             build_cache=await self.build_cache(),
         )
 
+    def note_prune(self, kind: str, reclaimed: int) -> None:
+        """An event of its own, beside those of what was removed."""
+        self._events.publish(kind, "prune", "", {"reclaimed": str(reclaimed)})
+
     async def engine_events(
         self, since: datetime | None, until: datetime | None
     ) -> AsyncIterator[Event]:

@@ -140,6 +140,8 @@ class ImageActions:
         self._image_events.publish(
             "image", "import", record.id, {"name": request.reference or record.id}
         )
+        if request.reference:
+            self._image_events.publish("image", "tag", record.id, {"name": request.reference})
         return record.id
 
     async def load_images(self, archive: AsyncIterator[bytes]) -> AsyncIterator[str]:
@@ -152,6 +154,9 @@ class ImageActions:
         """A docker-archive of these images."""
         async for piece in self._store.save(refs):
             yield piece
+        for ref in refs:
+            record = await self._store.resolve(ref)
+            self._image_events.publish("image", "save", record.id, {"name": record.id})
 
     async def tag_image(self, ref: str, target: str) -> None:
         """Give an image another name."""

@@ -513,6 +513,10 @@ class FakeEngine:
             volumes=list(self.volumes.values()),
         )
 
+    def note_prune(self, kind: str, reclaimed: int) -> None:
+        """Only remembered."""
+        self.calls.append(("prune", kind, reclaimed))
+
     async def engine_events(
         self, since: datetime | None, until: datetime | None
     ) -> AsyncIterator[Event]:

@@ -18,6 +18,8 @@ from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.images.users import find_user
 
+BASE = {".dockerenv", "etc"}
+
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
@@ -89,7 +91,7 @@ def test_a_container_sees_all_layers_and_writes_to_its_own(snapshots, tmp_path):
         assert snapshots.known() == {"c1"}
         snapshots.remove("c1")
         snapshots.remove("c1")
-        assert os.listdir(tmp_path / "containers") == []
+        assert os.listdir(tmp_path / "containers") == [".base"]
 
     in_mount_namespace(body)
 
@@ -128,7 +130,7 @@ def test_a_hundred_and_twenty_layers_are_one_file_system(snapshots, tmp_path):
 
     def body():
         rootfs = snapshots.prepare("c1", names)
-        assert len(os.listdir(rootfs)) == 120
+        assert len({*os.listdir(rootfs)} - BASE) == 120
         snapshots.remove("c1")
 
     in_mount_namespace(body)
@@ -140,13 +142,16 @@ def test_more_layers_than_fit_are_refused(snapshots, tmp_path):
     names = [f"{number:016x}" for number in range(400)]
     for name in names:
         (layers / name / "diff").mkdir(parents=True)
-    with pytest.raises(System, match="400 layers are more than the kernel can stack"):
+    with pytest.raises(System, match="more layers than the kernel can stack"):
         snapshots.prepare("c1", names)
 
 
-def test_an_image_without_layers_has_an_empty_root(snapshots):
+def test_an_image_without_layers_has_what_every_container_has(snapshots):
     def body():
-        assert os.listdir(snapshots.prepare("c1", [])) == []
+        root = snapshots.prepare("c1", [])
+        assert {*os.listdir(root)} == BASE
+        assert os.readlink(root / "etc" / "mtab") == "/proc/mounts"
+        assert os.listdir(snapshots.upper("c1")) == []
         snapshots.remove("c1")
 
     in_mount_namespace(body)

@@ -116,6 +116,10 @@ class EngineBackend(
         """What is on the disk, with sizes."""
         ...
 
+    def note_prune(self, kind: str, reclaimed: int) -> None:
+        """Tell who listens to events that unused objects of a kind were removed, which gave so many bytes back."""
+        ...
+
     def engine_events(self, since: datetime | None, until: datetime | None) -> AsyncIterator[Event]:
         """Events of scope local.
 

@@ -34,6 +34,7 @@ async def prune_builds(call: Call) -> web.Response:
     """`POST /build/prune`: without `all`, no step that is an image of this node."""
     rule = convert.parse_prune(call.query, call.filters(convert.PRUNE_FILTERS), call.now)
     result = await call.engine.prune_build_cache(rule)
+    call.engine.note_prune("builder", result.space_reclaimed)
     return reply(
         {"CachesDeleted": result.deleted or None, "SpaceReclaimed": result.space_reclaimed}
     )

@@ -105,6 +105,7 @@ async def prune_containers(call: Call) -> web.Response:
         and filters.without_labels("label!", container.config.labels)
     ]
     removed, space = await call.engine.prune_containers(refs)
+    call.engine.note_prune("container", space)
     return reply({"ContainersDeleted": list(removed) or None, "SpaceReclaimed": space})
 
 

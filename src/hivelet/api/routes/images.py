@@ -91,6 +91,7 @@ async def prune_images(call: Call) -> web.Response:
         await call.engine.list_images(), convert.prune_selection(filters), now=call.now
     )
     result = await call.engine.prune_images([image.id for image in chosen])
+    call.engine.note_prune("image", result.space_reclaimed)
     removals = [convert.encode_removal(removal) for removal in result.removals]
     return reply({"ImagesDeleted": removals or None, "SpaceReclaimed": result.space_reclaimed})
 

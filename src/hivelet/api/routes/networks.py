@@ -96,6 +96,7 @@ async def prune_networks(call: Call) -> web.Response:
         except HiveletError:
             continue  # somebody began to use it between the look and the removal
         removed.append(network["Name"])
+    call.engine.note_prune("network", 0)
     return reply({"NetworksDeleted": removed or None})
 
 

@@ -48,6 +48,7 @@ async def prune_volumes(call: Call) -> web.Response:
         named=call.version < (1, 42),
     )
     removed, space = await call.engine.prune_volumes(names)
+    call.engine.note_prune("volume", space)
     return reply({"VolumesDeleted": list(removed) or None, "SpaceReclaimed": space})
 
 

@@ -37,17 +37,17 @@ class MountFailed(System):
 def mount_overlay(target: Path, lower: Sequence[Path], upper: Path, work: Path) -> None:
     """Mount an overlay of `lower` (the top layer first) with a writable `upper` on `target`.
 
-    The kernel takes one page of options. Where absolute names of many layers exceed it, they are named relative to their
-    common parent, from a thread with a working directory of its own.
+    The kernel takes one page of options. Where absolute names of many layers exceed it, they are named relative to the common
+    parent of all but the lowest, which may be elsewhere, from a thread with a working directory of its own.
     """
     options = _options([str(path) for path in lower], upper, work)
     if len(options) < _PAGE:
         _mount_overlay(target, options)
         return
-    base = os.path.commonpath(lower)
+    base = os.path.commonpath(lower[:-1] or lower)
     short = _options([os.path.relpath(path, base) for path in lower], upper, work)
     if len(short) >= _PAGE:
-        raise MountFailed(f"{target}: {len(lower)} layers are more than the kernel can stack")
+        raise MountFailed(f"{target}: the image has more layers than the kernel can stack")
     _in_directory(base, lambda: _mount_overlay(target, short))
 
 

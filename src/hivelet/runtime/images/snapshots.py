@@ -1,7 +1,7 @@
 """A container's own file system: the image's layers below, a writable layer on top.
 
 Under `<root>/<container id>/` are `upper` (what the container wrote), `work` (overlayfs's), `merged` (the mount) and `lower`
-(which layers, so that a mount can be made again after a reboot without asking the image store).
+(which layers, so that a mount can be made again after a reboot without asking the image store). `<root>/.base` is below all images.
 
 What always holds: a mount outlives this process; `remove` and `adopt` alone delete what a container wrote.
 `prepare` and `mount` take about a millisecond. `unmount`, `remove` and `adopt` belong in a thread: the kernel writes all unwritten
@@ -38,6 +38,7 @@ class Snapshots:
         self._layers = layers
         root.mkdir(parents=True, exist_ok=True)
         root.chmod(0o710)
+        self._base = _make_base(root / ".base")
 
     def path(self, container_id: str) -> Path:
         """Where a container's root file system is, mounted or not."""
@@ -49,7 +50,7 @@ class Snapshots:
 
     def lower(self, container_id: str) -> list[Path]:
         """The layers below, the top one first."""
-        return self._paths_of(container_id, self._lower(container_id))[::-1]
+        return [*self._paths_of(container_id, self._lower(container_id))[::-1], self._base]
 
     def prepare(self, container_id: str, layers: Sequence[str]) -> Path:
         """Make and mount a container's file system; where there is one already, that one is mounted and kept.
@@ -78,8 +79,7 @@ class Snapshots:
         target = directory / "merged"
         if is_mounted(target):
             return target
-        lower = self._paths_of(container_id, self._lower(container_id))[::-1]
-        mount_overlay(target, lower or [self._empty()], directory / "upper", directory / "work")
+        mount_overlay(target, self.lower(container_id), directory / "upper", directory / "work")
         point("overlay.mounted")
         return target
 
@@ -163,8 +163,11 @@ class Snapshots:
         if found and (found.st_uid or found.st_gid):
             os.chown(upper, found.st_uid, found.st_gid)
 
-    def _empty(self) -> Path:
-        """A layer for images that have none; overlayfs needs at least one."""
-        empty = self._root / ".empty"
-        empty.mkdir(exist_ok=True)
-        return empty
+
+def _make_base(base: Path) -> Path:
+    """The layer below all images: what Docker puts into every container, for programs that ask whether they are in one."""
+    (base / "etc").mkdir(parents=True, exist_ok=True)
+    (base / ".dockerenv").touch(mode=0o755)
+    if not (mtab := base / "etc" / "mtab").is_symlink():
+        mtab.symlink_to("/proc/mounts")
+    return base
