@@ -1,4 +1,4 @@
-"""The clock jumps, and the disk is slow: neither stops a service, nor the API."""
+"""The clock jumps, the disk is slow, no file can be watched: none of it stops a service, nor the API."""
 
 from __future__ import annotations
 
@@ -110,3 +110,24 @@ def test_the_api_answers_while_the_disk_is_slow(swarm: Swarm, hiveletd: Troubled
     assert requests.failures == []
     seconds = replace_one(swarm, "web", 2)
     measured("slow disk", injected=1, requests=len(answers), lost=0, seconds=seconds)
+
+
+def test_logs_are_followed_without_watches(swarm: Swarm, hiveletd: TroubledHiveletd) -> None:
+    cli = swarm.cli
+    cli("run", "--detach", "--name", "talker", "bb:latest", "/bin/sleep", "10000")
+    hiveletd.trouble(no_watches=True)
+    with swarm.api() as api, ThreadPoolExecutor(1) as pool:
+        followed = api.logs("talker", stream=True, follow=True)
+        first = pool.submit(next, followed)
+        told = "inotify is used up"
+        wait_until(
+            lambda: told in hiveletd.log_path.read_text(), timeout=20, what="the follower waits"
+        )
+        begun = time.monotonic()
+        cli("exec", "talker", "/bin/sh", "-c", "echo one >/proc/1/fd/1")
+        assert first.result(timeout=20) == b"one\n"
+        seconds = time.monotonic() - begun
+        cli("rm", "--force", "talker")
+        assert list(followed) == []
+    assert hiveletd.log_path.read_text().count(told) == 1
+    measured("out of watches", injected=1, seconds=seconds)

@@ -1,10 +1,12 @@
-/* Preloaded into one program: its wall clock is put, and its disk is slow, as a shared file says that others write.
+/* Preloaded into one program: its wall clock is put, its disk is slow, and it gets no watch of inotify, as a shared file says that
+   others write.
 
-   The file (named by HARNESS_FAULTS) holds two 64-bit integers: seconds to add to the wall clock, and milliseconds that every
-   flush to the disk takes longer. The steady clocks are not touched, as nobody can put them. */
+   The file (named by HARNESS_FAULTS) holds three 64-bit integers: seconds to add to the wall clock, milliseconds that every
+   flush to the disk takes longer, and whether watches are used up. The steady clocks are not touched, as nobody can put them. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,7 +22,7 @@ __attribute__((constructor)) static void attach(void) {
     int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (file < 0)
         return;
-    void *mapped = mmap(NULL, 16, PROT_READ, MAP_SHARED, file, 0);
+    void *mapped = mmap(NULL, 24, PROT_READ, MAP_SHARED, file, 0);
     close(file);
     if (mapped != MAP_FAILED)
         settings = mapped;
@@ -64,4 +66,15 @@ int fdatasync(int file) {
         real = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
     dawdle();
     return real(file);
+}
+
+int inotify_add_watch(int instance, const char *path, uint32_t mask) {
+    static int (*real)(int, const char *, uint32_t);
+    if (!real)
+        real = (int (*)(int, const char *, uint32_t))dlsym(RTLD_NEXT, "inotify_add_watch");
+    if (settings && settings[2]) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return real(instance, path, mask);
 }
