@@ -93,3 +93,11 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "etc/passwd")
     with pytest.raises(InvalidParameter, match="not a regular file"):
         find_user(tmp_path, "web")
+
+
+def test_a_file_of_a_gibibyte_is_refused_and_not_read(tmp_path):
+    (tmp_path / "etc").mkdir()
+    with (tmp_path / "etc/passwd").open("wb") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(InvalidParameter, match="larger than 16777216 bytes"):
+        find_user(tmp_path, "web")
