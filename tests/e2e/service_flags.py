@@ -132,7 +132,7 @@ CREATE = (
     row("--mount type=bind,source=HOSTDIR,target=/x,readonly,bind-recursive=readonly,bind-propagation=rprivate", says("touch /x/c /x/inner/c 2>&1 | grep -c Read-only", "2"), "refused by the task where it cannot be"),
     row("--mount type=bind,source=HOSTDIR,target=/x,bind-recursive=disabled", says("ls -A /x/inner | wc -l", "0")),
     row("--mount type=bind,source=HOSTDIR,target=/x,bind-propagation=rslave", says("grep ' /x ' /proc/self/mountinfo | grep -c master:", "1"), "the host's mount must be shared or slave"),
-    row("--mount type=npipe,source=x,target=/x", refused('mount type "npipe" is unknown')),
+    row("--mount type=npipe,source=x,target=/x", refused('invalid mount config for type "npipe": mount type unknown')),
     row("--name NAME", CLIENT, "every row here has one"),
     row("--network name=net,alias=other", stored(f"{TEMPLATE}.Networks.0.Aliases", ["other"])),
     row("--no-healthcheck", stored(f"{CONTAINER}.Healthcheck.Test", ["NONE"])),

@@ -157,7 +157,7 @@ def test_what_no_node_could_give_is_refused_with_the_service(
     )
     file.write_text("services: {a: {image: bb, command: sleep 1000, devices: [/dev/gone]}}")
     rejected = hivelet_cli.fails("stack", "deploy", "--timeout", "10s", "-c", str(file), "host2")
-    assert 'adding custom device "/dev/gone": No such file or directory' in rejected.err
+    assert 'adding custom device "/dev/gone": no such file or directory' in rejected.err
 
 
 def test_a_docker_engine_is_sent_what_it_has_and_the_rest_is_named(

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias, TypeVar
 import click
 
 from hivelet.cli.containers.making.environment import environment_of
-from hivelet.cli.leaving import detach_keys_option, leaving_keys, tell_left
+from hivelet.cli.leaving import chosen_keys, detach_keys_option, tell_left
 from hivelet.cli.session import Session
+from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.errors import HiveletError, InvalidParameter, Unavailable
 
 Json: TypeAlias = dict[str, Any]
@@ -99,7 +100,9 @@ def run_in_container(
         raise InvalidParameter("the standard input is not a terminal; leave out -t")
     size = terminal_size() if options.terminal and not options.detach else None
     engine = session.engine
-    exec_id = engine.create_exec(container, exec_request(words, options, size))
+    keys = chosen_keys(session, options.detach_keys)
+    request = exec_request(words, options, size) | ({"DetachKeys": keys} if keys else {})
+    exec_id = engine.create_exec(container, request)
     start: Json = {"Detach": False, "Tty": options.terminal}
     if options.detach:
         engine.start_detached_exec(exec_id, start)
@@ -133,7 +136,7 @@ def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> 
             stream,
             from_stdin=options.interactive,
             raw=options.terminal,
-            keys=leaving_keys(session, options.detach_keys) if leaving else b"",
+            keys=parse_detach_keys(chosen_keys(session, options.detach_keys)) if leaving else b"",
         )
 
 

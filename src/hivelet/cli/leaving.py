@@ -21,17 +21,14 @@ def detach_keys_option(command: F) -> F:
     return click.option("--detach-keys", default="", metavar="KEYS", help=text)(command)
 
 
-def leaving_keys(session: Session, given: str) -> bytes:
-    """What the keys send: those given, else those of Docker's own configuration, else the usual ones.
+def chosen_keys(session: Session, given: str) -> str:
+    """The keys given, else those of Docker's own configuration; "" for the usual ones.
 
-    Raises:
-        InvalidParameter: one of them is no key.
+    The daemon is to be told as well: it looks for keys itself, and left to itself for the usual ones.
     """
     from hivelet.client.contexts import read_config
-    from hivelet.convert.detach_keys import parse_detach_keys
 
-    configured = given or str(read_config(session.environment).get("detachKeys") or "")
-    return parse_detach_keys(configured)
+    return given or str(read_config(session.environment).get("detachKeys") or "")
 
 
 def tell_left() -> int:

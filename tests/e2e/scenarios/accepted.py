@@ -80,7 +80,7 @@ ACCEPTED = (
         "A mount that no task could have is refused with the service; Docker Swarm takes it, and every task is rejected later.",
     ),
     Accepted(
-        "refused_specs", "answers.19", "*: 400 *mount path must be absolute",
+        "refused_specs", "answers.19", "*: 400 *field Source must not be empty",
         "A mount that no task could have is refused with the service; Docker Swarm takes it, and every task is rejected later.",
     ),
     Accepted(

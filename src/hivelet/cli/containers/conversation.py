@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias
 
-from hivelet.cli.leaving import leaving_keys
+from hivelet.cli.leaving import chosen_keys
 from hivelet.cli.session import Session
+from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.errors import HiveletError, InvalidParameter, Unavailable
 
 Json: TypeAlias = dict[str, Any]
@@ -97,14 +98,14 @@ def converse_with(session: Session, talk: Talk, begin: Callable[[], None]) -> in
     """
     from hivelet.cli.terminal import converse, on_resize, raw_terminal
 
-    keys = leaving_keys(session, talk.detach_keys)
+    keys = chosen_keys(session, talk.detach_keys)
     query = {
         "stream": True,
         "stdin": talk.stdin,
         "stdout": talk.stdout,
         "stderr": talk.stderr,
         "logs": talk.logs,
-        "detachKeys": talk.detach_keys or None,
+        "detachKeys": keys or None,
     }
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(session.engine.by_hand.attach(talk.container, query))
@@ -120,7 +121,7 @@ def converse_with(session: Session, talk: Talk, begin: Callable[[], None]) -> in
             stream,
             from_stdin=talk.stdin,
             raw=talk.tty,
-            keys=keys if talk.tty and talk.stdin else b"",
+            keys=parse_detach_keys(keys) if talk.tty and talk.stdin else b"",
             take=talk.stdout or talk.stderr,
         )
         return None if left else waiting.exit_code()
