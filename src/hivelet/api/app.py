@@ -19,7 +19,7 @@ from hivelet.api.call import Call, refuse
 from hivelet.api.gate import Gate, Visits
 from hivelet.api.http_log import http_logger
 from hivelet.api.limits import BODY_LIMIT, Limits
-from hivelet.api.listeners import Listener, open_listeners
+from hivelet.api.listeners import BACKLOG, Listener, open_listeners
 from hivelet.api.meter import ApiMeter
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES
@@ -159,7 +159,10 @@ class ApiServer:
             await self._front.listen(listener.socket)
         else:
             loop = asyncio.get_running_loop()
-            self._listening.append(await loop.create_server(self._gate, sock=listener.socket))
+            # Said again, since the loop listens anew, with a number of its own.
+            self._listening.append(
+                await loop.create_server(self._gate, sock=listener.socket, backlog=BACKLOG)
+            )
 
     async def close(self) -> None:
         """Stop listening, and end what is still being answered."""

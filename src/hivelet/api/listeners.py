@@ -16,7 +16,8 @@ from hivelet.errors import Conflict, HiveletError, InvalidParameter, System
 GROUPS = ("hivelet", "docker")
 """Whose members may use the API without being root, in the order of preference."""
 
-_BACKLOG = 128
+BACKLOG = 1024
+"""Connections that may wait to be accepted: a client of the Unix socket that does not wait is refused beyond it (unix(7), EAGAIN)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _open_unix(path: Path, group: int | None) -> socket.socket:
         if group is not None:
             os.chown(path, -1, group)
         path.chmod(0o660)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise System(f"the API socket {path} cannot be opened: {error}") from error

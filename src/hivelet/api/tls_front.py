@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from hivelet.api.listeners import BACKLOG
 from hivelet.kit.supervise import Supervisor
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class TlsFront:
     async def listen(self, listener: socket.socket) -> None:
         """Accept what comes here."""
         self._listening.append(
-            await asyncio.start_server(self._accept, sock=listener, limit=_CHUNK)
+            await asyncio.start_server(self._accept, sock=listener, limit=_CHUNK, backlog=BACKLOG)
         )
 
     def stop_listening(self) -> None:

@@ -40,7 +40,7 @@ class Crowd:
     def came(self) -> None:
         """A client has had its first answer."""
         self.waiting -= 1
-        if not self.waiting:
+        if self.waiting <= 0:
             self.ready.set()
 
     async def client(self, work: Callable[[aiohttp.ClientSession], Awaitable[None]]) -> None:
@@ -52,6 +52,8 @@ class Crowd:
                 await work(session)
             except (aiohttp.ClientError, OSError) as error:
                 self.errors.append(f"{work.__name__}: {type(error).__name__}: {error}")
+                # The others need not wait for one who will not come any more.
+                self.came()
 
     async def ask(self, session: aiohttp.ClientSession, kind: str, path: str) -> Any:
         """One request, timed from its sending to the last byte."""

@@ -1,8 +1,9 @@
 import asyncio
 import gzip
 import shutil
+import socket
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,6 +67,18 @@ async def served(limits: Limits = SMALL):
         await client.close()
         await server.close()
         shutil.rmtree(folder)
+
+
+async def test_a_crowd_may_come_at_once():
+    """Beyond what may wait to be accepted a client of a Unix socket that does not wait is refused by the kernel."""
+    async with served(Limits()) as api:
+        with ExitStack() as crowd:
+            # All of them between two turns of the loop that would accept them.
+            for _ in range(400):
+                one = crowd.enter_context(socket.socket(socket.AF_UNIX))
+                one.setblocking(False)
+                one.connect(api.path)
+            assert (await api.ping()).endswith(b"200 OK")
 
 
 @pytest.mark.parametrize("data", [b"", b"GET /_ping HT", b"GET /_ping HTTP/1.1\r\nHost: d\r\nX-A"])
