@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,14 @@ from harness.traffic import Traffic
 from harness.waiting import wait_until
 
 pytestmark = [pytest.mark.slow]
+
+EMPTY_LOGS = """
+import pathlib, sqlite3, sys
+for path in pathlib.Path(sys.argv[1]).rglob("*.db"):
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+"""
 
 URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 
@@ -109,9 +116,7 @@ def test_a_start_waits_for_room_and_says_so(swarm: Swarm, hiveletd: Hiveletd) ->
     (before,) = swarm.container_ids("web")
     hiveletd.kill()
     # A start needs room only if the databases' logs have none of their own left.
-    for path in hiveletd.root.rglob("*.db"):
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    swarm.machine.run([sys.executable, "-c", EMPTY_LOGS, str(hiveletd.root)])
     with filled(swarm.machine, hiveletd.root):
         with pytest.raises(
             AssertionError, match=r"(?is)ended before it was ready.*(full|no space)"
