@@ -10,8 +10,8 @@ from scenarios.stage import SECOND, STAY, Stage
 ENV = {"TaskTemplate": {"ContainerSpec": {"Env": ["A=1"]}}}
 
 
-# Without a delay Docker Swarm may have gone on to the next slot before it hears that a task failed.
-SLOWLY = {"Monitor": 5 * SECOND, "Delay": SECOND // 3}
+# Without such a delay an engine may have gone on to the next slot before it hears that a task failed.
+SLOWLY = {"Monitor": 5 * SECOND, "Delay": SECOND}
 
 
 def config(**more: Any) -> dict[str, Any]:
