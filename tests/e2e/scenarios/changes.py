@@ -10,8 +10,10 @@ from scenarios.stage import SECOND, STAY, Stage
 ENV = {"TaskTemplate": {"ContainerSpec": {"Env": ["A=1"]}}}
 
 
-# Without such a delay an engine may have gone on to the next slot before it hears that a task failed.
-SLOWLY = {"Monitor": 5 * SECOND, "Delay": SECOND}
+# Without a delay an engine may have gone on to the next slot before it hears that a task failed; where that is what is told apart,
+# a busy machine needs a second of it.
+SLOWLY = {"Monitor": 5 * SECOND, "Delay": SECOND // 3}
+PATIENTLY = {**SLOWLY, "Delay": SECOND}
 
 
 def config(**more: Any) -> dict[str, Any]:
@@ -102,7 +104,7 @@ def update_all_at_once(stage: Stage) -> None:
 @scenario
 def update_paused(stage: Stage) -> None:
     """The new command fails: the update pauses, the other replicas are left as they are."""
-    stage.create(replicas=2, UpdateConfig=config(**SLOWLY))
+    stage.create(replicas=2, UpdateConfig=config(**PATIENTLY))
     stage.until_settled(running=2)
     stage.script("exit 3")
     stage.until_update("paused")
@@ -133,7 +135,7 @@ def update_rolls_back(stage: Stage) -> None:
     """The failure action is to roll back: the spec before is the spec again."""
     stage.create(
         replicas=2,
-        UpdateConfig=config(FailureAction="rollback", **SLOWLY),
+        UpdateConfig=config(FailureAction="rollback", **PATIENTLY),
         RollbackConfig=config(),
     )
     stage.until_settled(running=2)
