@@ -337,6 +337,10 @@ def test_clients_that_vanish_leave_nothing_behind(
         lambda: len(list(machine.processes())) <= processes,
         timeout=30,
         what="no process is left",
+        evidence=lambda: "\n".join(
+            (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            for _, folder in machine.processes()
+        ),
     )
 
 
