@@ -109,13 +109,13 @@ def run_in_container(
         return 0
     if size is not None:
         start["ConsoleSize"] = list(size)
-    if _talk(session, exec_id, start, options):
+    if _talk(session, exec_id, start, options, parse_detach_keys(keys)):
         return tell_left()
     return _exit_code(session, exec_id)
 
 
-def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> bool:
-    """Talk until the end; True where the user has left before."""
+def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions, keys: bytes) -> bool:
+    """Talk until the end; True where the user has left by `keys` before."""
     from hivelet.cli.terminal import converse, on_resize, raw_terminal
 
     def resize(rows: int, columns: int) -> None:
@@ -136,7 +136,7 @@ def _talk(session: Session, exec_id: str, start: Json, options: ExecOptions) -> 
             stream,
             from_stdin=options.interactive,
             raw=options.terminal,
-            keys=parse_detach_keys(chosen_keys(session, options.detach_keys)) if leaving else b"",
+            keys=keys if leaving else b"",
         )
 
 

@@ -20,7 +20,7 @@ import structlog
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
-from hivelet.kit.sqlite_files import checksum, look_after_opening, look_before_opening
+from hivelet.kit.sqlite_files import checksum, connect, look_before_opening
 
 log = structlog.get_logger(__name__)
 
@@ -63,16 +63,7 @@ class Database:
         for part in ("", "-wal", "-shm"):
             if (file := path.with_name(path.name + part)).exists():
                 file.chmod(0o600)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        try:
-            look_after_opening(connection)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            self._prepare(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return connect(path, self._prepare)
 
     def put(self, kind: str, key: str, record: msgspec.Struct) -> None:
         """Write one record, replacing the one before.
@@ -178,6 +169,8 @@ class Database:
         )
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise System(

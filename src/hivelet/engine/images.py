@@ -152,10 +152,11 @@ class ImageActions:
 
     async def save_images(self, refs: Sequence[str]) -> AsyncIterator[bytes]:
         """A docker-archive of these images."""
+        # Before it, for a name may be taken away while its image is sent.
+        records = [await self._store.resolve(ref) for ref in refs]
         async for piece in self._store.save(refs):
             yield piece
-        for ref in refs:
-            record = await self._store.resolve(ref)
+        for record in records:
             self._image_events.publish("image", "save", record.id, {"name": record.id})
 
     async def tag_image(self, ref: str, target: str) -> None:

@@ -15,6 +15,7 @@ import sqlite3
 import stat
 import struct
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,22 @@ def look_after_opening(connection: sqlite3.Connection) -> None:
     if findings != ["ok"]:
         words = " ".join(findings[0].split())
         raise sqlite3.DatabaseError(f"database disk image is malformed: {words}")
+
+
+def connect(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
+    """A connection whose file has been looked at and prepared; after an error nothing is open.
+
+    Raises:
+        sqlite3.DatabaseError: the pages don't fit each other.
+    """
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    try:
+        look_after_opening(connection)
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def checksum(*parts: str | bytes | float) -> bytes:

@@ -52,9 +52,9 @@ def test_directories_that_are_deeper_than_a_path(
 
 
 SWAP = """
-mkdir -p /real /work
+mkdir -p /real /area
 echo inside > /real/shadow; echo inside > /real/marker
-cd /work; ln -s /real there; ln -s OUTSIDE other
+cd /area; ln -s /real there; ln -s OUTSIDE other
 echo ready
 while true; do mv -T there x; mv -T other there; mv -T x other; done
 """
@@ -79,10 +79,10 @@ def test_links_that_change_while_files_are_copied_lead_nowhere(
         for number in range(24):
             try:
                 if number % 2:
-                    client.put_archive("swap", "/work/there", _tar("marker", b"overwritten"))
+                    client.put_archive("swap", "/area/there", _tar("marker", b"overwritten"))
                     outcome = "written"
                 else:
-                    chunks, _ = client.get_archive("swap", "/work/there/marker")
+                    chunks, _ = client.get_archive("swap", "/area/there/marker")
                     with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as tar:
                         member = tar.extractfile(tar.getmembers()[0])
                         assert member is not None

@@ -16,7 +16,7 @@ from typing import Any
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
-from hivelet.kit.sqlite_files import checksum, look_after_opening, look_before_opening
+from hivelet.kit.sqlite_files import checksum, connect, look_before_opening
 from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.records import ImageRecord, LayerRecord, parse_image
 
@@ -60,17 +60,7 @@ class ImageDatabase:
     def _open(self, path: Path) -> sqlite3.Connection:
         layers = path.parent / "layers"
         look_before_opening(path, flushed=True, known=layers.is_dir() and any(layers.iterdir()))
-        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        try:
-            look_after_opening(connection)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            self._migrate(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+        return connect(path, self._prepare)
 
     def close(self) -> None:
         """Close the file."""
@@ -166,7 +156,10 @@ class ImageDatabase:
             except sqlite3.Error as error:
                 raise System(f"the image database can't be written: {error}") from error
 
-    def _migrate(self, connection: sqlite3.Connection) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise System(
