@@ -102,6 +102,8 @@ def main(file: Path, **options: Any) -> None:
 
     SIGTERM and SIGINT end hiveletd and leave all containers running; the next one adopts them.
     """
+    # Whatever we were started with: images' files must be open to containers' users, and none to be written by the group.
+    os.umask(0o022)
     try:
         config = load_config(file, options)
         configure_logging(config.log_level, config.log_format)

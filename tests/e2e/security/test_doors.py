@@ -56,6 +56,8 @@ def test_the_socket_is_for_root_and_one_group(
         daemon.kill()
     everything = [path for path in (daemon.root, *daemon.root.rglob("*")) if not path.is_symlink()]
     assert [path for path in everything if path.lstat().st_mode & 0o022] == []
+    # Below every container's root, whoever its user is.
+    assert stat.S_IMODE((daemon.root / "snapshots/.base/etc").lstat().st_mode) == 0o755
 
 
 ATTEMPT = """
