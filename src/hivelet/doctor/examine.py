@@ -19,7 +19,7 @@ from hivelet.doctor.network import NetworkFacts, check_network
 from hivelet.doctor.programs import ProgramFacts, check_programs
 from hivelet.doctor.repair import carry_out
 from hivelet.doctor.storage import check_storage
-from hivelet.network.netlink import Kernel
+from hivelet.network.kernel import Kernel
 from hivelet.network.nft import Nft
 from hivelet.packages import load_packages, missing_packages
 

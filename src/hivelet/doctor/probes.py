@@ -13,14 +13,16 @@ import tempfile
 from pathlib import Path
 
 from hivelet.errors import HiveletError
-from hivelet.network import joiner, netlink
+from hivelet.network import joiner
 from hivelet.network.family import FRAMES, IPV4
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import other_bridges
 from hivelet.network.firewall.passes import BRIDGE_PREFIX, Step, Wish, name_links, plan_steps
+from hivelet.network.kernel import Kernel
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import bridge_name
-from hivelet.network.netlink import Kernel
+from hivelet.network.netlink.door import execute
+from hivelet.network.netlink.links import VethPair, new_bridge, new_veth
 from hivelet.network.nft import Nft, NftRefused
 from hivelet.network.rules.base import patience_object
 from hivelet.network.rules.frames import SPECIMEN
@@ -67,8 +69,8 @@ def _make_links() -> str:
         return "no network namespace can be made"
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        netlink.execute([netlink.new_bridge("hv-doctor", "02:42:00:00:00:01", 1500)])
-        pair = netlink.VethPair(
+        execute([new_bridge("hv-doctor", "02:42:00:00:00:01", 1500)])
+        pair = VethPair(
             port="hvdoctor",
             bridge_index=socket.if_nametoindex("hv-doctor"),
             interface="eth0",
@@ -76,7 +78,7 @@ def _make_links() -> str:
             mtu=1500,
             namespace=here,
         )
-        netlink.execute([netlink.new_veth(pair)])
+        execute([new_veth(pair)])
     except HiveletError as error:
         return error.message
     finally:

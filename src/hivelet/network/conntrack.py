@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hivelet.errors import System
-from hivelet.network import nlmsg
+from hivelet.network.netlink import nlmsg
 
 _NETLINK_NETFILTER = 12
 _SUBSYSTEM = 1 << 8

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from hivelet.network.local6 import LocalWay, find_fault
-from hivelet.network.netlink import LinkState
+from hivelet.network.netlink.links import LinkState
 from hivelet.objects.common import ContainerId, NetworkId
 
 

@@ -22,8 +22,8 @@ from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, Wante
 from hivelet.network.family import IPV6
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.joiner import RESOLVER_BRIDGE, ensure_routes, read_host
+from hivelet.network.kernel import Kernel
 from hivelet.network.names import bridge_name
-from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.watch import Watch

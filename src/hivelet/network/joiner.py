@@ -1,4 +1,4 @@
-"""Make bridges and sandboxes in the kernel. Blocking: everything here runs in the thread of `netlink.Kernel`."""
+"""Make bridges and sandboxes in the kernel. Blocking: everything here runs in the thread of `network.kernel.Kernel`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,39 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from hivelet.errors import Conflict
-from hivelet.network import local6, netlink, sysctls
+from hivelet.network import local6, sysctls
 from hivelet.network.drift import HostState
 from hivelet.network.ipam import ROUTE, prefix_length
 from hivelet.network.layout import Link, SandboxLayout
 from hivelet.network.layout_change import diff_layouts
 from hivelet.network.names import bridge_name, is_bridge_name, is_port_name, mac_address
+from hivelet.network.netlink.addresses import (
+    delete_address,
+    host_prefix,
+    list_addresses,
+    new_address,
+)
+from hivelet.network.netlink.door import Request, execute, execute_on, open_door
+from hivelet.network.netlink.links import (
+    VethPair,
+    delete_link,
+    filter_bridge,
+    link_index,
+    list_links,
+    new_bridge,
+    new_veth,
+    open_port,
+    set_link_up,
+    set_master,
+)
+from hivelet.network.netlink.routes import (
+    delete_route,
+    list_routes,
+    list_subnet_routes,
+    new_route,
+    new_subnet_route,
+)
+from hivelet.network.netlink.source_rules import delete_source_rule, new_source_rule
 from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.objects.endpoint import BridgeNetwork
 
@@ -32,23 +59,23 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
     own `docker_gwbridge`.
     """
     name = bridge_name(network)
-    index = netlink.link_index(name)
+    index = link_index(name)
     made = index is None
     if index is None:
         mac = mac_address(network.gateway)
-        netlink.execute([netlink.new_bridge(name, mac, network.mtu)])
+        execute([new_bridge(name, mac, network.mtu)])
         index = socket.if_nametoindex(name)
     sysctls.ensure_bridge_sysctls(name, ipv6=bool(network.subnet6))
     gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
-    netlink.execute(
+    execute(
         [
-            netlink.filter_bridge(name),
+            filter_bridge(name),
             *(
-                netlink.new_address(index, gateway, prefix_length(subnet))
+                new_address(index, gateway, prefix_length(subnet))
                 for gateway, subnet in gateways
                 if subnet
             ),
-            netlink.set_up(index),
+            set_link_up(index),
         ]
     )
     return made
@@ -56,12 +83,12 @@ def ensure_bridge(network: BridgeNetwork) -> bool:
 
 def ensure_routes(network: BridgeNetwork) -> None:
     """The routes to the network's subnets, which came with the gateways' addresses."""
-    index = netlink.link_index(bridge_name(network))
+    index = link_index(bridge_name(network))
     if index is None:
         return
     gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
-    netlink.execute(
-        netlink.new_subnet_route(index, str(ip_network(subnet)), gateway)
+    execute(
+        new_subnet_route(index, str(ip_network(subnet)), gateway)
         for gateway, subnet in gateways
         if subnet
     )
@@ -73,25 +100,25 @@ def find_foreign_bridge(name: str) -> list[str] | None:
     Raises:
         Conflict: there is a link of that name and it is no bridge.
     """
-    link = netlink.list_links().get(name)
+    link = list_links().get(name)
     if link is None:
         return None
     if link.kind != "bridge":
         raise Conflict(
             f"the link {name} exists and is no bridge: give the network another name for its bridge, or remove the link"
         )
-    return [address for index, address, _ in netlink.list_addresses() if index == link.index]
+    return [address for index, address, _ in list_addresses() if index == link.index]
 
 
 def leave_bridge(network: BridgeNetwork, kept: Collection[str]) -> None:
     """Take a network's gateways off a bridge that is not ours, save those that it had before."""
-    index = netlink.link_index(bridge_name(network))
+    index = link_index(bridge_name(network))
     if index is None:
         return
     gateways = [(network.gateway, network.subnet), (network.gateway6, network.subnet6)]
-    netlink.execute(
+    execute(
         [
-            netlink.delete_address(index, gateway, prefix_length(subnet))
+            delete_address(index, gateway, prefix_length(subnet))
             for gateway, subnet in gateways
             if subnet and gateway not in kept
         ]
@@ -100,31 +127,31 @@ def leave_bridge(network: BridgeNetwork, kept: Collection[str]) -> None:
 
 def ensure_resolver_bridge(addresses: Iterable[str]) -> None:
     """The resolvers' addresses, on a bridge that leads nowhere."""
-    index = netlink.link_index(RESOLVER_BRIDGE)
+    index = link_index(RESOLVER_BRIDGE)
     if index is None:
-        netlink.execute([netlink.new_bridge(RESOLVER_BRIDGE, mac_address("169.254.52.0"), 1500)])
+        execute([new_bridge(RESOLVER_BRIDGE, mac_address("169.254.52.0"), 1500)])
         index = socket.if_nametoindex(RESOLVER_BRIDGE)
         sysctls.ensure_sysctl(f"net/ipv6/conf/{RESOLVER_BRIDGE}/disable_ipv6", "1", optional=True)
-    netlink.execute([netlink.set_up(index)])
-    netlink.execute(netlink.new_address(index, address, 32) for address in addresses)
+    execute([set_link_up(index)])
+    execute(new_address(index, address, 32) for address in addresses)
 
 
 def remove_resolver_address(address: str) -> None:
     """Take a resolver's address away."""
-    index = netlink.link_index(RESOLVER_BRIDGE)
+    index = link_index(RESOLVER_BRIDGE)
     if index is not None:
-        netlink.execute([netlink.delete_address(index, address, 32)])
+        execute([delete_address(index, address, 32)])
 
 
 def change_vips(bridge: str, add: Collection[str], remove: Collection[str]) -> None:
     """Let a bridge answer for VIPs where its neighbours ask for their link address, or no longer."""
-    index = netlink.link_index(bridge)
+    index = link_index(bridge)
     if index is None:
         return
-    netlink.execute(
+    execute(
         [
-            *(netlink.delete_address(index, vip, netlink.single(vip)) for vip in sorted(remove)),
-            *(netlink.new_address(index, vip, netlink.single(vip)) for vip in sorted(add)),
+            *(delete_address(index, vip, host_prefix(vip)) for vip in sorted(remove)),
+            *(new_address(index, vip, host_prefix(vip)) for vip in sorted(add)),
         ]
     )
 
@@ -134,11 +161,11 @@ def list_vips(subnets: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
     by_index = {
         index: (name, [ip_network(subnet) for subnet in own])
         for name, own in subnets.items()
-        if (index := netlink.link_index(name)) is not None
+        if (index := link_index(name)) is not None
     }
     found: dict[str, set[str]] = {name: set() for name, _ in by_index.values()}
-    for index, address, prefix in netlink.list_addresses():
-        if prefix == netlink.single(address) and index in by_index:
+    for index, address, prefix in list_addresses():
+        if prefix == host_prefix(address) and index in by_index:
             name, own = by_index[index]
             if any(ip_address(address) in subnet for subnet in own):
                 found[name].add(address)
@@ -151,12 +178,12 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
     try:
         with inside(path):
             sysctls.ensure_sandbox_sysctls(ipv6=any(link.address6 for link in layout.links))
-            door = netlink.open_door()
+            door = open_door()
         with closing(door):
             _make_links(path, layout.links)
             with inside(path):
                 indexes = _prepare(layout.links, layout.links)
-            netlink.execute_on(door, _requests_inside(layout, indexes))
+            execute_on(door, _requests_inside(layout, indexes))
     except BaseException:
         remove_namespace(path)
         raise
@@ -165,13 +192,13 @@ def make_sandbox(path: Path, layout: SandboxLayout) -> None:
 def mend_sandbox(path: Path, layout: SandboxLayout) -> None:
     """Make the links of a sandbox that are gone, with their addresses, and all its routes and rules again."""
     with inside(path):
-        door = netlink.open_door()
+        door = open_door()
     with closing(door):
-        lost = tuple(link for link in layout.links if netlink.link_index(link.port) is None)
+        lost = tuple(link for link in layout.links if link_index(link.port) is None)
         _make_links(path, lost)
         with inside(path):
             indexes = _prepare(layout.links, lost)
-        netlink.execute_on(door, _requests_inside(layout, indexes))
+        execute_on(door, _requests_inside(layout, indexes))
 
 
 def change_sandbox(path: Path, before: SandboxLayout, after: SandboxLayout) -> None:
@@ -181,23 +208,23 @@ def change_sandbox(path: Path, before: SandboxLayout, after: SandboxLayout) -> N
     """
     change = diff_layouts(before, after)
     with inside(path):
-        door = netlink.open_door()
+        door = open_door()
     with closing(door):
         _make_links(path, change.new)
         with inside(path):
             if any(link.address6 for link in change.new):
                 sysctls.ensure_loopback_ipv6()
             indexes = _prepare(after.links, change.new)
-            there = {link.interface: netlink.link_index(link.interface) for link in before.links}
-        gone = [netlink.delete_source_rule(rule.source, rule.table) for rule in change.rules]
+            there = {link.interface: link_index(link.interface) for link in before.links}
+        gone = [delete_source_rule(rule.source, rule.table) for rule in change.rules]
         gone += [
-            netlink.delete_route(route.destination, index, via=route.via, table=route.table)
+            delete_route(route.destination, index, via=route.via, table=route.table)
             for route in change.routes
             if (index := there[route.interface]) is not None
         ]
-        netlink.execute_on(door, gone)
-        netlink.execute([netlink.delete_link(link.port) for link in change.old])
-        netlink.execute_on(door, _requests_inside(after, indexes))
+        execute_on(door, gone)
+        execute([delete_link(link.port) for link in change.old])
+        execute_on(door, _requests_inside(after, indexes))
 
 
 def _prepare(links: Collection[Link], fresh: Collection[Link]) -> dict[str, int]:
@@ -210,21 +237,21 @@ def _prepare(links: Collection[Link], fresh: Collection[Link]) -> dict[str, int]
 
 def attach_port(port: str, bridge: str) -> None:
     """Put a port back into a bridge that was made anew; one that is gone is no error."""
-    index = netlink.link_index(bridge)
-    if index is not None and netlink.link_index(port) is not None:
-        netlink.execute([netlink.set_master(port, index), netlink.open_port(port)])
+    index = link_index(bridge)
+    if index is not None and link_index(port) is not None:
+        execute([set_master(port, index), open_port(port)])
 
 
 def remove_links(names: Iterable[str]) -> None:
     """Remove links of ours; those that are gone are no error."""
-    netlink.execute([netlink.delete_link(name) for name in names])
+    execute([delete_link(name) for name in names])
 
 
 def list_stray_ports(known: Collection[str]) -> list[str]:
     """Ports with names like ours that belong to no sandbox we know: left by a crash."""
     return [
         link.name
-        for link in netlink.list_links().values()
+        for link in list_links().values()
         if link.kind == "veth" and is_port_name(link.name) and link.name not in known
     ]
 
@@ -233,48 +260,46 @@ def list_stray_bridges(known: Collection[str]) -> list[str]:
     """Bridges with names like ours that belong to no network we know."""
     return [
         link.name
-        for link in netlink.list_links().values()
+        for link in list_links().values()
         if link.kind == "bridge" and is_bridge_name(link.name) and link.name not in known
     ]
 
 
 def read_host(switches: Collection[str]) -> HostState:
     """The host's links, addresses, and these kernel switches."""
-    links = netlink.list_links()
+    links = list_links()
     names = {link.index: name for name, link in links.items()}
     return HostState(
         links=links,
         addresses=frozenset(
-            (names.get(index, ""), address) for index, address, _ in netlink.list_addresses()
+            (names.get(index, ""), address) for index, address, _ in list_addresses()
         ),
         local_way=local6.read_local_way(links),
-        routes=frozenset(
-            (names.get(index, ""), subnet) for index, subnet in netlink.list_subnet_routes()
-        ),
+        routes=frozenset((names.get(index, ""), subnet) for index, subnet in list_subnet_routes()),
         switches=sysctls.read_sysctls(switches),
     )
 
 
 def list_used_subnets() -> dict[str, str]:
     """Every subnet that a route or an address of this host covers, and whose it is."""
-    names = {link.index: name for name, link in netlink.list_links().items()}
+    names = {link.index: name for name, link in list_links().items()}
     used = {
         str(ip_network(f"{address}/{prefix}", strict=False)): f"interface {names.get(index, '?')}"
-        for index, address, prefix in netlink.list_addresses()
-        if prefix < netlink.single(address)
+        for index, address, prefix in list_addresses()
+        if prefix < host_prefix(address)
     }
-    for destination, index in netlink.list_routes():
+    for destination, index in list_routes():
         used.setdefault(destination, f"{ROUTE}{names.get(index, '?')}")
     return used
 
 
 def _make_links(path: Path, links: Collection[Link]) -> None:
     # A namespace that was just removed may take a moment to give back the links of the same container's last run.
-    netlink.execute([netlink.delete_link(link.port) for link in links])
+    execute([delete_link(link.port) for link in links])
     namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pairs = [
-            netlink.VethPair(
+            VethPair(
                 port=link.port,
                 bridge_index=socket.if_nametoindex(link.bridge),
                 interface=link.interface,
@@ -284,29 +309,28 @@ def _make_links(path: Path, links: Collection[Link]) -> None:
             )
             for link in links
         ]
-        netlink.execute(map(netlink.new_veth, pairs))
+        execute(map(new_veth, pairs))
     finally:
         os.close(namespace)
     for link in links:
         # Before the port is up: no link-local address is made, announced and taken away again.
         sysctls.ensure_sysctl(f"net/ipv6/conf/{link.port}/disable_ipv6", "1", optional=True)
-    netlink.execute(netlink.open_port(link.port) for link in links)
+    execute(open_port(link.port) for link in links)
 
 
-def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[netlink.Request]:
-    requests = [netlink.set_up(_LOOPBACK)]
-    requests += [netlink.set_up(index) for index in indexes.values()]
+def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[Request]:
+    requests = [set_link_up(_LOOPBACK)]
+    requests += [set_link_up(index) for index in indexes.values()]
     requests += [
-        netlink.new_address(indexes[link.interface], link.address, link.prefix)
-        for link in layout.links
+        new_address(indexes[link.interface], link.address, link.prefix) for link in layout.links
     ]
     requests += [
-        netlink.new_address(indexes[link.interface], link.address6, link.prefix6)
+        new_address(indexes[link.interface], link.address6, link.prefix6)
         for link in layout.links
         if link.address6
     ]
     requests += [
-        netlink.new_route(
+        new_route(
             route.destination,
             indexes[route.interface],
             via=route.via,
@@ -315,5 +339,5 @@ def _requests_inside(layout: SandboxLayout, indexes: Mapping[str, int]) -> list[
         )
         for route in layout.routes
     ]
-    requests += [netlink.new_source_rule(rule.source, rule.table) for rule in layout.rules]
+    requests += [new_source_rule(rule.source, rule.table) for rule in layout.rules]
     return requests

@@ -22,9 +22,17 @@ import socket
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from hivelet.network import netlink, sysctls
+from hivelet.network import sysctls
 from hivelet.network.names import LOCAL_BACK, LOCAL_CLIENT, LOCAL_LINK, LOCAL_SOURCE
-from hivelet.network.netlink import LinkState
+from hivelet.network.netlink.addresses import new_address
+from hivelet.network.netlink.door import execute
+from hivelet.network.netlink.links import LinkState, delete_link, link_index, new_pair, set_link_up
+from hivelet.network.netlink.routes import TABLE_LOCAL, list_routes_by, new_local_route, new_route
+from hivelet.network.netlink.source_rules import (
+    delete_source_rule,
+    list_source_rules,
+    new_source_rule,
+)
 
 LOOPBACK = "::1"
 _MAIN, _TABLE = 254, 26742
@@ -47,7 +55,7 @@ class LocalWay:
 _ROUTES = (
     (LOCAL_LINK, _TABLE, "::/0"),
     (LOCAL_BACK, _MAIN, f"{LOCAL_CLIENT}/128"),
-    (LOCAL_LINK, netlink.TABLE_LOCAL, f"{LOOPBACK}/128"),
+    (LOCAL_LINK, TABLE_LOCAL, f"{LOOPBACK}/128"),
 )
 WHOLE = LocalWay(routes=frozenset(_ROUTES), rule=True)
 
@@ -77,35 +85,35 @@ def read_local_way(links: Mapping[str, LinkState]) -> LocalWay:
         routes=frozenset(
             (name, table, destination)
             for name in (LOCAL_LINK, LOCAL_BACK)
-            for table, destination in netlink.list_routes_by(links[name].index)
+            for table, destination in list_routes_by(links[name].index)
         ),
-        rule=(LOOPBACK, _TABLE) in netlink.list_source_rules(),
+        rule=(LOOPBACK, _TABLE) in list_source_rules(),
     )
 
 
 def ensure_local_way() -> None:
     """Both links, their address and routes; what is there stays."""
-    if None in map(netlink.link_index, (LOCAL_LINK, LOCAL_BACK)):
+    if None in map(link_index, (LOCAL_LINK, LOCAL_BACK)):
         # One end alone (the other was renamed, or moved into a namespace) leads nowhere.
-        netlink.execute([netlink.delete_link(name) for name in (LOCAL_LINK, LOCAL_BACK)])
-        netlink.execute([netlink.new_pair(LOCAL_LINK, LOCAL_BACK, _MAC, _MTU)])
+        execute([delete_link(name) for name in (LOCAL_LINK, LOCAL_BACK)])
+        execute([new_pair(LOCAL_LINK, LOCAL_BACK, _MAC, _MTU)])
     for link in (LOCAL_LINK, LOCAL_BACK):
         sysctls.ensure_interface_ipv6(link)
         sysctls.ensure_sysctl(f"net/ipv6/conf/{link}/addr_gen_mode", "1")
     there, back = map(socket.if_nametoindex, (LOCAL_LINK, LOCAL_BACK))
-    netlink.execute(
+    execute(
         [
-            netlink.set_up(there, neighbours=False),
-            netlink.set_up(back, neighbours=False),
-            netlink.new_address(there, LOCAL_SOURCE, 128),
-            netlink.new_route("::/0", there, via="", source="", table=_TABLE),
-            netlink.new_route(f"{LOCAL_CLIENT}/128", back, via="", source="", table=_MAIN),
-            netlink.new_source_rule(LOOPBACK, _TABLE),
-            netlink.new_local_route(LOOPBACK, there, _METRIC),
+            set_link_up(there, neighbours=False),
+            set_link_up(back, neighbours=False),
+            new_address(there, LOCAL_SOURCE, 128),
+            new_route("::/0", there, via="", source="", table=_TABLE),
+            new_route(f"{LOCAL_CLIENT}/128", back, via="", source="", table=_MAIN),
+            new_source_rule(LOOPBACK, _TABLE),
+            new_local_route(LOOPBACK, there, _METRIC),
         ]
     )
 
 
 def remove_local_way() -> None:
     """Remove all of it. Idempotent."""
-    netlink.execute([netlink.delete_source_rule(LOOPBACK, _TABLE), netlink.delete_link(LOCAL_LINK)])
+    execute([delete_source_rule(LOOPBACK, _TABLE), delete_link(LOCAL_LINK)])

@@ -1,7 +1,7 @@
 """The door to network namespaces: make one that outlives us, enter one for a moment, remove it.
 
 A namespace is a file: `nsfs` bind-mounted onto a path, which the container runtime joins. Entering changes only the
-calling thread, so `inside` must run in a thread of its own kind (see `hivelet.network.netlink.Kernel`), and that
+calling thread, so `inside` must run in a thread of its own kind (see `hivelet.network.kernel.Kernel`), and that
 thread always comes back; a thread that cannot come back ends the process rather than work in a foreign namespace.
 """
 

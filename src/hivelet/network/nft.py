@@ -19,9 +19,9 @@ import structlog
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
-from hivelet.network import nlmsg
 from hivelet.network.family import IPV4, Family
-from hivelet.network.netlink import Kernel
+from hivelet.network.kernel import Kernel
+from hivelet.network.netlink import nlmsg
 from hivelet.network.nfwire.batch import encode
 from hivelet.network.nfwire.door import BatchDoor, BatchRefused, BatchUnanswered
 from hivelet.network.nfwire.unspoken import NotSpoken

@@ -28,10 +28,10 @@ from hivelet.network.findings import Finding, describe_refusal
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard, GuardParts
+from hivelet.network.kernel import Kernel
 from hivelet.network.ledger import ForeignLink, Ledger
 from hivelet.network.link_options import BRIDGE_NAME, read_bridge_name
 from hivelet.network.names import bridge_name, is_bridge_name
-from hivelet.network.netlink import Kernel
 from hivelet.network.nft import Nft, NftRefused
 from hivelet.network.rules.frames import SPECIMEN
 from hivelet.network.sandbox import Sandbox, SandboxRequest

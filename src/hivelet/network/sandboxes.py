@@ -15,7 +15,7 @@ import structlog
 
 from hivelet.errors import Conflict, NotFound
 from hivelet.kit.files import ensure_private
-from hivelet.network import joiner, local6, netlink
+from hivelet.network import joiner, local6
 from hivelet.network.addresses import SandboxAddresses
 from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
 from hivelet.network.dns.files import (
@@ -26,10 +26,11 @@ from hivelet.network.dns.files import (
 )
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.ipam import prefix_length
+from hivelet.network.kernel import Kernel
 from hivelet.network.layout import SandboxLayout, build_layout
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import EMBEDDED_RESOLVER, LOCAL_LINK, bridge_name, port_ordinal
-from hivelet.network.netlink import Kernel
+from hivelet.network.netlink.links import link_index, list_links
 from hivelet.network.netns import is_namespace, remove_namespace
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId, NetworkId, TaskId
@@ -199,7 +200,7 @@ class SandboxKeeper:
         # The kernel removes a namespace's links by itself, many at a time; one by one each would cost it a wait of its
         # own. Only what it keeps (a process still lives in the namespace) is removed by name.
         for _ in range(_LOOKS_UNTIL_GONE):
-            ports &= (await self._kernel.call(netlink.list_links)).keys()
+            ports &= (await self._kernel.call(list_links)).keys()
             if not ports:
                 return
             await asyncio.sleep(_LOOK_EVERY)
@@ -218,7 +219,7 @@ class SandboxKeeper:
         made = await self._kernel.call(joiner.ensure_bridge, network)
         if made:
             self._ledger.drop_foreign_link(network.id)
-        if network.subnet6 and netlink.link_index(LOCAL_LINK) is None:
+        if network.subnet6 and link_index(LOCAL_LINK) is None:
             await self._kernel.call(local6.ensure_local_way)
         # All of it is there now: the guard holds what is missing from here on against somebody.
         if network.id in self._state.networks:
@@ -256,7 +257,7 @@ class SandboxKeeper:
 
     async def adopt_local_way(self) -> None:
         """Have the way of [::1] whole, where there is one."""
-        if netlink.link_index(LOCAL_LINK) is not None:
+        if link_index(LOCAL_LINK) is not None:
             await self._kernel.call(local6.ensure_local_way)
 
     async def remove_local_way(self) -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hivelet.errors import System
-from hivelet.network import nlmsg
 from hivelet.network.connections import State, TcpSocket
+from hivelet.network.netlink import nlmsg
 from hivelet.network.netns import NamespaceFailed, inside, is_namespace
 
 _SOCK_DIAG = 4

@@ -14,8 +14,8 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-from hivelet.network import nlmsg
 from hivelet.network.names import TABLE
+from hivelet.network.netlink import nlmsg
 
 _NETLINK_NETFILTER = 12
 _LINK_GROUPS = (1 << 0) | (1 << 4) | (1 << 8)

@@ -19,7 +19,7 @@ from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
 from hivelet.network.joiner import change_vips, list_vips
-from hivelet.network.netlink import Kernel
+from hivelet.network.kernel import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.rules.repair import mend_table, stand_in
 from hivelet.network.rules.ruleset import (

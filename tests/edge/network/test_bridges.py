@@ -9,8 +9,8 @@ import pytest
 from network_lab import GATEWAY, WEBNET, sh
 
 from hivelet.errors import Conflict, HiveletError, InvalidParameter, System
+from hivelet.network.kernel import Kernel
 from hivelet.network.names import bridge_name
-from hivelet.network.netlink import Kernel
 
 OWN = WEBNET.replaced(kind="bridge", bridge="br-users", subnet6="", gateway6="")
 

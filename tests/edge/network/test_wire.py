@@ -23,8 +23,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_lab import INGRESS, WEBNET, backend, sh
 
-from hivelet.network import nlmsg
 from hivelet.network.family import FRAMES, IPV4, IPV6
+from hivelet.network.netlink import nlmsg
 from hivelet.network.netns import create_namespace, inside, remove_namespace
 from hivelet.network.nft import Nft, NftRefused, _Library, read_generation
 from hivelet.network.nfwire.batch import Batch, encode

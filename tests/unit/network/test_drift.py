@@ -13,7 +13,7 @@ from hivelet.network.drift import (
     find_drift,
 )
 from hivelet.network.local6 import WHOLE
-from hivelet.network.netlink import LinkState
+from hivelet.network.netlink.links import LinkState
 
 SWITCH = "net/ipv4/ip_forward"
 BRIDGE = LinkState(index=5, name="hv-web", kind="bridge", up=True, master=0, mac="", filtered=True)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from hivelet.network import nlmsg
 from hivelet.network.family import FRAMES, IPV4, IPV6
+from hivelet.network.netlink import nlmsg
 from hivelet.network.nfwire import uapi
 from hivelet.network.nfwire.batch import FIRST, encode
 from hivelet.network.nfwire.sets import named_sets

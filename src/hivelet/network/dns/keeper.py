@@ -30,9 +30,9 @@ from hivelet.network.dns.server import (
 )
 from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
+from hivelet.network.kernel import Kernel
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import RESOLVER_SUBNET
-from hivelet.network.netlink import Kernel
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from hivelet.kit.process import CommandFailed, run_command
-from hivelet.network import netlink
 from hivelet.network.firewall.passes import TAG, Step
 from hivelet.network.firewall.tables import (
     FIREWALLD,
@@ -22,8 +21,9 @@ from hivelet.network.firewall.tables import (
     parse_iptables,
     parse_nft_chains,
 )
+from hivelet.network.kernel import Kernel
 from hivelet.network.names import TABLE
-from hivelet.network.netlink import Kernel
+from hivelet.network.netlink.links import LinkState, list_links
 from hivelet.network.nft import Nft
 
 _FAMILIES = ("ip", "ip6", "inet")
@@ -70,9 +70,9 @@ class FirewallDoor:
                 found.append(legacy)
         return found
 
-    async def links(self) -> dict[str, netlink.LinkState]:
+    async def links(self) -> dict[str, LinkState]:
         """All links of the host."""
-        return await self._kernel.call(netlink.list_links)
+        return await self._kernel.call(list_links)
 
     async def carry_out(self, step: Step) -> None:
         """Carry out one step.

@@ -18,7 +18,7 @@ from hivelet.network.findings import Finding, describe_step
 from hivelet.network.firewall.door import FirewallDoor, uses_legacy
 from hivelet.network.firewall.passes import BRIDGE_PREFIX, Step, Wish, name_links, plan_steps
 from hivelet.network.names import bridge_name
-from hivelet.network.netlink import LinkState
+from hivelet.network.netlink.links import LinkState
 
 log = structlog.get_logger(__name__)
 

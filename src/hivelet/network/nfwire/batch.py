@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
 from hivelet.network.names import TABLE
+from hivelet.network.netlink.nlmsg import ACK, CREATE, REQUEST, attribute, message, nested, text
 from hivelet.network.nfwire import uapi, userdata
 from hivelet.network.nfwire.frames import FRAME_RULES
 from hivelet.network.nfwire.sets import element_lists, named_sets, new_set, read_element
 from hivelet.network.nfwire.statements import BALANCER, PROTOCOL_NUMBERS, Reading, read
 from hivelet.network.nfwire.unspoken import NotSpoken
-from hivelet.network.nlmsg import ACK, CREATE, REQUEST, attribute, message, nested, text
 
 _FAMILIES = {family.word: family for family in (IPV4, IPV6, FRAMES)}
 _APPEND = 0x800

@@ -12,7 +12,7 @@ import os
 import secrets
 import socket
 
-from hivelet.network import nlmsg
+from hivelet.network.netlink import nlmsg
 from hivelet.network.nfwire.batch import FIRST, Batch
 from hivelet.network.nfwire.uapi import NETLINK_NETFILTER
 

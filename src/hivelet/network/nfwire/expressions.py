@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from hivelet.network.netlink.nlmsg import attribute, big_number, nested, text
 from hivelet.network.nfwire import uapi
-from hivelet.network.nlmsg import attribute, big_number, nested, text
 
 
 @cache

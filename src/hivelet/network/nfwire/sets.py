@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from hivelet.network.family import Family
+from hivelet.network.netlink.nlmsg import attribute, big_number, nested, text
 from hivelet.network.nfwire import uapi
 from hivelet.network.nfwire.datatypes import NAMED, DataType, number_of, pack, size_of
 from hivelet.network.nfwire.unspoken import NotSpoken
-from hivelet.network.nlmsg import attribute, big_number, nested, text
 from hivelet.network.rules.base import containers
 
 _ROOM = 32 << 10

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import struct
 
-from hivelet.network import nlmsg
+from hivelet.network.netlink import nlmsg
 
 
 def test_messages_and_attributes_survive_the_wire():
