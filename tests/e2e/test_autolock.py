@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -25,7 +26,9 @@ def read_everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
-def test_a_locked_swarm_goes_on_and_waits_for_its_key(swarm: Swarm, hiveletd: Hiveletd) -> None:
+def test_a_locked_swarm_goes_on_and_waits_for_its_key(
+    swarm: Swarm, hiveletd: Hiveletd, hivelet_cli: Cli
+) -> None:
     cli = swarm.cli
     cli("secret", "create", "password", "-", stdin=SECRET)
     swarm.create("web", 2, "--publish", "8080:8000", "--secret", "password")
@@ -41,6 +44,8 @@ def test_a_locked_swarm_goes_on_and_waits_for_its_key(swarm: Swarm, hiveletd: Hi
         assert LOCKED in cli.fails("service", "ls").err
         assert LOCKED in cli.fails("swarm", "unlock-key").err
         assert "Swarm: locked" in cli("info").out
+        found = map(json.loads, hivelet_cli("doctor", "--format", "json", status=1).lines)
+        assert [one["Seen"] for one in found if one["Name"] == "swarm"] == ["the swarm is locked"]
         assert "already part of a swarm" in cli.fails("swarm", "init").err
         assert "unlock it first or use `--force`" in cli.fails("swarm", "leave").err
         assert len(cli("ps", "-q").lines) == 2

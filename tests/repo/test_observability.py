@@ -106,3 +106,53 @@ def test_prometheus_takes_the_rules(tmp_path: Path) -> None:
         [promtool, "check", "rules", str(RULES)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def fires(folder: Path, alert: str, series: str, values: str, at: str) -> bool:
+    """Whether an alert fires at a moment, of one series with a sample every 30 s."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed: apt-get install prometheus")
+    test = {
+        "rule_files": [str(RULES)],
+        "tests": [
+            {
+                "interval": "30s",
+                "input_series": [{"series": f"hivelet_{series}", "values": values}],
+                "alert_rule_test": [{"eval_time": at, "alertname": alert, "exp_alerts": []}],
+            }
+        ],
+    }
+    path = folder / "test.yml"
+    path.write_text(json.dumps(test))
+    done = subprocess.run(
+        [promtool, "test", "rules", str(path)], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        assert f'alertname="{alert}"' in done.stdout + done.stderr, done.stdout + done.stderr
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("alert", "series", "values", "silent", "loud"),
+    [
+        # The first error of a route: no sample before it, one at 1 from then on.
+        ("HiveletApiErrors", 'api_requests_total{status="500"}', "_x10 1x60", "4m 20m", "6m"),
+        ("HiveletApiErrors", 'api_requests_total{status="500"}', "3x25 4x60", "12m 25m", "14m"),
+        ("HiveletApiErrors", 'api_requests_total{status="503"}', "_x10 1x60", "6m 9m", ""),
+        ("HiveletStoreFailed", "store_failures_total", "0x10 1x60", "4m 20m", "6m"),
+        ("HiveletSwarmLocked", "swarm_locked", "0x10 1x10 0x20", "4m 6m 12m", "9m"),
+        (
+            "HiveletCrashLoop",
+            'service_restarts_total{service="web"}',
+            "_x10 1+1x20 21x40",
+            "4m 30m",
+            "10m",
+        ),
+    ],
+)
+def test_alerts_fire_and_end(
+    tmp_path: Path, alert: str, series: str, values: str, silent: str, loud: str
+) -> None:
+    assert [at for at in silent.split() if fires(tmp_path, alert, series, values, at)] == []
+    assert [at for at in loud.split() if not fires(tmp_path, alert, series, values, at)] == []

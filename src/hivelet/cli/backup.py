@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from hivelet.cli.output_file import check_output
 from hivelet.cli.session import Session, pass_session, say
 from hivelet.convert.backup import unpack_backup
 from hivelet.errors import InvalidParameter, NotFound, Unavailable
@@ -18,6 +19,9 @@ from hivelet.kit.files import write_atomic
 
 _PATIENCE = 120.0
 _INTERVAL = 0.2
+_LARGEST_KEY = 4096
+_LARGEST_BACKUP = 1 << 30
+"""Bytes; the daemon takes no larger one either."""
 
 _File = click.Path(dir_okay=False, path_type=Path)
 
@@ -29,14 +33,17 @@ _File = click.Path(dir_okay=False, path_type=Path)
 @pass_session
 def backup(session: Session, file: Path, key: Path | None, no_key: bool) -> None:
     """Write the swarm's state, and what is known of volumes and networks, to a file, while everything runs."""
+    if key is not None and no_key:
+        raise InvalidParameter("--key and --no-key exclude each other")
+    place = None if no_key else key or _beside(file)
+    _check_places(file, place)
     transport = session.engine.transport
     archive = b"".join(transport.stream("GET", "/hivelet/backup"))
     manifest, _ = unpack_backup(archive)
     _write(file, archive)
     say(f"{file}: {len(archive)} bytes, of hivelet {manifest.version}, {manifest.created}")
-    if no_key:
+    if place is None:
         return
-    place = key or file.with_name(f"{file.name}.key")
     _write(place, base64.b64decode(transport.get("/hivelet/backup/key")["Key"]))
     say(f"{place}: the key to it. Keep it in another place: whoever has both reads every secret.")
 
@@ -48,11 +55,10 @@ def backup(session: Session, file: Path, key: Path | None, no_key: bool) -> None
 @pass_session
 def restore(session: Session, file: Path, key: Path | None, force: bool) -> None:
     """Have the daemon start anew with the state of a backup; containers that it does not know end."""
-    archive = _read(file)
+    archive = _read(file, _LARGEST_BACKUP, "backup")
     unpack_backup(archive)
-    header = {
-        "X-Hivelet-Key": base64.b64encode(_read(key or file.with_name(f"{file.name}.key"))).decode()
-    }
+    words = _read(key or _beside(file), _LARGEST_KEY, "key")
+    header = {"X-Hivelet-Key": base64.b64encode(words).decode()}
     transport = session.engine.transport
     for _ in transport.stream(
         "POST", "/hivelet/restore", query={"force": force}, body=archive, headers=header
@@ -75,13 +81,31 @@ def _await_restored(session: Session) -> None:
     raise Unavailable(f"the daemon has not come back within {_PATIENCE:g} s; its log says why")
 
 
-def _read(path: Path) -> bytes:
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.key")
+
+
+def _check_places(file: Path, key: Path | None) -> None:
+    if key is not None and key.resolve() == file.resolve():
+        raise InvalidParameter(
+            f"{key}: the key goes into another file than the backup, and best to another place"
+        )
+    for place in (file, key):
+        if place is not None:
+            check_output(place)
+
+
+def _read(path: Path, limit: int, what: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
     except FileNotFoundError:
         raise NotFound(f"{path}: there is no such file") from None
     except OSError as error:
         raise InvalidParameter(f"{path}: {error.strerror}") from error
+    if len(data) > limit:
+        raise InvalidParameter(f"{path} is no {what} that `hivelet backup` wrote: it is too large")
+    return data
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The daemon: whether it answers, who may reach it, and what it warns of. Pure."""
+"""The daemon: whether it answers, is locked, who may reach it, and what it warns of. Pure."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class DaemonFacts:
     address: str
     refusal: str = ""
     name: str = ""
+    locked: bool = False
     warnings: tuple[str, ...] = ()
     mode: int | None = None
     group: str = ""
 
 
 def check_daemon(facts: DaemonFacts) -> Iterator[Finding]:
-    """The answer, the socket's rights, the warnings."""
+    """The answer, the lock of the swarm, the socket's rights, the warnings."""
     yield Finding(
         name="daemon",
         seen=facts.refusal or f"{facts.name} answers at {facts.address}",
@@ -30,6 +31,14 @@ def check_daemon(facts: DaemonFacts) -> Iterator[Finding]:
         meaning="no command but this one works",
         way_out="systemctl start hivelet, or give the address with -H",
     )
+    if facts.locked:
+        yield Finding(
+            name="swarm",
+            seen="the swarm is locked",
+            level="serious",
+            meaning="nothing of it that ends is replaced, and after a reboot none of its services runs",
+            way_out="docker swarm unlock",
+        )
     if facts.mode is not None:
         yield _socket(facts.mode, facts.group, facts.address)
     for warning in facts.warnings:

@@ -127,11 +127,14 @@ def describe_daemon(address: str, info: dict[str, object] | None, refusal: str) 
     """What the daemon answered to `GET /info`, with its socket's rights."""
     mode, group = read_socket(address)
     warnings = (info or {}).get("Warnings") or []
+    swarm = (info or {}).get("Swarm") or {}
     assert isinstance(warnings, list)
+    assert isinstance(swarm, dict)
     return DaemonFacts(
         address=address,
         refusal=refusal,
         name=str((info or {}).get("Name", "")),
+        locked=swarm.get("LocalNodeState") == "locked",
         warnings=tuple(str(warning) for warning in warnings),
         mode=mode,
         group=group,

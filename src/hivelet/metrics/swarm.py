@@ -41,6 +41,12 @@ def swarm_families(view: View) -> Iterator[Metric]:
     yield from _task_families(tasks)
     yield from _node_families(list(view.all(Node)))
     yield gauge(
+        "hivelet_swarm_locked",
+        "1 while the swarm waits for its unlock key; nothing of services and tasks is known then.",
+        (),
+        [((), float(view.locked))],
+    )
+    yield gauge(
         "hivelet_store_objects",
         "Objects in the cluster store.",
         ("kind",),

@@ -176,6 +176,7 @@ def daemon(**fields):
         pytest.param(clock(synchronised=None), {}, id="synchronised-not-told"),
         pytest.param(daemon(), {}, id="daemon"),
         pytest.param(daemon(refusal="no socket", mode=None), {"daemon": "note"}, id="no-daemon"),
+        pytest.param(daemon(locked=True), {"swarm": "serious"}, id="locked"),
         pytest.param(daemon(mode=0o140666), {"socket": "serious"}, id="socket-open-to-everybody"),
         pytest.param(
             daemon(warnings=("WARNING: it drops",)), {"daemon-warning": "note"}, id="warning"

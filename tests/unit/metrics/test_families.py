@@ -70,3 +70,8 @@ def test_a_slot_is_one_series_whatever_tasks_it_has():
     assert seen["hivelet_backend_connections", "1", "busy", "web"] == 3
     assert seen["hivelet_backend_connections", "1", "idle", "web"] == 1
     assert len([key for key in seen if key[0] == "hivelet_backend_connections"]) == 2
+
+
+def test_a_locked_swarm_is_told_though_its_services_are_not():
+    assert samples(swarm_families(View(new_tables())))["hivelet_swarm_locked",] == 0
+    assert samples(swarm_families(View(new_tables(), locked=True)))["hivelet_swarm_locked",] == 1

@@ -13,6 +13,7 @@ import click
 from hivelet.cli.containers.go_flags import GoFlags
 from hivelet.cli.inspection import inspect_all
 from hivelet.cli.options import inspect_format_option
+from hivelet.cli.output_file import check_output
 from hivelet.cli.render.listing import align
 from hivelet.cli.session import Session, pass_session, say
 from hivelet.errors import InvalidParameter, NotASwarmManager, NotFound, System
@@ -155,7 +156,7 @@ def write_out(chunks: Iterator[bytes], output: str) -> None:
     """Write an archive to a file, which is there only when it is whole, or to the standard output.
 
     Raises:
-        InvalidParameter: the output is a terminal.
+        InvalidParameter: the output is a terminal, or there is something that is no file.
         System: the file cannot be written.
     """
     if not output:
@@ -167,15 +168,20 @@ def write_out(chunks: Iterator[bytes], output: str) -> None:
         sys.stdout.buffer.flush()
         return
     path = Path(output)
+    check_output(path)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with part.open("wb") as stream:
+        with open(part, "wb", opener=_private) as stream:
             _copy(chunks, stream.write)
         part.replace(path)
     except OSError as error:
         raise System(f"{output} cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _copy(chunks: Iterable[bytes], write: Callable[[bytes], object]) -> None:
