@@ -343,7 +343,7 @@ def test_a_label_that_cannot_be_understood_is_refused(label):
     simulated(story)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_whatever_waits_for_whatever_all_start_and_in_order(data):
     names = [f"s{number}" for number in range(6)]

@@ -13,9 +13,7 @@ from hivelet.objects.swarm import ServiceUpdate
 from hivelet.testing.cluster import SimulatedCluster, overlay
 from hivelet.testing.virtual_time import run_virtual
 
-EXAMPLES = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+EXAMPLES = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], database=None)
 
 
 def sent(value):

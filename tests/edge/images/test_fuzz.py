@@ -35,7 +35,7 @@ def snapshot(place):
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(path, kind, target, st.binary(max_size=5)), max_size=8))
 def test_nothing_outside_is_ever_touched(items):
     place = Path(tempfile.mkdtemp())

@@ -259,7 +259,6 @@ def change(draw):
 
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=st.lists(change(), min_size=1, max_size=6))

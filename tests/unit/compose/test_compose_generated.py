@@ -115,7 +115,7 @@ def load(folder: Path, data: Any) -> Any:
     return load_stack([str(path)], {"HOME": "/h"}, LoadOptions(with_contents=False))
 
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 
 
 def plans_nothing(file: StackFile) -> None:

@@ -27,7 +27,7 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=14).map("".join))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS)
 @example("a: &x\n  <<: *x\n")
 @example("a: &x [*x, *x]")
@@ -84,7 +84,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("name", WORDS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     text=st.one_of(
         st.text(max_size=40),

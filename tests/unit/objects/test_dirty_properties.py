@@ -67,7 +67,7 @@ def dirty(now, made_from):
     return is_task_dirty(service, Task(id="t", spec=made_from, spec_version=Version(index=1)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(templates)
 def test_a_redeploy_is_clean(template):
     again = msgspec.json.decode(msgspec.json.encode(template), type=TaskSpec)
@@ -76,7 +76,7 @@ def test_a_redeploy_is_clean(template):
     assert not dirty(template.replaced(networks=template.networks[::-1]), template)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(templates, templates)
 def test_dirty_is_symmetric_and_force_is_always_dirty(one, other):
     assert dirty(one, other) == dirty(other, one)

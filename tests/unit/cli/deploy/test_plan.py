@@ -169,7 +169,7 @@ def stacks(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(data=st.lists(stacks(), min_size=1, max_size=4), prune=st.booleans(), hivelet=st.booleans())
 def test_what_has_been_deployed_plans_nothing(
     data: list[Any], prune: bool, hivelet: bool, tmp_path: Path

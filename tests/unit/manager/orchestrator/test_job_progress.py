@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hivelet.manager.orchestrator.job_progress import JobProgress
@@ -57,7 +57,6 @@ tasks = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 5), st.lists(tasks, max_size=2)), max_size=12))
 def test_followed_is_measured(changes):
     followed = JobProgress(JOB, [])

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hivelet.manager.orchestrator.progress import Progress
@@ -75,7 +75,6 @@ def told(progress, now):
     }
 
 
-@settings(deadline=None)
 @given(
     st.lists(changed_slot(), max_size=12),
     st.sampled_from(["stop-first", "start-first"]),

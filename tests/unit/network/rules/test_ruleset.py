@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hivelet.network.rules.ruleset import EMPTY, Chain, Change, Fragment, RuleBook, tagged
@@ -99,7 +99,6 @@ FRAGMENTS = st.builds(
 )
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), FRAGMENTS, min_size=1), max_size=12))
 def test_the_kernel_always_has_what_the_book_says(steps):
     book, kernel = RuleBook(), {}
