@@ -73,6 +73,19 @@ class CgroupTree:
             found.update(int(pid) for pid in _read(place / "cgroup.procs").split())
         return frozenset(found)
 
+    def freeze(self, path: str, *, frozen: bool) -> None:
+        """Freeze the processes of cgroup `path`, or thaw them; nothing happens where the kernel can't."""
+        root = self.roots.get("" if self.version == 2 else "freezer")
+        if root is None:
+            return
+        name, word = (
+            ("cgroup.freeze", "01"[frozen])
+            if self.version == 2
+            else ("freezer.state", "FROZEN" if frozen else "THAWED")
+        )
+        with suppress(OSError):
+            (root / path.strip("/") / name).write_text(word, encoding="ascii")
+
     def remove(self, path: str) -> None:
         """Remove cgroup `path` and all below it in every hierarchy. Those that still hold a process stay."""
         for place in self.places(path):

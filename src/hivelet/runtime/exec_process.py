@@ -26,12 +26,13 @@ from hivelet.kit.files import write_atomic
 from hivelet.runtime import commands
 from hivelet.runtime.attach import Attachment, open_attachment, resize_terminal
 from hivelet.runtime.commands import ExecOptions
+from hivelet.runtime.conmon.monitors import end_monitor
 from hivelet.runtime.failures import CreateFailed, explain_exec_failure
 from hivelet.runtime.host import SEARCH_PATH
 from hivelet.runtime.logfile import parse_log_line
 from hivelet.runtime.spawn import readable, reap, spawn_in
 from hivelet.runtime.status import KILLED
-from hivelet.runtime.supervised import Belongings
+from hivelet.runtime.supervised import Belongings, read_number
 
 _MESSAGE_LIMIT = 65536
 
@@ -71,7 +72,7 @@ async def start_exec(
     Attached from before its first instruction on, so that no output is lost.
 
     Raises:
-        CreateFailed: it could not be started; with Docker's words and exit code.
+        CreateFailed: it could not be started, with Docker's words and exit code; or nothing came of it in time.
     """
     paths = commands.ExecPaths(directory)
     directory.mkdir()  # noqa: ASYNC240 - in memory, as the bundle is
@@ -93,10 +94,36 @@ async def _start(
     argv = commands.conmon_exec(conmon, own.runtime, own.id, paths, options)
     pipes = _Pipes.open()
     try:
-        pidfd = os.pidfd_open(pipes.spawn(paths, argv))
+        monitor = pipes.spawn(paths, argv)
+        pidfd = os.pidfd_open(monitor)
     except BaseException:
         pipes.close()
         raise
+    try:
+        async with asyncio.timeout(own.runtime.patience):
+            found = await _started(pidfd, pipes, paths, process, options)
+    except BaseException as error:
+        await asyncio.shield(asyncio.ensure_future(_abandon(own, paths, monitor, pidfd, pipes)))
+        if isinstance(error, Conflict):
+            raise CreateFailed("OCI runtime exec failed: conmon ended at once", 126) from error
+        if isinstance(error, TimeoutError):
+            raise CreateFailed(
+                f"OCI runtime exec failed: {own.runtime.name} has not started the process within "
+                f"{own.runtime.patience:g} s and was killed",
+                126,
+            ) from error
+        raise
+    pipes.settle()
+    return found, asyncio.ensure_future(_until_end(found, paths, pidfd, pipes))
+
+
+async def _started(
+    pidfd: int,
+    pipes: _Pipes,
+    paths: commands.ExecPaths,
+    process: Mapping[str, Any],
+    options: ExecOptions,
+) -> ExecProcess:
     attachment: Attachment | None = None
     try:
         # Conmon waits for a word before it does anything, and where it is attached to for another before it starts.
@@ -112,18 +139,11 @@ async def _start(
             await readable(pidfd)
             said = str(answer.get("message", "")) or _text(paths.conmon_log)
             raise explain_exec_failure(said, process["args"])
-    except BaseException as error:
+    except BaseException:
         if attachment is not None:
             attachment.close()
-        # A runtime that is at work finishes by itself; without conmon nobody would see to what it starts.
-        cleaning = asyncio.ensure_future(_reap(pidfd, pipes))
-        await asyncio.shield(cleaning)
-        if isinstance(error, Conflict):
-            raise CreateFailed("OCI runtime exec failed: conmon ended at once", 126) from error
         raise
-    pipes.settle()
-    found = ExecProcess(pid, paths, attachment)
-    return found, asyncio.ensure_future(_until_end(found, paths, pidfd, pipes))
+    return ExecProcess(pid, paths, attachment)
 
 
 async def _until_end(
@@ -161,13 +181,16 @@ def unheard_output(log: Path) -> list[tuple[int, bytes]]:
     return [(stream, b"".join(one.line for one in group)) for stream, group in by_stream]
 
 
-async def _reap(pidfd: int, pipes: _Pipes) -> None:
+async def _abandon(
+    own: Belongings, paths: commands.ExecPaths, monitor: int, pidfd: int, pipes: _Pipes
+) -> None:
+    """End what conmon and the runtime have started by now as well: without conmon nobody would see to it."""
     pipes.close()
-    with suppress(ProcessLookupError):
-        signal.pidfd_send_signal(pidfd, signal.SIGTERM)
-    await readable(pidfd)
-    reap(pidfd)
-    os.close(pidfd)
+    await end_monitor(monitor, pidfd, wholly=True)
+    pid = read_number(paths.pid_file)
+    if pid is not None and own.id in _text(Path(f"/proc/{pid}/cgroup")):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class _Pipes:
@@ -234,5 +257,5 @@ class _Pipes:
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return ""

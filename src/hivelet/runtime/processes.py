@@ -85,6 +85,25 @@ def open_children(pid: int) -> list[int]:
     return found
 
 
+def open_descendants(pid: int) -> list[int]:
+    """Pidfds of all that descends from `pid`, whatever namespaces it is in."""
+    children: dict[int, list[int]] = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with (
+            suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/{name}/stat", "rb") as stream,
+        ):
+            children.setdefault(parse_parent(stream.read()), []).append(int(name))
+    found: list[int] = []
+    coming = children.get(pid, [])
+    while coming:
+        one = coming.pop()
+        coming += children.get(one, [])
+        with suppress(ProcessLookupError):
+            found.append(os.pidfd_open(one))
+    return found
+
+
 def find_monitor(name: str) -> tuple[int, int] | None:
     """The pid and a pidfd of the conmon that names `name` in its arguments: a look at every process of the machine."""
     for folder in filter(str.isdigit, os.listdir("/proc")):

@@ -16,7 +16,7 @@ FAIL, HANG, DIE, HALF = "fail", "hang", "die", "half"
 _SCRIPT = """#!/bin/sh
 verb=call
 for word; do
-    case $word in create | start | delete | --version) verb=$word; break ;; esac
+    case $word in create | start | delete | exec | pause | resume | update | --version) verb=$word; break ;; esac
 done
 if mv {orders}/$verb-fail {orders}/taken 2>/dev/null; then echo "no luck today" >&2; exit 1; fi
 if mv {orders}/$verb-hang {orders}/taken 2>/dev/null; then kill -STOP $$; fi

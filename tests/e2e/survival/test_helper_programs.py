@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +123,101 @@ def test_the_runtime_fails_at_a_removal(site: Site, how: str) -> None:
     site.swarm.until_gone(name)
     assert site.crun.taken
     until_nothing_is_left(site.swarm, site.daemon)
+
+
+@contextmanager
+def plain(site: Site, *options: str) -> Iterator[str]:
+    """A container of `docker run`, of which nothing may be left."""
+    cli = site.swarm.cli
+    cli("run", "-d", "--name", "plain", *options, "bb:latest", *SLEEP)
+    try:
+        yield "plain"
+    finally:
+        cli("rm", "--force", "plain")
+    until_nothing_is_left(site.swarm, site.daemon)
+
+
+def others(site: Site) -> set[bytes]:
+    """The processes of conmon and of the runtime."""
+    return {
+        words
+        for _, folder in site.swarm.machine.processes()
+        if b"conmon" in (words := (folder / "cmdline").read_bytes()) or b"crun" in words
+    }
+
+
+@pytest.mark.parametrize("program", ["crun", "conmon"])
+@pytest.mark.parametrize("detach", [False, True], ids=["attached", "detached"])
+def test_an_exec_hangs(site: Site, program: str, *, detach: bool) -> None:
+    """It is refused in time, by name; nothing of it is left, the container is as it was, and takes the next."""
+    requests, cli = len(site.web.records), site.swarm.cli
+    stand_in = site.crun if program == "crun" else site.conmon
+    with plain(site) as name:
+        before = others(site)
+        stand_in.order("exec" if program == "crun" else "call", HANG)
+        began = time.monotonic()
+        how = "-d" if detach else "-i"
+        failed = cli("exec", how, name, "/bin/sleep", "7654", status=1 if detach else 126)
+        took = time.monotonic() - began
+        assert f"crun has not started the process within {PATIENCE} s and was killed" in (
+            failed.out + failed.err
+        )
+        assert stand_in.taken
+        assert others(site) == before
+        assert "7654" not in cli("top", name).out
+        with site.swarm.api() as api:
+            (one,) = api.inspect_container(name)["ExecIDs"] or [None]
+            found = api.exec_inspect(one)
+        assert (found["Running"], found["ExitCode"]) == (False, 126)
+        assert cli("exec", name, "/bin/echo", "again").out == "again\n"
+    if program == "crun" and not detach:
+        note(site, "the OCI runtime hangs at an exec", 1, took, requests)
+
+
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("pause", ["pause"]),
+        ("resume", ["unpause"]),
+        ("update", ["update", "--memory", "64m", "--memory-swap", "64m"]),
+    ],
+)
+def test_an_order_to_a_running_container_hangs(site: Site, verb: str, words: list[str]) -> None:
+    """It fails in time and by name; the container is as it was, and the same order succeeds then."""
+    cli = site.swarm.cli
+    with plain(site) as name:
+        if verb == "resume":
+            cli("pause", name)
+        state = cli("inspect", "-f", "{{json .State}} {{.HostConfig.Memory}}", name).out
+        site.crun.order(verb, HANG)
+        failed = cli.fails(*words, name)
+        said = f"crun {verb} failed: it did not end within {PATIENCE} s and was killed"
+        assert said in failed.err
+        assert site.crun.taken
+        assert cli("inspect", "-f", "{{json .State}} {{.HostConfig.Memory}}", name).out == state
+        cli(*words, name)
+        site.crun.order(verb, HALF)  # it has done it, and says that it has not
+        if verb in ("pause", "resume"):
+            cli("pause" if verb == "resume" else "unpause", name)
+            cli.fails(*words, name)
+            cli(*words, name)
+
+
+def test_a_health_check_hangs_with_its_runtime(site: Site) -> None:
+    """The check has failed, and says why; the next one is made as ever."""
+    cli = site.swarm.cli
+    site.crun.order("exec", HANG)
+    health = ["--health-cmd", "/bin/true", "--health-interval", "1s", "--health-timeout", "1h"]
+    with plain(site, *health, "--health-start-period", "1h") as name:
+        wait_until(
+            lambda: cli("inspect", "-f", "{{.State.Health.Status}}", name).out == "healthy\n",
+            timeout=60,
+            what="it is healthy after all",
+            evidence=lambda: cli("inspect", "-f", "{{json .State.Health}}", name).out,
+        )
+        assert site.crun.taken
+        told = cli("inspect", "-f", "{{range .State.Health.Log}}{{.Output}}{{end}}", name).out
+        assert "crun has not started the process in time and was killed" in told
 
 
 @pytest.mark.parametrize("how", [FAIL, DIE, HANG])

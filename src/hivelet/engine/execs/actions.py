@@ -38,6 +38,11 @@ class _Known:
     process: ExecProcess | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def let_go(self) -> None:
+        """Nobody is attached to it, if it runs; it goes on."""
+        if self.process is not None and self.process.attachment is not None:
+            self.process.attachment.close()
+
 
 class Execs:
     """All execs of this node."""
@@ -106,7 +111,12 @@ class Execs:
         starting = self._supervisor.spawn(
             "start", self._start(known, record, start.console_size or config.console_size, options)
         )
-        error = await asyncio.shield(starting)
+        try:
+            error = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # The client has left: nobody reads, and whatever waits for input must learn that there is none.
+            starting.add_done_callback(lambda _: known.let_go())
+            raise
         if error is not None:
             raise error
         process = known.process

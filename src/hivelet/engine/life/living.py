@@ -29,6 +29,7 @@ class Living:
         self._registry = parts.registry
         self._locks: defaultdict[ContainerId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._attaching: dict[ContainerId, list[asyncio.Future[Attachment]]] = {}
+        self._hung_up: set[ContainerId] = set()
 
     async def pause(self, container_id: ContainerId) -> None:
         """Freeze all of its processes.
@@ -95,8 +96,14 @@ class Living:
             except Conflict as error:
                 _fail(ready, error)
         else:
-            self._attaching.setdefault(container_id, []).append(ready)
+            waiting = self._attaching.get(container_id, [])
+            self._attaching[container_id] = [*(one for one in waiting if not one.done()), ready]
         return ready
+
+    def hang_up(self, container_id: ContainerId) -> None:
+        """The client whose input was to be the container's has left before it began: it begins with none (Docker)."""
+        if self._registry.get(container_id) is not None:
+            self._hung_up.add(container_id)
 
     async def resize(self, container_id: ContainerId, height: int, width: int) -> None:
         """Set the size of its terminal.
@@ -167,9 +174,13 @@ class Living:
         for ready in self._attaching.pop(container_id, []):
             if not ready.done():
                 ready.set_result(self._parts.runtime.attach(container_id))
+        if container_id in self._hung_up:
+            self._hung_up.discard(container_id)
+            self._parts.runtime.attach(container_id).close()
 
     def _give_up(self, container_id: ContainerId, error: HiveletError) -> None:
         """Whoever attaches waits in vain."""
+        self._hung_up.discard(container_id)
         for ready in self._attaching.pop(container_id, []):
             if not ready.done():
                 _fail(ready, error)

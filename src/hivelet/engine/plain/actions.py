@@ -10,7 +10,7 @@ from hivelet.engine.create import CreateContainer
 from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.log_keeper import policy_of
 from hivelet.engine.plain.abilities import check_abilities, check_cpu
-from hivelet.engine.plain.attach import LateStreams
+from hivelet.engine.plain.attach import LateStreams, Leave
 from hivelet.engine.plain.links import check_links, without_link
 from hivelet.engine.plain.names import new_name
 from hivelet.engine.plain.ports import asked_ports
@@ -115,6 +115,11 @@ class PlainActions:
         config = record.container.config
         if wish.stdin and not config.open_stdin:
             wish = wish.replaced(stdin=False)
+
+        def leave_early() -> None:
+            if wish.stdin and config.stdin_once:
+                self._plain_life.hang_up(record.id)
+
         ready = self._plain_life.attach(record.id)
         self._plain_life.publish(record, "attach")
         return LateStreams(
@@ -123,7 +128,9 @@ class PlainActions:
             tty=config.tty,
             log=self._plain_life.paths(record.id).log,
             log_files=policy_of(record.container).files,
-            on_detach=lambda: self._plain_life.publish(record, "detach"),
+            leave=Leave(
+                detached=lambda: self._plain_life.publish(record, "detach"), early=leave_early
+            ),
         )
 
     async def resize_container(self, ref: str, height: int, width: int) -> None:

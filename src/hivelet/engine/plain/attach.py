@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from hivelet.engine.execs.streams import Streams
@@ -14,6 +15,14 @@ from hivelet.objects.log import STDERR, STDOUT, LogOptions
 from hivelet.objects.streams import AttachWish
 from hivelet.runtime.attach import Attachment
 from hivelet.runtime.logs import read_log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Who is told that a client has left: by the detach keys, or before there were any streams."""
+
+    detached: Callable[[], None]
+    early: Callable[[], None]
 
 
 class LateStreams:
@@ -27,13 +36,13 @@ class LateStreams:
         tty: bool,
         log: Path,
         log_files: int,
-        on_detach: Callable[[], None],
+        leave: Leave,
     ) -> None:
         self._wish = wish
         self._ready = ready
         self._log = log
         self._log_files = log_files
-        self._on_detach = on_detach
+        self._leave = leave
         self.tty = tty
         self.takes_input = wish.stdin
 
@@ -72,14 +81,14 @@ class LateStreams:
 
     def detached(self) -> None:
         """The user has left by the detach keys."""
-        self._on_detach()
+        self._leave.detached()
 
     def close(self) -> None:
         """The end of it, however it came."""
         if self._ready.done():
             _close(self._ready)
-        else:
-            self._ready.cancel()
+        elif self._ready.cancel():
+            self._leave.early()
 
     async def _attached(self) -> Attachment | None:
         with suppress(HiveletError):

@@ -5,7 +5,6 @@ What always holds: a runtime that is at work finishes first, as it would make an
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from contextlib import suppress
@@ -14,14 +13,11 @@ from hivelet.objects.common import ContainerId
 from hivelet.runtime import commands
 from hivelet.runtime.cgroupfs import CgroupTree
 from hivelet.runtime.commands import BundlePaths, OciRuntime
+from hivelet.runtime.conmon.monitors import end_monitor, finish
 from hivelet.runtime.conmon.spec import cgroup_of, read_spec
 from hivelet.runtime.oci import RuntimeCallFailed, call_runtime
-from hivelet.runtime.processes import find_monitor, open_children
-from hivelet.runtime.spawn import readable, reap
+from hivelet.runtime.processes import find_monitor
 from hivelet.runtime.supervised import Belongings
-
-_FINISHES_WITHIN = 5.0
-"""Seconds that a runtime gets to finish what nobody wants any more; it takes milliseconds."""
 
 
 class Leftovers:
@@ -33,17 +29,8 @@ class Leftovers:
 
     async def abandon(self, own: Belongings, conmon_pid: int, conmon: int) -> None:
         """Undo a create that failed or was cancelled, wherever it stood."""
-        # A runtime that is still at work would make what was just removed; conmon must not start one meanwhile.
-        workers: list[int] = []
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(conmon, signal.SIGSTOP)
-            workers = open_children(conmon_pid)
-            signal.pidfd_send_signal(conmon, signal.SIGKILL)
-        await readable(conmon)
-        reap(conmon)
-        os.close(conmon)
-        for worker in workers:
-            await _finish(worker)
+        # A runtime that is still at work would make what was just removed.
+        await end_monitor(conmon_pid, conmon)
         await self.discard(own)
 
     async def discard_unrecorded(self, container: ContainerId, paths: BundlePaths) -> None:
@@ -85,17 +72,4 @@ async def _end(pid: int) -> None:
         return
     with suppress(ProcessLookupError):
         signal.pidfd_send_signal(process, signal.SIGKILL)
-    await _finish(process)
-
-
-async def _finish(worker: int) -> None:
-    """Wait for the end of a process that is about to end; kill one that does not."""
-    try:
-        async with asyncio.timeout(_FINISHES_WITHIN):
-            await readable(worker)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(worker, signal.SIGKILL)
-        await readable(worker)
-    finally:
-        os.close(worker)
+    await finish(process)

@@ -10,14 +10,15 @@ import asyncio
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
 from hivelet.kit.files import write_atomic
 from hivelet.runtime import commands
+from hivelet.runtime.conmon.monitors import FINISHES_WITHIN
 from hivelet.runtime.conmon.spec import read_spec
 from hivelet.runtime.oci import ENVIRONMENT, RuntimeCallFailed
 from hivelet.runtime.oci_spec import ExecInput, build_exec_process
@@ -28,9 +29,6 @@ from hivelet.runtime.supervised import Belongings, read_number
 OUTPUT_LIMIT = 4096
 _LOOK = 0.005
 """Seconds between looks for a file that a runtime is about to write."""
-
-_FINISHES_WITHIN = 5.0
-"""Seconds that a runtime gets to finish starting a process that is to be killed; it takes milliseconds."""
 
 
 async def run_probe(
@@ -46,7 +44,7 @@ async def run_probe(
     `inside` says which processes the container has.
 
     Raises:
-        RuntimeCallFailed: the process could not be started, as its program is not there.
+        RuntimeCallFailed: the process could not be started, as its program is not there, or the runtime hangs.
     """
     paths = own.paths
     process = build_exec_process(read_spec(paths.config)["process"], given)
@@ -56,7 +54,7 @@ async def run_probe(
         order = commands.runtime_exec(own.runtime, own.id, process=description, pid_file=pid_file)
         said = bytearray()
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as limit, _started_within(pid_file, own, limit):
                 ended = await run_quick(
                     order,
                     env=ENVIRONMENT,
@@ -64,13 +62,35 @@ async def run_probe(
                     said=said,
                     before_kill=lambda runtime: _kill_started(inside, pid_file, runtime),
                 )
-        except TimeoutError:
+        except TimeoutError as error:
+            if read_number(pid_file) is None:
+                raise RuntimeCallFailed(
+                    f"OCI runtime exec failed: {own.runtime.name} has not started the process in time and was killed"
+                ) from error
             return ExecResult(code=-1, output=bytes(said), timed_out=True)
         if ended.status != 0 and read_number(pid_file) is None:
             # The words are the runtime's, not the process's: there never was one.
             words = ended.output.decode(errors="replace").strip()
             raise RuntimeCallFailed(f"OCI runtime exec failed: exec failed: {words}")
     return ExecResult(code=ended.status, output=ended.output)
+
+
+@asynccontextmanager
+async def _started_within(
+    pid_file: Path, own: Belongings, limit: asyncio.Timeout
+) -> AsyncIterator[None]:
+    """Let `limit` run out where the runtime has not started the process within its patience."""
+    loop = asyncio.get_running_loop()
+
+    def look() -> None:
+        if read_number(pid_file) is None:
+            limit.reschedule(loop.time())
+
+    timer = loop.call_later(own.runtime.patience, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 async def _kill_started(
@@ -81,7 +101,7 @@ async def _kill_started(
     A runtime that is killed while it starts a process leaves one behind that nobody knows: so it may finish first.
     """
     with suppress(TimeoutError):
-        async with asyncio.timeout(_FINISHES_WITHIN):
+        async with asyncio.timeout(FINISHES_WITHIN):
             while read_number(pid_file) is None and not await _ends_within(runtime, _LOOK):
                 pass
     pid = read_number(pid_file)

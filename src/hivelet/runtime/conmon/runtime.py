@@ -146,15 +146,13 @@ class ConmonRuntime:
         """Freeze all processes of the container."""
         found = self._get(container)
         found.alive()
-        await self._order(found, commands.runtime_pause)
-        found.remember(paused=True)
+        await self._freeze(found, commands.runtime_pause, frozen=True)
 
     async def resume(self, container: ContainerId) -> None:
         """Let a frozen container go on."""
         found = self._get(container)
         found.alive()
-        await self._order(found, commands.runtime_resume)
-        found.remember(paused=False)
+        await self._freeze(found, commands.runtime_resume, frozen=False)
 
     async def update(self, container: ContainerId, resources: Mapping[str, Any]) -> None:
         """Set new limits; `resources` is an OCI `linux.resources` object with what shall change."""
@@ -281,6 +279,21 @@ class ConmonRuntime:
 
     # -- within -----------------------------------------------------------------------------------------------------
 
+    async def _freeze(
+        self,
+        found: Supervised,
+        command: Callable[[OciRuntime, ContainerId], list[str]],
+        *,
+        frozen: bool,
+    ) -> None:
+        try:
+            await self._order(found, command)
+        except RuntimeCallFailed:
+            # It may have been at work when it failed, or was killed: the container is as it was before.
+            self._cgroups.freeze(found.own.cgroup, frozen=not frozen)
+            raise
+        found.remember(paused=frozen)
+
     async def _has_started(self, found: Supervised) -> bool:
         state = json.loads(await self._order(found, commands.runtime_state))
         return str(state.get("status")) != "created"
@@ -303,6 +316,7 @@ class ConmonRuntime:
             path=record.runtime_path,
             root=record.runtime_root,
             version="unknown",
+            patience=self.runtime.patience,
         )
 
     async def _end(self, found: Supervised) -> None:
@@ -310,9 +324,8 @@ class ConmonRuntime:
         with suppress(Conflict):
             self.kill(found.own.id, signal.SIGKILL)
         if found.record.paused:
-            # On cgroup v1 a frozen process takes no signal before it thaws.
-            with suppress(RuntimeCallFailed):
-                await self._order(found, commands.runtime_resume)
+            # On cgroup v1 a frozen process takes no signal before it thaws. Done here: a runtime may hang.
+            self._cgroups.freeze(found.own.cgroup, frozen=False)
         await asyncio.shield(found.ended)
 
     def _supervise(self, own: Belongings, record: ProcessRecord) -> Supervised:
