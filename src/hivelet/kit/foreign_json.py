@@ -10,12 +10,14 @@ DEPTH = 100
 """How deeply it may be nested; what Docker's API, images and registries have is not above ten."""
 
 
-def decode_json(raw: bytes | str, kind: Any = Any) -> Any:
-    """The data, of this type.
+def decode_json(raw: bytes | str, kind: Any = Any, *, most: int | None = None) -> Any:
+    """The data, of this type; `most` is how many values it may have, about, since each takes much more than its text.
 
     Raises:
         msgspec.DecodeError: it is no JSON, not of this type, nested too deeply, or text with half a surrogate pair.
     """
+    if most is not None and _count(raw) > most:
+        raise msgspec.DecodeError(f"more than {most} values")
     try:
         data = msgspec.json.decode(raw, type=kind)
     except RecursionError as error:
@@ -25,6 +27,12 @@ def decode_json(raw: bytes | str, kind: Any = Any) -> Any:
     if _is_deeper(data, DEPTH):
         raise msgspec.DecodeError(f"nested more than {DEPTH} deep")
     return data
+
+
+def _count(raw: bytes | str) -> int:
+    """No fewer than there are: what stands in texts counts as well."""
+    data = raw if isinstance(raw, bytes) else raw.encode(errors="replace")
+    return sum(data.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def _is_deeper(data: Any, limit: int) -> bool:

@@ -40,8 +40,10 @@ def check_words(argv: Sequence[str]) -> None:
             raise InvalidParameter(
                 f"{word!r} has a NUL character in it, which no program can be given"
             )
-        if any("\ud800" <= character <= "\udbff" for character in word):
-            raise InvalidParameter(f"{word!r} is no text: half of a character")
+        try:
+            word.encode(errors="surrogateescape")
+        except UnicodeEncodeError as error:
+            raise InvalidParameter(f"{word!r} is no text: half of a character") from error
 
 
 async def run_command(

@@ -20,6 +20,9 @@ async def check_auth(call: Call) -> web.Response:
 
 ROUTES = (
     route(
-        "POST", "/auth", check_auth, Says(body=RegistryAuth, answer=answers.LOGIN, errors=(401,))
+        "POST",
+        "/auth",
+        check_auth,
+        Says(body=RegistryAuth, answer=answers.LOGIN, errors=(401, 503)),
     ),
 )

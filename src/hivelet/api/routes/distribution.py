@@ -25,7 +25,9 @@ ROUTES = (
         "GET",
         "/distribution/{ref:path}/json",
         inspect_distribution,
-        Says(headers=("X-Registry-Auth",), answer=answers.DISTRIBUTION, errors=(401, 403, 503)),
+        Says(
+            headers=("X-Registry-Auth",), answer=answers.DISTRIBUTION, errors=(401, 403, 501, 503)
+        ),
         since="1.30",
     ),
 )

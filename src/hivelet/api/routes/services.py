@@ -122,7 +122,7 @@ ROUTES = (
             body=ServiceSpec,
             statuses=(201,),
             answer=answers.CREATED_SERVICE,
-            errors=(403, 404, 409),
+            errors=(403, 404, 409, 501),
         ),
     ),
     route(
@@ -140,7 +140,7 @@ ROUTES = (
             headers=("X-Registry-Auth",),
             body=ServiceSpec,
             answer=answers.WARNINGS,
-            errors=(403, 409),
+            errors=(403, 409, 501),
         ),
     ),
     route("DELETE", "/services/{ref}", remove_service),

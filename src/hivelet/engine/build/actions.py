@@ -8,6 +8,7 @@ nothing but steps of the cache that were finished.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -46,6 +47,9 @@ from hivelet.runtime.images.store import ImageStore
 
 _HUB = ("https://index.docker.io/v1/", "index.docker.io", "docker.io")
 _SHORT = 12
+_HUSHED_LIMIT = 1 << 20
+_STEP_SIZE = 256
+"""What a step of a build takes besides its text, about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,11 +224,16 @@ class BuildActions:
 
 
 async def _hushed(steps: AsyncGenerator[BuildProgress, None]) -> AsyncGenerator[BuildProgress]:
-    """Nothing but the id of a build that goes well; all of one that fails, before its error."""
-    held: list[BuildProgress] = []
+    """Nothing but the id of a build that goes well; of one that fails what it said last, before its error."""
+    held: deque[BuildProgress] = deque()
+    size = 0
     async with aclosing(steps) as told:
         try:
-            held += [step async for step in told]
+            async for step in told:
+                held.append(step)
+                size += len(step.stream) + _STEP_SIZE
+                while size > _HUSHED_LIMIT:
+                    size -= len(held.popleft().stream) + _STEP_SIZE
         except HiveletError as error:
             failure = error
         else:

@@ -1,6 +1,7 @@
 """Reads a Dockerfile: its instructions and its stages, as far as somebody must know them who does not build. Pure.
 
-What the instructions do is buildah's affair. Here is decided what is no Dockerfile at all, in Docker's words.
+What the instructions do is buildah's affair. Here is decided what is no Dockerfile at all, in Docker's words. Whoever wrote
+it, reading it takes time and memory in proportion to its length.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import msgspec
 
 from hivelet.errors import InvalidParameter
 from hivelet.kit.foreign_json import decode_json
-from hivelet.runtime.build.words import expand
+from hivelet.runtime.build.words import LIMIT, expand
 
 _KNOWN = {
     "add", "arg", "cmd", "copy", "entrypoint", "env", "expose", "from", "healthcheck", "label", "maintainer", "onbuild",
     "run", "shell", "stopsignal", "user", "volume", "workdir",
 }  # fmt: skip
-_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*")
-_MOUNT_FROM = re.compile(r"--mount=\S*?\bfrom=([^,\s]+)")
+_DIRECTIVE = re.compile(r"#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+)", re.DOTALL)
+_MOUNT = "--mount="
 _FLAG = re.compile(r"--[a-z-]+(?:=\S*)?\s+")
 _PLATFORM_ARGUMENTS = {
     f"{prefix}{name}"
@@ -37,6 +38,7 @@ _WANTS = {
     "ADD": _TWO,
 }
 _SHELL = ("/bin/sh", "-c")
+_MOST_INSTRUCTIONS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ class Stage:
             if step.name in {"COPY", "ADD"}:
                 found += re.findall(r"--from=(\S+)", step.flags)
             elif step.name == "RUN":
-                found += _MOUNT_FROM.findall(step.flags)
+                found += _mounted_from(step.flags)
         return found
 
     def shell_of(self, step: Instruction) -> tuple[str, ...]:
@@ -120,7 +122,7 @@ def parse_dockerfile(
             if empty
             else "failed to parse Dockerfile: file with no instructions"
         )
-    values = {name: value for name, value in build_args.items() if name in _PLATFORM_ARGUMENTS}
+    words = _Words(build_args, escape)
     arguments: list[Instruction] = []
     groups: list[list[Instruction]] = []
     for step in instructions:
@@ -131,13 +133,43 @@ def parse_dockerfile(
             groups[-1].append(step)
         elif step.name == "ARG":
             arguments.append(step)
-            _declare(step, values, build_args, escape)
+            words.declare(step)
         else:
             raise InvalidParameter("no build stage in current context")
     if not groups:
         raise InvalidParameter("no build stage in current context")
-    stages = tuple(_stage(group, values, escape) for group in groups)
+    stages = tuple(_stage(group, words) for group in groups)
     return Dockerfile(arguments=tuple(arguments), stages=stages)
+
+
+def dockerfile_lines(text: str) -> list[str]:
+    """Its lines: only a line feed ends one, as in Docker; what else breaks lines in other texts may stand in an instruction."""
+    return [line.removesuffix("\r") for line in text.removeprefix("\ufeff").split("\n")]
+
+
+class _Words:
+    """What the `ARG`s before the first stage mean, and what `FROM`s make of it: all together no more than `LIMIT` characters."""
+
+    def __init__(self, given: Mapping[str, str], escape: str) -> None:
+        self._given = given
+        self._escape = escape
+        self._values = {name: text for name, text in given.items() if name in _PLATFORM_ARGUMENTS}
+        self._room = LIMIT
+
+    def declare(self, step: Instruction) -> None:
+        """Note the names of an `ARG`."""
+        for word in _split_words(step.value):
+            name, equals, default = word.partition("=")
+            if name in self._given:
+                self._values[name] = self._given[name]
+            elif equals:
+                self._values[name] = self.expand(default)
+
+    def expand(self, text: str) -> str:
+        """`text` with what they mean."""
+        expanded = expand(text, self._values, escape=self._escape, limit=self._room)
+        self._room = max(0, self._room - len(expanded))
+        return expanded
 
 
 def json_words(text: str) -> list[str] | None:
@@ -163,42 +195,38 @@ def _check(step: Instruction) -> None:
         raise InvalidParameter(f"dockerfile parse error line {step.line}: {step.name} {wants}")
 
 
-def _stage(group: list[Instruction], values: Mapping[str, str], escape: str) -> Stage:
-    words = group[0].arguments.split()
-    if len(words) not in (1, 3) or (len(words) == 3 and words[1].lower() != "as"):
+def _stage(group: list[Instruction], words: _Words) -> Stage:
+    said = group[0].arguments.split()
+    if len(said) not in (1, 3) or (len(said) == 3 and said[1].lower() != "as"):
         raise InvalidParameter(
             f"dockerfile parse error line {group[0].line}: FROM requires either one or three arguments"
         )
-    base = expand(words[0], values, escape=escape)
+    base = words.expand(said[0])
     if not base:
-        raise InvalidParameter(f"base name ({words[0]}) should not be blank")
+        raise InvalidParameter(f"base name ({said[0]}) should not be blank")
     platform = re.search(r"--platform=(\S+)", group[0].flags)
     return Stage(
-        name=words[2].lower() if len(words) == 3 else "",
+        name=said[2].lower() if len(said) == 3 else "",
         base=base,
-        platform=expand(platform[1], values, escape=escape) if platform else "",
+        platform=words.expand(platform[1]) if platform else "",
         steps=tuple(group),
     )
 
 
-def _declare(
-    step: Instruction, values: dict[str, str], given: Mapping[str, str], escape: str
-) -> None:
-    for word in _split_words(step.value):
-        name, equals, default = word.partition("=")
-        if name in given:
-            values[name] = given[name]
-        elif equals:
-            values[name] = expand(default, values, escape=escape)
+def _mounted_from(flags: str) -> list[str]:
+    """What `--mount=type=bind,from=base,…` of these flags take from."""
+    mounts = [word.removeprefix(_MOUNT) for word in flags.split() if word.startswith(_MOUNT)]
+    fields = [field.partition("=") for mount in mounts for field in mount.split(",")]
+    return [value for key, _, value in fields if key == "from" and value]
 
 
 def _split_words(text: str) -> list[str]:
-    return re.findall(r"""(?:[^\s"']|"[^"]*"|'[^']*')+""", text)
+    return re.findall(r"""(?:[^\s"']++|"[^"]*+"|'[^']*+')++""", text)
 
 
 def _escape_of(text: str) -> str:
     """What continues a line: a backslash, unless a directive at the top says otherwise."""
-    for line in text.removeprefix("\ufeff").splitlines():
+    for line in dockerfile_lines(text):
         found = _DIRECTIVE.fullmatch(line.strip())
         if found is None:
             return "\\"
@@ -212,7 +240,7 @@ def _escape_of(text: str) -> str:
 def _read_instructions(text: str, escape: str) -> list[Instruction]:
     found: list[Instruction] = []
     pending, began = "", 0
-    for number, line in enumerate(text.removeprefix("\ufeff").splitlines(), 1):
+    for number, line in enumerate(dockerfile_lines(text), 1):
         stripped = line.strip()
         if stripped.startswith("#") or (pending and not stripped):
             continue  # also in the middle of an instruction
@@ -224,6 +252,10 @@ def _read_instructions(text: str, escape: str) -> list[Instruction]:
             continue
         found += _instruction(pending + line, began, number)
         pending = ""
+        if len(found) > _MOST_INSTRUCTIONS:
+            raise InvalidParameter(
+                f"dockerfile parse error line {number}: more than {_MOST_INSTRUCTIONS} instructions"
+            )
     return found + _instruction(pending, began, text.count("\n") + 1)
 
 

@@ -8,18 +8,19 @@ from hivelet.objects.build import BuildFailed
 from hivelet.runtime.build.dockerfile import Instruction, json_words
 from hivelet.runtime.build.plan import BuildPlan
 
-_STATUS = re.compile(r"exit status (\d+)$")
+_STATUS = re.compile(r"exit status (\d{1,9})$")
 _SIGNAL = re.compile(r"signal: (\w+)$")
 _ABSENT = re.compile(r'copier: stat: "/?([^"]+)": no such file or directory')
 _BUILDING = re.compile(r'building at STEP ".*?": (?=[a-z])', re.DOTALL)
 _TERMINATED = 137
+_SHOWN = 1 << 13
 
 
 def explain_failure(plan: BuildPlan, at: tuple[int, int], error: str, context: str) -> BuildFailed:
     """Why a build ended while step `at` was done; paths below `context` are told as the user knows them."""
     stage, number = at
     step = plan.stages[stage].steps[number] if stage >= 0 and number >= 0 else None
-    words = _BUILDING.sub("", error).replace(context, "")
+    words = _BUILDING.sub("", error[:_SHOWN]).replace(context, "")
     if step is None:
         return BuildFailed(words or "the build ended without a word")
     if step.name == "RUN":

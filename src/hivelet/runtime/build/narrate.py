@@ -1,7 +1,8 @@
 """What buildah prints, told in the words of Docker's classic builder. Pure.
 
 buildah's own lines and those of the commands that a build runs come through one pipe, so that they keep their order. A line
-counts as buildah's only where it is the one to come next: a command that prints `STEP 1/2: …` changes nothing.
+counts as buildah's only where it is the one to come next: a command that prints `STEP 1/2: …` changes nothing. However much is
+printed, only a bounded part of it is held back.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 
 from hivelet.runtime.build.plan import SCRATCH, BuildPlan
 
-_STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/(\d+): (.*)")
+_STEP = re.compile(r"(?:\[(\d{1,6})/\d+\] )?STEP (\d{1,6})/(\d{1,6}): (.*)")
 _MADE = re.compile(r"--> ([0-9a-f]{8,64})")
 _CACHED = re.compile(r"--> Using cache ([0-9a-f]{64})")
 _IDENTITY = re.compile(r"[0-9a-f]{64}")
@@ -21,6 +22,7 @@ _OURS = ("STEP ", "[", "--> ", "COMMIT", "Error: ", 'time="')
 _HEX = re.compile(r"[0-9a-f]+")
 _SHORT = 12
 _LINE_LIMIT = 8192
+_HELD_LIMIT = 1 << 18
 
 
 class Narrator:
@@ -33,7 +35,10 @@ class Narrator:
         self._pending = ""
         self._mid_line = False
         self._held: list[str] = []
+        self._held_size = 0
         self._told = 0
+        self._total = plan.total
+        self._last_stage = max(plan.needed)
         self._at = (-1, 0)
         self._last = ""
         self._base = ""
@@ -112,21 +117,20 @@ class Narrator:
 
     def _hold(self, line: str) -> list[str]:
         """An error or an id is told as one, if nothing comes after it; until then it may be what a command prints."""
-        if line.startswith("Error: ") or _IDENTITY.fullmatch(line):
-            out = self._let_go()
-            self._held = [line]
-            return out
-        if self._held:
-            self._held.append(line)
-            return []
-        return [f"{line}\n"]
+        begins = line.startswith("Error: ") or _IDENTITY.fullmatch(line) is not None
+        if not begins and not self._held:
+            return [f"{line}\n"]
+        out = self._let_go() if begins or self._held_size > _HELD_LIMIT else []
+        self._held.append(line)
+        self._held_size += len(line)
+        return out
 
     def _let_go(self) -> list[str]:
-        held, self._held = self._held, []
+        held, self._held, self._held_size = self._held, [], 0
         return [f"{line}\n" for line in held]
 
     def _begin(self, found: re.Match[str]) -> list[str] | None:
-        stage = int(found[1]) - 1 if found[1] else max(self._plan.needed)
+        stage = int(found[1]) - 1 if found[1] else self._last_stage
         number, count = int(found[2]), int(found[3])
         if stage not in self._plan.needed:
             return None
@@ -156,11 +160,11 @@ class Narrator:
 
     def _tell(self, text: str) -> str:
         self._told += 1
-        return f"Step {self._told}/{self._plan.total} : {text}\n"
+        return f"Step {self._told}/{self._total} : {text}\n"
 
     def _is_last(self) -> bool:
         stage, step = self._at
-        last = max(self._plan.needed)
+        last = self._last_stage
         return stage == last and step == len(self._plan.stages[last].steps) - 1
 
     def _may_be_ours(self) -> bool:

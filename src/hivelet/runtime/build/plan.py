@@ -5,11 +5,12 @@ Stages that the target does not need are left out, and so are their images: nobo
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from hivelet.errors import InvalidParameter
-from hivelet.runtime.build.dockerfile import Dockerfile, Instruction, Stage
+from hivelet.runtime.build.dockerfile import Dockerfile, Instruction, Stage, dockerfile_lines
 
 SCRATCH = "scratch"
 
@@ -47,7 +48,8 @@ def plan_build(
     Raises:
         InvalidParameter: there is no such stage, in Docker's words.
     """
-    last = _find_target(dockerfile.stages, target)
+    called = _Called(dockerfile.stages)
+    last = called.target(target)
     stages = _with_labels(dockerfile.stages[: last + 1], labels or {})
     needed: set[int] = set()
     images: dict[NeededImage, None] = {}
@@ -58,19 +60,19 @@ def plan_build(
             continue
         needed.add(number)
         stage = stages[number]
-        base = _stage_called(stages[:number], stage.base, by_number=False)
+        base = called.before(number, stage.base)
         if base is not None:
             waiting.append(base)
         elif stage.base.lower() != SCRATCH:
             images[NeededImage(reference=stage.base, platform=stage.platform)] = None
         for source in stage.sources():
-            found = _stage_called(stages[:number], source, by_number=True)
+            found = called.before(number, source, by_number=True)
             if found is not None:
                 waiting.append(found)
             elif source.isdecimal():
                 raise InvalidParameter(
                     f"invalid from flag value {source}: refers to current build block"
-                    if int(source) == number
+                    if called.number(source) == number
                     else f"invalid from flag value {source}: no such stage before it"
                 )
             else:
@@ -86,11 +88,12 @@ def plan_build(
 def pin_bases(text: str, plan: BuildPlan, ids: Mapping[str, str]) -> str:
     """The Dockerfile `text` up to its target, with the ids of the images in its `FROM`s: no name can mean another one."""
     # buildah adds the labels that are asked for to the last stage of all, so the target must be that.
-    lines = text.splitlines()[: plan.stages[-1].steps[-1].end]
+    lines = dockerfile_lines(text)[: plan.stages[-1].steps[-1].end]
+    called = _Called(plan.stages)
     for number in plan.needed:
         stage = plan.stages[number]
         step = stage.steps[0]
-        if stage.base not in ids or _is_stage(plan, number):
+        if stage.base not in ids or called.before(number, stage.base) is not None:
             continue
         name = f" AS {stage.name}" if stage.name else ""
         lines[step.line - 1 : step.end] = [
@@ -109,25 +112,36 @@ def _with_labels(stages: tuple[Stage, ...], labels: Mapping[str, str]) -> tuple[
     return (*stages[:-1], replace(stages[-1], steps=(*stages[-1].steps, step)))
 
 
-def _find_target(stages: tuple[Stage, ...], target: str) -> int:
-    if not target:
-        return len(stages) - 1
-    found = _stage_called(stages, target, by_number=True)
-    if found is None:
-        raise InvalidParameter(f"failed to reach build target {target} in Dockerfile")
-    return found
+class _Called:
+    """Which stage a name or a number means: of several the last before the one that says it."""
 
+    def __init__(self, stages: tuple[Stage, ...]) -> None:
+        self._count = len(stages)
+        self._numbers: dict[str, list[int]] = {}
+        for number, stage in enumerate(stages):
+            if stage.name:
+                self._numbers.setdefault(stage.name, []).append(number)
 
-def _stage_called(stages: tuple[Stage, ...], name: str, *, by_number: bool) -> int | None:
-    for number in reversed(range(len(stages))):
-        if stages[number].name and stages[number].name == name.lower():
-            return number
-    if by_number and name.isdecimal() and int(name) < len(stages):
-        return int(name)
-    return None
+    def target(self, name: str) -> int:
+        """The stage that is to be built."""
+        if not name:
+            return self._count - 1
+        found = self.before(self._count, name, by_number=True)
+        if found is None:
+            raise InvalidParameter(f"failed to reach build target {name} in Dockerfile")
+        return found
 
+    def before(self, limit: int, name: str, *, by_number: bool = False) -> int | None:
+        """The stage before number `limit`; None where there is none."""
+        numbers = self._numbers.get(name.lower(), [])
+        if place := bisect_left(numbers, limit):
+            return numbers[place - 1]
+        number = self.number(name) if by_number else self._count
+        return number if number < limit else None
 
-def _is_stage(plan: BuildPlan, number: int) -> bool:
-    """Whether a stage starts from an earlier one."""
-    base = plan.stages[number].base
-    return _stage_called(plan.stages[:number], base, by_number=False) is not None
+    def number(self, name: str) -> int:
+        """The number that `name` is, if it is one that a stage may have; else one that none has."""
+        plain = name.lstrip("0") or name[-1:]
+        if not plain.isdecimal() or len(plain) > len(str(self._count)):
+            return self._count
+        return min(int(plain), self._count)

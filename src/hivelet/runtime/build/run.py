@@ -7,7 +7,7 @@ import signal
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 
-from hivelet.kit.process import CommandFailed
+from hivelet.kit.process import CommandFailed, check_words
 
 _CHUNK = 1 << 16
 
@@ -25,7 +25,9 @@ class Running:
 
         Raises:
             CommandFailed: it could not be started.
+            InvalidParameter: a word can't be an argument of a program at all.
         """
+        check_words(self._argv)
         try:
             child = await asyncio.create_subprocess_exec(
                 *self._argv,

@@ -37,8 +37,8 @@ class _NoRecipe:
 class _Copier(Unpacker):
     """Unpacks into a directory of a root that others use meanwhile; names that mean something in a layer mean nothing here."""
 
-    def __init__(self, root: Path, prefix: str, options: ExtractOptions) -> None:
-        super().__init__(root, _NoRecipe())
+    def __init__(self, root: Path, prefix: str, options: ExtractOptions, scratch: Path) -> None:
+        super().__init__(root, _NoRecipe(), scratch)
         self._prefix = prefix.strip("/")
         self._options = options
 
@@ -88,7 +88,7 @@ def extract_archive(archive: Path, root: Path, prefix: str, options: ExtractOpti
     source = os.open(archive, os.O_RDONLY | os.O_CLOEXEC)
     try:
         tar = TarStream(BufferedBytes(open_decompressed(FileWindow(source))))
-        with _Copier(root, prefix, options) as copier:
+        with _Copier(root, prefix, options, archive.parent) as copier:
             for entry in tar:
                 copier.add(entry, tar)
             copier.set_directory_times()

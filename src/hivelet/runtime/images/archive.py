@@ -1,13 +1,14 @@
 """Reads image archives: `docker save`'s, OCI layouts and skopeo's `dir:` (as a tar or as a directory).
 
 Says which images an archive holds, and unpacks one layer at a time. What always holds: a layer counts only if the
-digest of its blob and that of its uncompressed tar are the stated ones.
+digest of its blob and that of its uncompressed tar are the stated ones. Whoever wrote the archive, what is read of it at once is
+bounded.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,10 @@ from hivelet.runtime.images.references import parse_digest, parse_reference
 from hivelet.runtime.images.tarstream import BrokenArchive
 from hivelet.runtime.images.unpack import Unpacked, unpack_layer
 
-_JSON_LIMIT = 8 << 20
+_JSON_LIMIT = 4 << 20
+_VALUES_LIMIT = 200_000
+_IMAGES_LIMIT = 1000
+_CONFIGS_LIMIT = 16 << 20
 _INDEX_DEPTH = 4
 _INDEX_TYPES = {
     "application/vnd.oci.image.index.v1+json",
@@ -61,11 +65,11 @@ def read_images(source: BlobSource, platform: Platform) -> list[ArchivedImage]:
     if source.has("manifest.json"):
         manifest = _read_json(source, "manifest.json")
         if isinstance(manifest, list):
-            return [_read_docker_image(source, item) for item in manifest]
+            return _bounded(_read_docker_image(source, item) for item in manifest)
         if source.has("version"):
             return [_read_manifest(source, manifest, _directory_name)]
     if source.has("index.json"):
-        return _read_layout(source, platform)
+        return _bounded(_read_layout(source, platform))
     raise BrokenArchive(
         "this is neither a `docker save` archive (it has no manifest.json)"
         " nor an OCI image layout (it has no index.json)"
@@ -97,8 +101,8 @@ def unpack_rootfs(path: Path, target: Path) -> Unpacked:
 def _read_docker_image(source: BlobSource, item: Any) -> ArchivedImage:
     fields = _expect(item, dict, "an image of manifest.json")
     config = _expect(fields.get("Config"), str, "Config in manifest.json")
-    names = [_expect(n, str, "a layer's name") for n in fields.get("Layers") or []]
-    tags = [_expect(t, str, "a tag") for t in fields.get("RepoTags") or []]
+    names = [_expect(n, str, "a layer's name") for n in _optional(fields, "Layers", list)]
+    tags = [_expect(t, str, "a tag") for t in _optional(fields, "RepoTags", list)]
     record = parse_image(read_blob(source, config, _JSON_LIMIT))
     return ArchivedImage(
         record=record,
@@ -107,9 +111,22 @@ def _read_docker_image(source: BlobSource, item: Any) -> ArchivedImage:
     )
 
 
-def _read_layout(source: BlobSource, platform: Platform) -> list[ArchivedImage]:
+def _bounded(images: Iterable[ArchivedImage]) -> list[ArchivedImage]:
+    """All of them; every one is held in memory until the last is taken in."""
+    found, size = [], 0
+    for image in images:
+        found.append(image)
+        size += len(image.record.raw)
+        if len(found) > _IMAGES_LIMIT or size > _CONFIGS_LIMIT:
+            raise BrokenArchive(
+                f"the archive has more than {_IMAGES_LIMIT} images, or more than {_CONFIGS_LIMIT >> 20} MiB of image configs"
+            )
+    return found
+
+
+def _read_layout(source: BlobSource, platform: Platform) -> Iterable[ArchivedImage]:
     index = _expect(_read_json(source, "index.json"), dict, "index.json")
-    images = []
+    none = True
     for descriptor in _manifests(index):
         tag = _annotated_name(descriptor)
         for _ in range(_INDEX_DEPTH):
@@ -122,10 +139,10 @@ def _read_layout(source: BlobSource, platform: Platform) -> list[ArchivedImage]:
             raise BrokenArchive("the OCI layout nests its indexes too deeply")
         image = _read_manifest(source, content, _layout_name)
         tags = (tag,) if tag else ()
-        images.append(ArchivedImage(record=image.record, layers=image.layers, tags=tags))
-    if not images:
+        none = False
+        yield ArchivedImage(record=image.record, layers=image.layers, tags=tags)
+    if none:
         raise BrokenArchive("the OCI layout's index.json names no image")
-    return images
 
 
 def select_platform(descriptors: Sequence[dict[str, Any]], platform: Platform) -> dict[str, Any]:
@@ -136,7 +153,7 @@ def select_platform(descriptors: Sequence[dict[str, Any]], platform: Platform) -
     """
     fitting = []
     for descriptor in descriptors:
-        stated = descriptor.get("platform") or {}
+        stated = _optional(descriptor, "platform", dict)
         if stated.get("os") == platform.os and stated.get("architecture") == platform.architecture:
             fitting.append(descriptor)
     for descriptor in fitting:
@@ -152,7 +169,10 @@ def _read_manifest(
 ) -> ArchivedImage:
     fields = _expect(manifest, dict, "a manifest")
     config = _digest(_expect(fields.get("config"), dict, "a manifest's config"))
-    layers = [_digest(_expect(d, dict, "a manifest's layer")) for d in fields.get("layers") or []]
+    layers = [
+        _digest(_expect(layer, dict, "a manifest's layer"))
+        for layer in _optional(fields, "layers", list)
+    ]
     raw = read_blob(source, name_of(config), _JSON_LIMIT)
     record = parse_image(raw)
     if record.id != config:
@@ -188,7 +208,7 @@ def _read_json(source: BlobSource, name: str) -> Any:
 
 def _decode(raw: bytes, name: str) -> Any:
     try:
-        return decode_json(raw)
+        return decode_json(raw, most=_VALUES_LIMIT)
     except msgspec.MsgspecError as error:
         raise BrokenArchive(f"{name!r} in the archive is not JSON: {error}") from error
 
@@ -199,13 +219,19 @@ def _expect(value: Any, kind: type[Any], what: str) -> Any:
     return value
 
 
+def _optional(fields: dict[str, Any], key: str, kind: type[Any]) -> Any:
+    """The field; an empty one where it is null or not there."""
+    value = fields.get(key)
+    return kind() if value is None else _expect(value, kind, key)
+
+
 def _manifests(index: dict[str, Any]) -> list[dict[str, Any]]:
     """An index's manifests, without build attestations, which are no images."""
     descriptors = _expect(index.get("manifests"), list, "an index's manifests")
     found = []
     for item in descriptors:
         descriptor = _expect(item, dict, "an index's manifest")
-        notes = descriptor.get("annotations") or {}
+        notes = _optional(descriptor, "annotations", dict)
         if "vnd.docker.reference.type" not in notes:
             found.append(descriptor)
     return found
@@ -213,11 +239,11 @@ def _manifests(index: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _is_index(descriptor: dict[str, Any], content: dict[str, Any]) -> bool:
     stated = content.get("mediaType") or descriptor.get("mediaType")
-    return stated in _INDEX_TYPES
+    return isinstance(stated, str) and stated in _INDEX_TYPES
 
 
 def _annotated_name(descriptor: dict[str, Any]) -> str:
-    notes = descriptor.get("annotations") or {}
+    notes = _optional(descriptor, "annotations", dict)
     for key in _NAME_ANNOTATIONS:
         name = notes.get(key)
         # A bare word here is a tag of a repository that nobody names.

@@ -15,6 +15,7 @@ from hivelet.runtime.images.tarstream import BrokenArchive, Reader, TarStream
 
 _CHUNK = 1 << 20
 _ENTRY_LIMIT = 100_000
+_NAMES_LIMIT = 16 << 20
 _LINK_LIMIT = 16
 
 
@@ -79,10 +80,13 @@ class TarBlobs:
         os.close(self._descriptor)
 
     def _index(self) -> None:
-        tar = TarStream(_Seeking(self._descriptor))
+        tar, names = TarStream(_Seeking(self._descriptor)), 0
         for count, entry in enumerate(tar):
-            if count >= _ENTRY_LIMIT:
-                raise BrokenArchive(f"the archive has more than {_ENTRY_LIMIT} entries")
+            names += len(entry.name) + len(entry.link)
+            if count >= _ENTRY_LIMIT or names > _NAMES_LIMIT:
+                raise BrokenArchive(
+                    f"the archive has more than {_ENTRY_LIMIT} entries, or more than {_NAMES_LIMIT >> 20} MiB of names"
+                )
             name = _normal(entry.name)
             if entry.kind == "0":
                 self._files[name] = (entry.offset, entry.size)

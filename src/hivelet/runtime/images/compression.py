@@ -6,6 +6,7 @@ import bz2
 import hashlib
 import lzma
 import zlib
+from collections.abc import Callable
 from typing import IO, Protocol, cast
 
 import zstandard
@@ -14,7 +15,9 @@ from hivelet.runtime.images.tarstream import BrokenArchive, Reader
 
 _CHUNK = 1 << 18
 _SNIFF = 6
-_ZSTD_WINDOW = 1 << 27
+_ZSTD_WINDOW = 1 << 26
+_XZ_MEMORY = 68 << 20
+"""What `xz -9` takes to be undone, and a little; a stream may ask for gigabytes."""
 
 
 class HashedReader:
@@ -102,10 +105,14 @@ class _Gunzip:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
+def _unxz() -> _Decompressor:
+    return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+
 class _Inflated:
     """Decompresses a sequence of members, as gzip, bzip2 and xz files may be."""
 
-    def __init__(self, source: Reader, kind: type[_Decompressor], name: str) -> None:
+    def __init__(self, source: Reader, kind: Callable[[], _Decompressor], name: str) -> None:
         self._source = source
         self._kind = kind
         self._name = name
@@ -145,7 +152,7 @@ class _Inflated:
 
 
 class _Zstandard:
-    """Decompresses zstd frames; a window above 128 MiB is refused, as the zstd program does."""
+    """Decompresses zstd frames; a window above 64 MiB is refused, which nothing that writes images asks for."""
 
     def __init__(self, source: Reader) -> None:
         decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
@@ -199,6 +206,6 @@ def open_decompressed(source: Reader) -> Reader:
         case "bzip2":
             return _Inflated(whole, bz2.BZ2Decompressor, "bzip2")
         case "xz":
-            return _Inflated(whole, lzma.LZMADecompressor, "xz")
+            return _Inflated(whole, _unxz, "xz")
         case _:
             return whole

@@ -32,6 +32,7 @@ from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.store import ImageStore
 
 _TICK = 0.5
+_VALUES_LIMIT = 200_000
 _SHORT = 12
 
 Emit = Callable[[ImageProgress], None]
@@ -94,12 +95,13 @@ async def inspect_registry(
         raw = await _inspect_raw(parsed, flags, with_credentials=auth is not None)
     manifest = _decode_manifest(raw)
     media_type = str(manifest.get("mediaType") or "")
+    listed = manifest.get("manifests")
     platforms = [
         common.Platform(
             architecture=str(item["platform"].get("architecture") or ""),
             os=str(item["platform"].get("os") or ""),
         )
-        for item in manifest.get("manifests") or []
+        for item in (listed if isinstance(listed, list) else [])
         if isinstance(item, dict) and isinstance(item.get("platform"), dict)
     ]
     return RegistryImage(
@@ -213,7 +215,10 @@ class _Fetch:
     async def _take_in(self, directory: Path, digest: str) -> ImageRecord:
         blobs = DirectoryBlobs(directory)
         try:
-            image = (await asyncio.to_thread(read_images, blobs, self._platform))[0]
+            images = await asyncio.to_thread(read_images, blobs, self._platform)
+            if not images:
+                raise InvalidParameter(f"what came for {self._reference.familiar} holds no image")
+            image = images[0]
             for layer in image.layers:
                 self._say("Extracting", _short(layer.blob_digest))
             names = [self._reference.canonical] if not self._reference.digest else []
@@ -250,7 +255,7 @@ async def _inspect_raw(reference: Reference, flags: list[str], *, with_credentia
 
 def _decode_manifest(raw: bytes) -> dict[str, Any]:
     try:
-        decoded: dict[str, Any] = decode_json(raw, dict[str, Any])
+        decoded: dict[str, Any] = decode_json(raw, dict[str, Any], most=_VALUES_LIMIT)
     except msgspec.MsgspecError as error:
         raise InvalidParameter(f"the registry's manifest is not valid: {error}") from error
     return decoded

@@ -20,7 +20,8 @@ from hivelet.objects.container import ContainerConfig
 from hivelet.runtime.images.references import parse_digest, parse_reference
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CONFIG_LIMIT = 8 << 20
+_CONFIG_LIMIT = 4 << 20
+_VALUES_LIMIT = 200_000
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -113,7 +114,7 @@ def parse_image(raw: bytes) -> ImageRecord:
         raise InvalidParameter(f"the image's config file is larger than {_CONFIG_LIMIT} bytes")
     digest = f"sha256:{hashlib.sha256(raw).hexdigest()}"
     try:
-        data = decode_json(raw, dict[str, Any])
+        data = decode_json(raw, dict[str, Any], most=_VALUES_LIMIT)
         rootfs = data.get("rootfs") or {}
         diff_ids = tuple(msgspec.convert(rootfs.get("diff_ids") or [], list[str]))
         config = msgspec.convert(_without_nulls(data.get("config") or {}), ContainerConfig)

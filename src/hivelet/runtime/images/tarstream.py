@@ -4,7 +4,8 @@ Understands v7, ustar, PAX and GNU long names; numbers in octal and base 256. Th
 because it reads a header of any size into memory and searches it with a quadratic regular expression; an image
 comes from strangers.
 
-What always holds: no header is larger than `HEADER_LIMIT`, no size is negative, and an archive that ends in mid-entry is
+What always holds: no header is larger than `HEADER_LIMIT`, those for all entries together no larger than `GLOBALS_LIMIT`, no size is
+negative, and an archive that ends in mid-entry is
 an error, never a shorter archive.
 """
 
@@ -18,10 +19,13 @@ from hivelet.errors import InvalidParameter
 
 BLOCK = 512
 HEADER_LIMIT = 1 << 20
+GLOBALS_LIMIT = 1 << 16
 _CHUNK = 1 << 18
 _ZEROS = bytes(BLOCK)
 _REGULAR = b"0\0" + b"7"
 _XATTR = "SCHILY.xattr."
+_SPARSE = "GNU.sparse."
+_KEYS = {"path", "linkpath", "size", "uid", "gid", "mtime"}
 
 
 class Reader(Protocol):
@@ -123,9 +127,16 @@ class TarStream:
             if kind == b"x":
                 own.update(_parse_pax(data))
             elif kind == b"g":
-                self._globals.update(_parse_pax(data))
+                self._hold_for_all(_parse_pax(data))
             else:
                 own["path" if kind == b"L" else "linkpath"] = data.split(b"\0", 1)[0]
+
+    def _hold_for_all(self, records: dict[str, bytes]) -> None:
+        self._globals.update(records)
+        if sum(len(key) + len(value) for key, value in self._globals.items()) > GLOBALS_LIMIT:
+            raise BrokenArchive(
+                f"tar headers for all entries before byte {self._at} are larger than {GLOBALS_LIMIT} bytes"
+            )
 
     def _block(self) -> bytes | None:
         first = self._take(BLOCK)
@@ -175,7 +186,7 @@ def _check_sum(block: bytes) -> None:
 
 def _build_entry(block: bytes, pax: dict[str, bytes], at: int) -> Entry:
     name = _text(pax["path"]) if "path" in pax else _plain_name(block)
-    if any(key.startswith("GNU.sparse.") for key in pax) or block[156:157] == b"S":
+    if any(key.startswith(_SPARSE) for key in pax) or block[156:157] == b"S":
         raise BrokenArchive(f"{name}: sparse tar entries are not supported in image layers")
     kind = block[156:157]
     if kind in _REGULAR:
@@ -210,6 +221,7 @@ def _plain_name(block: bytes) -> str:
 
 
 def _parse_pax(data: bytes) -> dict[str, bytes]:
+    """The records that mean something here."""
     records: dict[str, bytes] = {}
     at = 0
     while at < len(data) and data[at]:
@@ -222,7 +234,9 @@ def _parse_pax(data: bytes) -> dict[str, bytes]:
         key, equals, value = record.partition(b"=")
         if end > len(data) or not record.endswith(b"\n") or not equals:
             raise BrokenArchive("invalid tar header: a PAX record is malformed")
-        records[_text(key)] = value[:-1]
+        name = _text(key)
+        if name in _KEYS or name.startswith((_XATTR, _SPARSE)):
+            records[name] = value[:-1]
         at = end
     return records
 

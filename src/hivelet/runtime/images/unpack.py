@@ -22,6 +22,7 @@ from typing import Protocol
 from hivelet.errors import System
 from hivelet.kit.trees import remove_tree
 from hivelet.runtime.images.compression import BufferedBytes, HashedReader
+from hivelet.runtime.images.directory_times import DirectoryTimes
 from hivelet.runtime.images.inroot import Cursor, InRoot
 from hivelet.runtime.images.recipes import RecipeWriter
 from hivelet.runtime.images.tarstream import BrokenArchive, Entry, Reader, TarStream
@@ -54,7 +55,7 @@ def unpack_layer(source: Reader, target: Path) -> Unpacked:
     recipe = RecipeWriter(target.parent / "recipe")
     try:
         tar = TarStream(BufferedBytes(hashed), recipe.literal)
-        with Unpacker(target, recipe) as unpacker:
+        with Unpacker(target, recipe, target.parent) as unpacker:
             for entry in tar:
                 unpacker.add(entry, tar)
             unpacker.set_directory_times()
@@ -82,11 +83,11 @@ class Recipe(Protocol):
 class Unpacker:
     """Makes files of entries below one root. `set_directory_times` comes last."""
 
-    def __init__(self, target: Path, recipe: Recipe) -> None:
+    def __init__(self, target: Path, recipe: Recipe, scratch: Path) -> None:
         self.size = 0
         self._recipe = recipe
         self._root = InRoot(target)
-        self._directory_times: dict[str, int] = {}
+        self._directory_times = DirectoryTimes(scratch)
         self._cursor = Cursor(self._root)
         self._parent_path = ""
 
@@ -101,6 +102,7 @@ class Unpacker:
     ) -> None:
         self._cursor.close()
         self._root.close()
+        self._directory_times.close()
 
     def add(self, entry: Entry, tar: TarStream) -> None:
         """Make what an entry says."""
@@ -121,7 +123,7 @@ class Unpacker:
 
     def set_directory_times(self) -> None:
         """The times of directories, last, since each new file changes its directory's."""
-        for path, mtime in self._directory_times.items():
+        for path, mtime in self._directory_times:
             try:
                 self._cursor.enter(path)
                 os.utime(".", ns=(mtime, mtime), dir_fd=self._parent)
@@ -151,7 +153,7 @@ class Unpacker:
         if entry.kind != "5":
             raise BrokenArchive("the root of a layer must be a directory")
         self._dress(entry, ".")
-        self._directory_times["/"] = entry.mtime_ns
+        self._directory_times.note("/", entry.mtime_ns)
 
     def _add(self, entry: Entry, name: str, tar: TarStream) -> None:
         if entry.kind == "5":
@@ -187,7 +189,7 @@ class Unpacker:
             if found is not None and _is_whiteout(found):
                 _set_opaque(self._parent, name)
         self._dress(entry, name)
-        self._directory_times[f"{self._parent_path}/{name}"] = entry.mtime_ns
+        self._directory_times.note(f"{self._parent_path}/{name}", entry.mtime_ns)
 
     def _make_file(self, entry: Entry, name: str, tar: TarStream) -> None:
         descriptor = os.open(name, _NEW_FILE, 0o600, dir_fd=self._parent)
