@@ -17,6 +17,7 @@ import hivelet
 from hivelet.api.backend.backends import Backends
 from hivelet.api.call import Call, refuse
 from hivelet.api.gate import Gate, Visits
+from hivelet.api.hijack import is_begun
 from hivelet.api.http_log import http_logger
 from hivelet.api.limits import BODY_LIMIT, Limits
 from hivelet.api.listeners import BACKLOG, Listener, open_listeners
@@ -28,7 +29,7 @@ from hivelet.convert.versions import MAXIMUM, ApiVersion
 from hivelet.errors import HiveletError, System
 from hivelet.kit.clock import Clock, SystemClock
 from hivelet.kit.host_faults import HostFault, host_faults
-from hivelet.kit.supervise import Supervisor
+from hivelet.kit.supervise import Defect, Supervisor, guard_async
 
 log = structlog.get_logger(__name__)
 
@@ -88,7 +89,7 @@ class _Dispatcher:
             large_bodies=self._large_bodies,
         )
         if row.streaming:
-            return await self._run(row, call)
+            return await self._streamed(row, call)
         # Under the supervisor, because the server cancels this coroutine when the client leaves: a service that was
         # half created would be worse than an answer that nobody reads.
         work = self._supervisor.spawn(f"{row.method} {row.path}", self._run(row, call))
@@ -96,6 +97,22 @@ class _Dispatcher:
         if found is None:
             return refuse(System(f"hivelet failed at {row.method} {row.path}; its log says why"))
         return found
+
+    async def _streamed(self, row: Route, call: Call) -> web.StreamResponse:
+        name = f"{row.method} {row.path}"
+        found = await guard_async(
+            self._run(row, call),
+            "a request failed",
+            expected=(web.HTTPException, ConnectionError),
+            told=set(),
+            work=name,
+        )
+        if not isinstance(found, Defect):
+            return found
+        if is_begun(call.request) and call.request.transport is not None:
+            # No client may take a part for the whole.
+            call.request.transport.abort()
+        return refuse(System(f"hivelet failed at {name}; its log says why"))
 
     async def stop(self, _: web.Application) -> None:
         """Cancel what is still being answered."""

@@ -120,6 +120,15 @@ def _unread(peer: Any) -> bool:
     )
 
 
+def is_begun(request: web.Request) -> bool:
+    """Whether a request's answer is on its way already, or its connection was taken."""
+    transport = request.transport
+    taken = isinstance(transport, asyncio.Transport) and isinstance(
+        transport.get_protocol(), _Protocol
+    )
+    return taken or request.writer.output_size > 0
+
+
 async def hijack(call: Call, content_type: str) -> Hijacked:
     """Take the connection and send the answer's head: 101 for clients that ask for an upgrade, else 200.
 

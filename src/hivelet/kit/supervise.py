@@ -49,8 +49,9 @@ def guard(work: Callable[[], T], what: str, **fields: object) -> T | Defect:
 async def guard_async(
     work: Awaitable[T],
     what: str,
+    /,
     *,
-    expected: type[Exception],
+    expected: type[Exception] | tuple[type[Exception], ...],
     told: set[str],
     **fields: object,
 ) -> T | Defect:

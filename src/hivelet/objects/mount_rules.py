@@ -22,8 +22,7 @@ def check_mount(mount: Mount) -> None:
     """
     if mount.type not in _KINDS:
         raise _wrong(mount, "mount type unknown; there are bind, volume and tmpfs")
-    if any("\0" in path for path in (mount.source, mount.target)):
-        raise InvalidParameter("invalid mount: a path has a null byte")
+    check_path(mount.source)
     check_target(mount.target)
     if mount.type != "bind" and mount.bind_options not in (None, BindOptions()):
         raise _wrong(mount, "field BindOptions must not be specified")
@@ -34,12 +33,23 @@ def check_mount(mount: Mount) -> None:
     {"bind": _check_bind, "volume": _check_volume, "tmpfs": _check_tmpfs}[mount.type](mount)
 
 
+def check_path(path: str) -> None:
+    """Refuse what can be no path at all.
+
+    Raises:
+        InvalidParameter: it has a NUL.
+    """
+    if "\0" in path:
+        raise InvalidParameter("invalid mount: a path has a null byte")
+
+
 def check_target(target: str) -> None:
     """Refuse a place in a container where nothing can be mounted.
 
     Raises:
-        InvalidParameter: it is relative, or the root itself.
+        InvalidParameter: it is relative, has a NUL, or is the root itself.
     """
+    check_path(target)
     if not target.startswith("/"):
         raise InvalidParameter(f"invalid mount path: '{target}' mount path must be absolute")
     if posixpath.normpath(target).strip("/") == "":

@@ -3,6 +3,7 @@
 import asyncio
 from io import BytesIO
 
+import aiohttp
 import pytest
 
 from hivelet import errors
@@ -136,6 +137,27 @@ async def test_a_failure_of_ours_is_a_500_with_a_message(api, monkeypatch):
     status, body = await api.ask("GET", "/services")
     assert status == 500
     assert "GET /services" in body["message"]
+
+
+async def test_a_failure_of_ours_in_a_stream_is_told_before_it_begins_and_cut_off_after(
+    api, monkeypatch
+):
+    async def broken(*_):
+        raise RuntimeError("oops")
+
+    async def half(*_):
+        yield b"x"
+        raise RuntimeError("oops")
+
+    monkeypatch.setattr(api.engine, "stat_path", broken, raising=False)
+    found = await api.ask("GET", "/containers/c1/archive?path=/x")
+    message = "hivelet failed at GET /containers/{ref}/archive; its log says why"
+    assert found == (500, {"message": message})
+    monkeypatch.setattr(api.engine, "export_container", half, raising=False)
+    async with api.stream("/containers/c1/export") as answer:
+        assert answer.status == 200
+        with pytest.raises(aiohttp.ClientError):
+            await answer.read()
 
 
 async def test_a_change_is_finished_though_its_client_left(api, monkeypatch):

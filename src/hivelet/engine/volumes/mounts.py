@@ -17,7 +17,7 @@ from hivelet.objects.container import (
     VolumeOptions,
 )
 from hivelet.objects.engine import Container
-from hivelet.objects.mount_rules import PROPAGATIONS, check_mount, check_target
+from hivelet.objects.mount_rules import PROPAGATIONS, check_mount, check_path, check_target
 
 _MODES = {"ro", "rw", "z", "Z", "nocopy"}
 
@@ -76,6 +76,7 @@ def parse_bind(text: str) -> Mount:
     Raises:
         InvalidParameter: it has another form.
     """
+    check_path(text)
     parts = text.split(":")
     if len(parts) == 1:
         return Mount(type="volume", target=_target(parts[0]))

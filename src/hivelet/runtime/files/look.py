@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
@@ -15,6 +16,9 @@ from hivelet.errors import NotFound
 from hivelet.objects.files import PathStat
 from hivelet.runtime.files.tarwriter import TarWriter
 from hivelet.runtime.images.inroot import InRoot
+
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.ENAMETOOLONG}
+"""What the kernel says of paths that nothing can be at: too long, links in a circle, a NUL."""
 
 
 def stat_path(root: Path, path: str) -> PathStat:
@@ -80,8 +84,12 @@ def check_directory(root: Path, path: str) -> None:
     try:
         with InRoot(root) as inside, inside.directory(path):
             pass
-    except FileNotFoundError as error:
-        raise NotFound(path) from error
+    except NotADirectoryError:
+        raise
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            raise NotFound(path) from error
+        raise
 
 
 def _add_content(
@@ -97,6 +105,8 @@ def _add_content(
 @contextmanager
 def _found(root: Path, path: str) -> Iterator[tuple[int, str, str]]:
     """The directory that a path's last part is in, that part (`.` for a directory itself), and how it is shown."""
+    if "\0" in path:
+        raise NotFound(path)
     whole = posixpath.normpath(f"/{path}")
     as_directory = path.endswith(("/", "/.")) or whole == "/"
     folder, _, name = whole.rpartition("/")
@@ -111,5 +121,7 @@ def _found(root: Path, path: str) -> Iterator[tuple[int, str, str]]:
             with inside.directory(folder or "/") as directory:
                 os.stat(name, dir_fd=directory, follow_symlinks=False)
                 yield directory, name, name
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotFound(path) from error
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            raise NotFound(path) from error
+        raise

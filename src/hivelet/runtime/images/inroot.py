@@ -147,6 +147,8 @@ class _Walk:
 
     def follow(self, path: str, *, leave_last: bool = False) -> str:
         """Walk `path`; with `leave_last`, stop before its last part (links resolved) and return that part."""
+        if "\0" in path:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), path)
         parts = path.split("/")[::-1]
         while parts:
             part = parts.pop()

@@ -17,7 +17,7 @@ from hivelet.runtime.files.changes import (
     write_changes,
 )
 from hivelet.runtime.files.extract import ExtractOptions, extract_archive
-from hivelet.runtime.files.look import stat_path, write_path, write_root
+from hivelet.runtime.files.look import check_directory, stat_path, write_path, write_root
 from hivelet.runtime.images.tarstream import BrokenArchive
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners need root")
@@ -215,3 +215,13 @@ def test_changes_as_a_layer(layered):
     assert names(out.getvalue()) == [
         "etc", "etc/old", "etc/passwd", ".wh.gone", "redone", "redone/.wh.before", "var", "var/log", "var/log/x",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", ["/a\0b", "/data\0/../out", "x" * 300, "/data/" + "x" * 5000, "/circle/x", "/circle/"]
+)
+def test_nothing_is_at_a_path_that_can_be_none(root, path):
+    (root / "circle").symlink_to("circle")
+    for look in (stat_path, copied, check_directory):
+        with pytest.raises(NotFound):
+            look(root, path)

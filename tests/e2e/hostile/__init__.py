@@ -1,0 +1,1 @@
+"""Archives, images, registries and names that somebody made to harm, given to a daemon."""
