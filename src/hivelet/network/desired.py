@@ -91,6 +91,21 @@ class DesiredState:
                     return entry.name
         return ""
 
+    def held_ports(self) -> set[tuple[str, str, int]]:
+        """The ports of the host that services and containers have: address ("" is all), protocol, port."""
+        entries = (port for entry in self.services.values() for port in entry.ports)
+        own = (port for backend in self.backends.values() for port in backend.host_ports)
+        return {
+            (
+                "" if port.host_ip in ("0.0.0.0", "::") else port.host_ip,
+                port.protocol,
+                port.published_port,
+            )
+            for ports in (entries, own)
+            for port in ports
+            if port.published_port
+        }
+
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""
         backend = self.backends.pop(task_id, None)
