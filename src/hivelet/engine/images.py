@@ -21,12 +21,7 @@ from hivelet.objects.image import (
 )
 from hivelet.runtime.images.creation import ImportOptions
 from hivelet.runtime.images.download import download
-from hivelet.runtime.images.pull import (
-    Pull,
-    check_credentials,
-    inspect_registry,
-    pull_image,
-)
+from hivelet.runtime.images.pull import Pull, check_credentials, inspect_registry, pull_image
 from hivelet.runtime.images.push import Push, push_image
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged

@@ -13,12 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from hivelet.errors import (
-    Conflict,
-    NotFound,
-    OutOfSequence,
-    SwarmLocked,
-)
+from hivelet.errors import Conflict, NotFound, OutOfSequence, SwarmLocked
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_id
 from hivelet.objects.plan import Object, Write

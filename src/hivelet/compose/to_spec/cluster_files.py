@@ -9,11 +9,7 @@ from hivelet.compose import model
 from hivelet.compose.names import scoped, with_stack_label
 from hivelet.objects.common import Driver
 from hivelet.objects.secret import ConfigSpec, SecretSpec
-from hivelet.objects.task import (
-    ConfigReference,
-    SecretReference,
-    SecretReferenceFile,
-)
+from hivelet.objects.task import ConfigReference, SecretReference, SecretReferenceFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,12 +17,7 @@ from hivelet.compose.to_spec.cluster_files import (
     secret_references,
 )
 from hivelet.objects.container import Healthcheck, Ulimit
-from hivelet.objects.task import (
-    ContainerSpec,
-    CredentialSpec,
-    DnsConfig,
-    Privileges,
-)
+from hivelet.objects.task import ContainerSpec, CredentialSpec, DnsConfig, Privileges
 
 
 def container_spec(

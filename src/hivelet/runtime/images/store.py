@@ -19,11 +19,7 @@ from hivelet.objects.container import ContainerConfig
 from hivelet.objects.engine import Container
 from hivelet.objects.files import CommitRequest
 from hivelet.objects.image import Image, ImageHistory, ImageRemoval
-from hivelet.runtime.images.archive import (
-    ArchivedImage,
-    read_images,
-    unpack_rootfs,
-)
+from hivelet.runtime.images.archive import ArchivedImage, read_images, unpack_rootfs
 from hivelet.runtime.images.blobs import BlobSource, open_blobs
 from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.changes import apply_changes
@@ -35,11 +31,7 @@ from hivelet.runtime.images.filters import Filters, select_images
 from hivelet.runtime.images.layer_store import LayerStore, Parts
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.platforms import host_platform, parse_platform
-from hivelet.runtime.images.records import (
-    ImageRecord,
-    LayerRecord,
-    chain_ids,
-)
+from hivelet.runtime.images.records import ImageRecord, LayerRecord, chain_ids
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.removal import ImageUse, plan_removal
 from hivelet.runtime.images.spool import Source, plain_copy, spooled
