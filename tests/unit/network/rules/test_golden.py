@@ -13,8 +13,8 @@ from hivelet.network.contributions import build_fragment
 from hivelet.network.desired import DesiredState
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
 from hivelet.network.records import ContainerRecord, ResolverRecord
-from hivelet.network.rules.base import render_table
 from hivelet.network.rules.ruleset import RuleBook
+from hivelet.network.rules.table import render_table
 from hivelet.objects.task import PortConfig
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "nft"

@@ -11,8 +11,8 @@ from hivelet.network.contributions import build_fragment
 from hivelet.network.desired import DesiredState
 from hivelet.network.names import bridge_name
 from hivelet.network.records import ContainerRecord, ResolverRecord
-from hivelet.network.rules.base import render_table
 from hivelet.network.rules.ruleset import RuleBook
+from hivelet.network.rules.table import render_table
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.task import PortConfig
 from hivelet.testing.packets.expressions import Packet
