@@ -364,7 +364,9 @@ def _noun(row: Route) -> str:
     owner = row.answer if not row.missing else None
     if owner is None:
         return _NOUNS.get(row.path.split("/")[1], row.path.split("/")[1])
-    return owner.__module__.rpartition(".")[2]
+    module = owner.__module__.rpartition(".")[2]
+    # Secrets and configs are answered by the same code.
+    return row.path.split("/")[1] if module == "cluster_files" else module
 
 
 _NOUNS = {

@@ -16,7 +16,7 @@ import pytest
 from hivelet.api.app import build_app, serve
 from hivelet.api.backend.backends import Backends
 from hivelet.testing.clock import ManualClock
-from hivelet.testing.engine_backend import FakeEngine
+from hivelet.testing.engine_backend.engine import FakeEngine
 from hivelet.testing.sample import MOMENT, make_world
 from hivelet.testing.swarm_backend import FakeSwarm
 

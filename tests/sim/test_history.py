@@ -9,8 +9,8 @@ from hivelet.objects.cluster import DispatcherConfig, OrchestrationConfig
 from hivelet.objects.service import GlobalMode, ServiceMode
 from hivelet.objects.swarm import SwarmRotation
 from hivelet.objects.task import RestartPolicy, Task, TaskState
-from hivelet.store.journal import Saved
-from hivelet.store.sqlite import SqliteJournal
+from hivelet.store.journal import MemoryJournal, Saved
+from hivelet.store.state_file import StateFile
 from hivelet.store.tables import KINDS
 from hivelet.testing.cluster import SimulatedCluster, forced, replicated
 from hivelet.testing.runtime import Script
@@ -21,16 +21,17 @@ DAY = 24 * HOUR
 SECOND = 10**9
 
 
-class FileJournal(SqliteJournal):
+class FileJournal(MemoryJournal):
     """The real journal's file, written by the thread that asks: virtual time does not wait for another."""
 
     def __init__(self, path):
-        super().__init__(path)
+        super().__init__()
         self.path = path
+        self._file = StateFile(path)
         self._taken = []
 
     async def load(self, unlock_key=""):
-        found = self._open(unlock_key)
+        found = self._file.open(unlock_key)
         assert found == Saved(0, ())
         return found
 
@@ -47,12 +48,12 @@ class FileJournal(SqliteJournal):
 
     def flush(self):
         if self._taken:
-            self._write(self._taken)
+            self._file.write(self._taken)
             self._taken = []
 
     async def close(self):
         self.flush()
-        self._release()
+        self._file.close()
 
     def size(self):
         """Bytes of the file and of what SQLite keeps beside it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from hivelet.cli.service_spec import changed_spec, empty_spec, set_replicas
+from hivelet.cli.service_spec import changed_spec, empty_spec
 from hivelet.cli.session import Session
+from hivelet.cli.spec_changes import set_replicas
 from hivelet.compose.env_files import RAW
 from hivelet.compose.files import read_env_file
 from hivelet.errors import InvalidParameter, NotFound

@@ -16,9 +16,10 @@ from msgspec.structs import replace
 
 from hivelet.compose.document import ComposeError, Document, Problem
 from hivelet.compose.files import read_bytes
+from hivelet.compose.long_forms import Json
 from hivelet.compose.model import StackFile
 from hivelet.compose.names import parse_stack_name
-from hivelet.compose.normalise import Json, Surroundings, profile_path
+from hivelet.compose.normalise import profile_path
 from hivelet.compose.project import ProjectReader
 from hivelet.compose.references import find_reference_problems, find_unknown_dependencies
 from hivelet.compose.selection import (
@@ -28,6 +29,7 @@ from hivelet.compose.selection import (
     split_profiles,
     unknown_profiles,
 )
+from hivelet.compose.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

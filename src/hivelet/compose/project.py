@@ -20,17 +20,14 @@ from hivelet.compose.edits import apply_edits, take_edits
 from hivelet.compose.env_files import RAW
 from hivelet.compose.files import read_document, read_env_file
 from hivelet.compose.interpolate import interpolate
+from hivelet.compose.long_forms import Json
 from hivelet.compose.merge import merge_files, merge_services
-from hivelet.compose.normalise import (
-    Json,
-    Surroundings,
-    env_file_keys,
-    normalise_file,
-    resolve_service,
-)
+from hivelet.compose.normalise import normalise_file
 from hivelet.compose.origins import Origins
 from hivelet.compose.references import suggest_name
+from hivelet.compose.resolve import env_file_keys, resolve_service
 from hivelet.compose.selection import read_variables
+from hivelet.compose.surroundings import Surroundings
 from hivelet.compose.validate import coerce, find_keys, find_problems
 
 _IMPORTED = ("services", "networks", "volumes", "secrets", "configs")

@@ -1,19 +1,16 @@
 """A loaded stack as YAML, as `docker stack config` prints it. Pure.
 
-Keys of the format stand in the order in which Docker has them, names of the user's choice in that of the alphabet. Writing is
-done here because the result must equal Docker's letter by letter: people keep it in files and compare.
+Keys of the format stand in the order in which Docker has them, names of the user's choice in that of the alphabet.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from hivelet.compose.env_files import RAW
-from hivelet.compose.normalise import Json
-from hivelet.compose.units import format_number
-from hivelet.compose.yaml_reader import resolve_plain
+from hivelet.compose.long_forms import Json
+from hivelet.compose.yaml_writer import write_block
 from hivelet.kit.durations import format_duration
 
 _NEWEST = "3.13"
@@ -141,15 +138,6 @@ _ORDERS: dict[str, Sequence[str]] = {
 _DURATIONS = frozenset(
     {"interval", "timeout", "start_period", "start_interval", "delay", "monitor", "window"}
 )
-_PLAIN = re.compile(
-    r"[^\s\-?:,\[\]{}#&*!|>'\"%@`=](?:[^\n\t]*[^\s])?\Z|[-?:][^\s](?:[^\n\t]*[^\s])?\Z"
-)
-_OLD_BOOLEANS = frozenset({"y", "n", "yes", "no", "on", "off"})
-_OLD_NUMBERS = re.compile(
-    r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z"
-    r"|\d{4}-\d{1,2}-\d{1,2}([Tt ]\d{1,2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2})?)?\Z"
-)
-"""What older readers take for numbers in base 60, or for moments."""
 
 
 def render_config(long_form: Json) -> str:
@@ -157,8 +145,8 @@ def render_config(long_form: Json) -> str:
     version = long_form.get("version", "3")
     lines = [
         f'version: "{_NEWEST if version == "3" else version}"',
-        *_block({key: long_form[key] for key in ("name",) if long_form.get(key)}, 0),
-        *_block({"services": _sections(long_form["services"], _service)}, 0),
+        *write_block({key: long_form[key] for key in ("name",) if long_form.get(key)}, 0),
+        *write_block({"services": _sections(long_form["services"], _service)}, 0),
     ]
     for section, order in (
         ("networks", "network"),
@@ -168,12 +156,14 @@ def render_config(long_form: Json) -> str:
     ):
         entries = long_form.get(section) or {}
         if entries:
-            lines += _block(
+            lines += write_block(
                 {section: _sections(entries, lambda entry, o=order: _ordered(entry, o))}, 0
             )
-    lines += _block({key: _by_name(long_form[key]) for key in ("models",) if long_form.get(key)}, 0)
+    lines += write_block(
+        {key: _by_name(long_form[key]) for key in ("models",) if long_form.get(key)}, 0
+    )
     extensions = {key: long_form[key] for key in sorted(long_form) if key.startswith("x-")}
-    lines += _block(_by_name(extensions), 0)
+    lines += write_block(_by_name(extensions), 0)
     return "\n".join(lines) + "\n"
 
 
@@ -293,95 +283,3 @@ def _by_name(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _by_name(value[key]) for key in sorted(value)}
     return [_by_name(item) for item in value] if isinstance(value, list) else value
-
-
-def _block(mapping: Json, indent: int) -> list[str]:
-    lines: list[str] = []
-    pad = " " * indent
-    for key, value in mapping.items():
-        name = _scalar(key)
-        if isinstance(value, dict) and value:
-            lines += [f"{pad}{name}:", *_block(value, indent + 2)]
-        elif isinstance(value, list) and value:
-            lines += [f"{pad}{name}:", *_items(value, indent + 2)]
-        elif _takes_lines(value):
-            lines += _literal(f"{pad}{name}: ", value, indent + 2)
-        else:
-            lines.append(f"{pad}{name}: {_leaf(value)}")
-    return lines
-
-
-def _items(items: list[Any], indent: int) -> list[str]:
-    lines: list[str] = []
-    pad = " " * indent
-    for item in items:
-        if (isinstance(item, dict) and item) or (isinstance(item, list) and item):
-            inner = _block(item, indent + 2) if isinstance(item, dict) else _items(item, indent + 2)
-            lines += [f"{pad}- {inner[0].lstrip()}", *inner[1:]]
-        elif _takes_lines(item):
-            lines += _literal(f"{pad}- ", item, indent + 2)
-        else:
-            lines.append(f"{pad}- {_leaf(item)}")
-    return lines
-
-
-def _takes_lines(value: Any) -> bool:
-    """Whether a text is written as lines of its own: blanks before a line's end would not survive there."""
-    return isinstance(value, str) and "\n" in value and not re.search(r" (\n|\Z)", value)
-
-
-def _literal(head: str, text: str, indent: int) -> list[str]:
-    body = text.rstrip("\n")
-    trailing = len(text) - len(body)
-    mark = "|-" if trailing == 0 else "|" if trailing == 1 else "|+"
-    if text[0] in " \n":  # what leads would be taken for the block's own indentation
-        mark = f"|2{mark[1:]}"
-    pad = " " * indent
-    lines = [f"{pad}{line}" if line else "" for line in body.split("\n")]
-    return [head + mark, *lines, *[""] * (trailing - 1)]
-
-
-def _leaf(value: Any) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return "{}" if isinstance(value, dict) else "[]"
-    return _scalar(value) if isinstance(value, str) else format_number(value)
-
-
-def _scalar(text: str) -> str:
-    """`text` plain where that reads back as the same string, else in the quotes that Docker would choose."""
-    other_meaning = not isinstance(resolve_plain(text), str) if text else True
-    if other_meaning or text.lower() in _OLD_BOOLEANS or _OLD_NUMBERS.match(text):
-        return _double_quoted(text)
-    if any(not 32 <= ord(character) < 0xFFFE or ord(character) == 127 for character in text):
-        return _double_quoted(text)
-    if text == "=":
-        return text
-    if _PLAIN.match(text) and ": " not in text and " #" not in text and not text.endswith(":"):
-        return text
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _double_quoted(text: str) -> str:
-    escapes = {
-        "\\": "\\\\",
-        '"': '\\"',
-        "\t": "\\t",
-        "\n": "\\n",
-        "\r": "\\r",
-        "\0": "\\0",
-        "\x1b": "\\e",
-    }
-    return '"' + "".join(escapes.get(character) or _escaped(character) for character in text) + '"'
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if 32 <= code < 0xFFFE and code != 127:
-        return character
-    return (
-        f"\\x{code:02X}" if code < 256 else f"\\u{code:04X}" if code < 65536 else f"\\U{code:08X}"
-    )

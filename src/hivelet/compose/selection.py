@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hivelet.compose.document import ComposeError
 from hivelet.compose.files import read_env_file
-from hivelet.compose.normalise import Json
+from hivelet.compose.long_forms import Json
 from hivelet.compose.references import suggest_name
 
 DEFAULT_FILES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")

@@ -24,8 +24,8 @@ from hivelet.network.names import bridge_name
 from hivelet.network.netlink.door import execute
 from hivelet.network.netlink.links import VethPair, new_bridge, new_veth
 from hivelet.network.nft import Nft, NftRefused
-from hivelet.network.rules.base import patience_object
 from hivelet.network.rules.frames import SPECIMEN
+from hivelet.network.rules.patience import patience_object
 from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.oci import probe_runtime, release_leftover_controllers
 

@@ -19,19 +19,15 @@ from hivelet.objects.image import (
     RegistryAuth,
     RegistryImage,
 )
+from hivelet.runtime.images.creation import ImportOptions
 from hivelet.runtime.images.download import download
-from hivelet.runtime.images.pull import (
-    Pull,
-    check_credentials,
-    inspect_registry,
-    pull_image,
-)
+from hivelet.runtime.images.pull import Pull, check_credentials, inspect_registry, pull_image
 from hivelet.runtime.images.push import Push, push_image
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.removal import ImageUse
-from hivelet.runtime.images.store import ImageStore, ImportOptions
+from hivelet.runtime.images.store import ImageStore
 
 REGISTRY_PATIENCE = 5.0
 """Seconds that a question to a registry may take: the docker CLI asks one before each `service create`, and waits."""

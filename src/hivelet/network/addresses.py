@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_interface
 
-from hivelet.network.desired import ContainerRecord, DesiredState
+from hivelet.network.desired import DesiredState
 from hivelet.network.ipam import AddressPool, prefix_length
+from hivelet.network.records import ContainerRecord
 from hivelet.network.sandbox import Leg
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork

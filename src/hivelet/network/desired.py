@@ -1,67 +1,22 @@
 """What this node's data plane should be: networks, services, backends, containers, and what changed since last asked.
 
-Pure: no I/O, no clock. Everything that is written is built from here by owner, so that a change costs what it
-touches. A backend keeps its addresses while it drains, so that its connections can be counted after it left.
+Pure: no I/O, no clock. Everything that is written is built from here by owner (`contributions.py`), so that a change costs
+what it touches. A backend keeps its addresses while it drains, so that its connections can be counted after it left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
 
-from hivelet.network.dns.records import (
-    ContainerNames,
-    Records,
-    build_container_zone,
-    build_service_zone,
-)
-from hivelet.network.family import FRAMES, IPV4, Family
-from hivelet.network.names import bridge_name, mac_address
-from hivelet.network.rules.frames import Speaker, build_frames
-from hivelet.network.rules.ingress import build_ports, clashes
-from hivelet.network.rules.isolation import build_asker, build_isolation, build_members, is_open
-from hivelet.network.rules.masquerade import build_sandbox, build_uplinks
-from hivelet.network.rules.ruleset import EMPTY, Fragment
-from hivelet.network.rules.vip import build_protocols, build_vips
+from hivelet.network.names import bridge_name
+from hivelet.network.records import ContainerRecord, ResolverRecord
+from hivelet.network.rules.ingress import clashes
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig
 
 _NETWORKS = "networks"
-_WITH_ZONE = ("service:", "container:")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolverRecord:
-    """A resolver for the members of exactly these networks, with these servers for outside names."""
-
-    name: str
-    address: str
-    networks: tuple[NetworkId, ...]
-    upstreams: tuple[str, ...] = ()
-    forward: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerRecord:
-    """A container's place: what a restarted hiveletd must know of a sandbox and cannot see in the kernel."""
-
-    container_id: ContainerId
-    task_id: TaskId | None
-    addresses: dict[NetworkId, str]
-    addresses6: dict[NetworkId, str] = field(default_factory=dict)
-    macs: dict[NetworkId, str] = field(default_factory=dict)
-    names: dict[NetworkId, tuple[str, ...]] = field(default_factory=dict)
-    ports: dict[NetworkId, str] = field(default_factory=dict)
-    """The host's end of the veth pair in each network."""
-    gateway: str = ""
-    gateway6: str = ""
-    resolver: str | None = None
-    resolv_conf: str = ""
-    hosts: str = ""
-    way_out: NetworkId | None = None
-    priorities: dict[NetworkId, int] = field(default_factory=dict)
 
 
 class DesiredState:
@@ -105,7 +60,7 @@ class DesiredState:
                 del self.services[service_id]
             else:
                 self.services[service_id] = after
-            self._dirty_owners.add(_of_service(service_id))
+            self._dirty_owners.add(owner_of_service(service_id))
 
     def admit(self, backend: Backend) -> None:
         """Add a backend or change it."""
@@ -116,13 +71,17 @@ class DesiredState:
             self.withdraw(backend.task_id)
         self.backends[backend.task_id] = backend
         self._members.setdefault(backend.service_id, {})[backend.task_id] = backend
-        self._dirty_owners.add(_of_service(backend.service_id))
+        self._dirty_owners.add(owner_of_service(backend.service_id))
 
     def publish(self, backend: Backend) -> None:
         """Add the host-mode ports of a plain container; `withdraw` takes them out again."""
         entry = ServiceEntry(service_id=backend.service_id, name=backend.service_name, mode="dnsrr")
         self.admit(backend)  # a change withdraws what was, and its entry with it
         self.published[backend.service_id] = entry
+
+    def members_of(self, service_id: ServiceId) -> tuple[Backend, ...]:
+        """The backends of a service, or of a plain container's ports."""
+        return tuple(self._members.get(service_id, {}).values())
 
     def publisher_of(self, port: PortConfig) -> str:
         """The name of the plain container that holds a port of the host; "" where none does."""
@@ -132,12 +91,27 @@ class DesiredState:
                     return entry.name
         return ""
 
+    def held_ports(self) -> set[tuple[str, str, int]]:
+        """The ports of the host that services and containers have: address ("" is all), protocol, port."""
+        entries = (port for entry in self.services.values() for port in entry.ports)
+        own = (port for backend in self.backends.values() for port in backend.host_ports)
+        return {
+            (
+                "" if port.host_ip in ("0.0.0.0", "::") else port.host_ip,
+                port.protocol,
+                port.published_port,
+            )
+            for ports in (entries, own)
+            for port in ports
+            if port.published_port
+        }
+
     def withdraw(self, task_id: TaskId) -> Backend | None:
         """Take a backend out; returns it."""
         backend = self.backends.pop(task_id, None)
         if backend is None:
             return None
-        self._dirty_owners.add(_of_service(backend.service_id))
+        self._dirty_owners.add(owner_of_service(backend.service_id))
         members = self._members[backend.service_id]
         del members[task_id]
         if not members:
@@ -148,13 +122,13 @@ class DesiredState:
     def put_container(self, record: ContainerRecord) -> None:
         """Add a container's sandbox."""
         self.containers[record.container_id] = record
-        self._dirty_owners.add(_of_container(record.container_id))
+        self._dirty_owners.add(owner_of_container(record.container_id))
 
     def drop_container(self, container_id: ContainerId) -> ContainerRecord | None:
         """Forget a container's sandbox; returns it."""
         record = self.containers.pop(container_id, None)
         if record is not None:
-            self._dirty_owners.add(_of_container(container_id))
+            self._dirty_owners.add(owner_of_container(container_id))
         return record
 
     def put_resolver(self, record: ResolverRecord) -> None:
@@ -182,29 +156,10 @@ class DesiredState:
         """Mark everything: after a failure, and to begin with."""
         self._dirty_owners |= {_NETWORKS}
         self._dirty_owners |= {
-            _of_service(service_id) for service_id in (*self.services, *self.published)
+            owner_of_service(service_id) for service_id in (*self.services, *self.published)
         }
-        self._dirty_owners |= {_of_container(container_id) for container_id in self.containers}
+        self._dirty_owners |= {owner_of_container(container_id) for container_id in self.containers}
         self._dirty_resolvers |= self.resolvers.keys()
-
-    def build(self, owner: str, family: Family = IPV4) -> Fragment:
-        """An owner's part of a family's ruleset; empty where the owner is gone."""
-        kind, _, name = owner.partition(":")
-        if family is FRAMES:
-            return self._build_frames(ContainerId(name)) if kind == "container" else EMPTY
-        match kind:
-            case "networks":
-                return _merge(
-                    build_protocols(),
-                    build_isolation(self.networks.values(), family),
-                    build_uplinks(self.networks.values(), family),
-                )
-            case "service":
-                return self._build_service(ServiceId(name), family)
-            case "container":
-                return self._build_container(ContainerId(name), family)
-            case _:
-                raise AssertionError(owner)
 
     def vips(self) -> dict[str, set[str]]:
         """The VIPs that each bridge must answer for. Not to be changed."""
@@ -232,18 +187,6 @@ class DesiredState:
             bridge_name(n): tuple(filter(None, (n.subnet, n.subnet6)))
             for n in self.networks.values()
             if n.kind == "overlay"
-        }
-
-    def build_zones(self, name: str, owners: Collection[str] | None) -> dict[str, Records]:
-        """What these owners (None: all) contribute to a resolver; an empty zone where they contribute nothing."""
-        record = self.resolvers[name]
-        networks = {n: self.networks[n] for n in record.networks if n in self.networks}
-        if owners is None:
-            owners = [*map(_of_service, self.services), *map(_of_container, self.containers)]
-        return {
-            owner: self._build_zone(owner, networks)
-            for owner in owners
-            if owner.startswith(_WITH_ZONE)
         }
 
     def addresses_of(self, task_id: TaskId) -> tuple[str, ...]:
@@ -280,72 +223,6 @@ class DesiredState:
         used = {record.resolver for record in self.containers.values()}
         return [name for name in self.resolvers if name not in used]
 
-    def _build_service(self, service_id: ServiceId, family: Family) -> Fragment:
-        entry = self.services.get(service_id) or self.published.get(service_id)
-        if entry is None:
-            return EMPTY
-        members = tuple(self._members.get(service_id, {}).values())
-        return _merge(
-            build_vips(entry, members, self.networks, family),
-            build_ports(entry, members, self.networks, family),
-        )
-
-    def _build_container(self, container_id: ContainerId, family: Family) -> Fragment:
-        record = self.containers.get(container_id)
-        if record is None:
-            return EMPTY
-        own = record.addresses if family is IPV4 else record.addresses6
-        places = [
-            (network, address)
-            for network_id, address in own.items()
-            if (network := self.networks.get(network_id)) is not None
-        ]
-        members, addresses = build_members(places), sorted(own.values())
-        resolver = self.resolvers.get(record.resolver) if record.resolver is not None else None
-        if family is not IPV4 or resolver is None:
-            return _merge(members, build_sandbox(addresses, None))
-        asker = {bridge_name(network): address for network, address in places}
-        return _merge(
-            members,
-            build_sandbox(addresses, resolver.address),
-            build_asker(asker, resolver.address),
-        )
-
-    def _build_frames(self, container_id: ContainerId) -> Fragment:
-        record = self.containers.get(container_id)
-        if record is None:
-            return EMPTY
-        return build_frames(
-            Speaker(
-                port=port,
-                mac=record.macs.get(network_id) or mac_address(record.addresses[network_id]),
-                address=record.addresses[network_id],
-                address6=record.addresses6.get(network_id, ""),
-            )
-            for network_id, port in record.ports.items()
-            if (network := self.networks.get(network_id)) is not None and not is_open(network)
-        )
-
-    def _build_zone(self, owner: str, networks: Mapping[NetworkId, BridgeNetwork]) -> Records:
-        kind, _, name = owner.partition(":")
-        if kind == "service":
-            service_id = ServiceId(name)
-            entry = self.services.get(service_id)
-            members = tuple(self._members.get(service_id, {}).values())
-            if entry is None or entry.leaving:
-                return {}
-            return build_service_zone(networks, entry, members)
-        record = self.containers.get(ContainerId(name))
-        if record is None:
-            return {}
-        places = [
-            ContainerNames(network_id=network_id, address=address, names=record.names[network_id])
-            for addresses in (record.addresses, record.addresses6)
-            for network_id, address in addresses.items()
-            if record.names.get(network_id)
-        ]
-        return build_container_zone(networks, places)
-
     def _mark_network(self, network_id: NetworkId) -> None:
         self._vips = None
         self._dirty_owners.add(_NETWORKS)
@@ -354,30 +231,25 @@ class DesiredState:
                 self._dirty_resolvers.add(name)
         for container_id, container in self.containers.items():
             if network_id in container.addresses:
-                self._dirty_owners.add(_of_container(container_id))
+                self._dirty_owners.add(owner_of_container(container_id))
         for service_id, entry in (*self.services.items(), *self.published.items()):
             members = self._members.get(service_id, {}).values()
             if network_id in entry.vips or any(network_id in b.addresses for b in members):
-                self._dirty_owners.add(_of_service(service_id))
+                self._dirty_owners.add(owner_of_service(service_id))
 
     def _mark_askers(self, resolver: str) -> None:
         self._dirty_owners |= {
-            _of_container(container_id)
+            owner_of_container(container_id)
             for container_id, record in self.containers.items()
             if record.resolver == resolver
         }
 
 
-def _of_service(service_id: ServiceId) -> str:
+def owner_of_service(service_id: ServiceId) -> str:
+    """What a service is called as an owner of rules and names."""
     return f"service:{service_id}"
 
 
-def _of_container(container_id: ContainerId) -> str:
+def owner_of_container(container_id: ContainerId) -> str:
+    """What a container is called as such."""
     return f"container:{container_id}"
-
-
-def _merge(*parts: Fragment) -> Fragment:
-    return Fragment(
-        chains={name: chain for part in parts for name, chain in part.chains.items()},
-        elements={key: item for part in parts for key, item in part.elements.items()},
-    )

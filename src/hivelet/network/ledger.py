@@ -15,7 +15,7 @@ import msgspec
 
 from hivelet.errors import System
 from hivelet.kit.files import ensure_private, write_atomic
-from hivelet.network.desired import ContainerRecord, ResolverRecord
+from hivelet.network.records import ContainerRecord, ResolverRecord
 from hivelet.objects.common import Struct
 from hivelet.objects.endpoint import BridgeNetwork
 

@@ -12,8 +12,8 @@ through a pair of links that are no bridges, `hv-local` and `hv-back`, and their
     conntrack                    knows it as the first connection's answer: back to ::1, which a local route of this link lets in
 
 What always holds: the kernel does all of it, so it outlives hiveletd; whatever of it is missing (a link, or that it is up, its
-address, a route, the rule) is found by `find_fault` and made again. The rules are in `hivelet.network.rules.base`. All functions
-block, save that one, which is pure.
+address, a route, the rule) is found by `find_fault` and made again. The rules are in `hivelet.network.rules.base_chains`. All
+functions block, save that one, which is pure.
 """
 
 from __future__ import annotations

@@ -25,9 +25,10 @@ from hivelet.network.netlink import nlmsg
 from hivelet.network.nfwire.batch import encode
 from hivelet.network.nfwire.door import BatchDoor, BatchRefused, BatchUnanswered
 from hivelet.network.nfwire.unspoken import NotSpoken
-from hivelet.network.rules.base import patience_object, render_table
 from hivelet.network.rules.listing import TableState, parse_listing
+from hivelet.network.rules.patience import patience_object
 from hivelet.network.rules.ruleset import EMPTY, Fragment
+from hivelet.network.rules.table import render_table
 
 log = structlog.get_logger(__name__)
 

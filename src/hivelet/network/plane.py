@@ -9,43 +9,42 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 import structlog
 
-from hivelet.errors import Conflict, System
+from hivelet.errors import Conflict
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
-from hivelet.network import conntrack, joiner, ports, sysctls
+from hivelet.network import conntrack, joiner, ports
 from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
-from hivelet.network.family import FRAMES, IPV4, IPV6
 from hivelet.network.findings import Finding, describe_refusal
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard, GuardParts
 from hivelet.network.kernel import Kernel
-from hivelet.network.ledger import ForeignLink, Ledger
-from hivelet.network.link_options import BRIDGE_NAME, read_bridge_name
-from hivelet.network.names import bridge_name, is_bridge_name
+from hivelet.network.ledger import Ledger
+from hivelet.network.networks import NetworkKeeper, NetworkParts
 from hivelet.network.nft import Nft, NftRefused
-from hivelet.network.rules.frames import SPECIMEN
+from hivelet.network.prerequisites import (
+    check_programs,
+    ensure_frames,
+    ensure_ipv6,
+    ensure_switches,
+)
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.sockets import SocketsUnseen, list_sockets_of
-from hivelet.network.sysctls import SysctlRefused
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig
 
 log = structlog.get_logger(__name__)
-
-_PROGRAMS = {"nft": "nftables", "dnsmasq": "dnsmasq-base"}
 
 
 class NetworkPlane:
@@ -62,7 +61,6 @@ class NetworkPlane:
         self._nft = Nft()
         self._state = DesiredState()
         self._ledger = Ledger(self._home)
-        self._locks: WeakValueDictionary[NetworkId, asyncio.Lock] = WeakValueDictionary()
         self._resolvers = ResolverKeeper(
             self._home / "dns", self._state, self._ledger, self._kernel
         )
@@ -85,9 +83,22 @@ class NetworkPlane:
             ),
             clock,
         )
+        self._networks = NetworkKeeper(
+            NetworkParts(
+                state=self._state,
+                ledger=self._ledger,
+                kernel=self._kernel,
+                sandboxes=self._sandboxes,
+                writer=self._writer,
+                firewalls=self._firewalls,
+            )
+        )
         self._supervisor = Supervisor("network")
-        self.without_ipv6 = "the network plane has not started yet"
+
+    @property
+    def without_ipv6(self) -> str:
         """Why networks can't have IPv6 on this host, and the way out; "" where they can."""
+        return self._networks.without_ipv6
 
     async def start(self) -> None:
         """Bring the host's prerequisites about and adopt what exists; rules stay as they are until `resume`.
@@ -97,22 +108,14 @@ class NetworkPlane:
         """
         check_programs()
         self._ledger.prepare()
-        changed = await self._kernel.call(sysctls.ensure_host_sysctls)
-        if changed:
-            log.info("kernel switches set", switches=changed)
-        await self._start_ipv6()
-        await self._start_frames()
-        for network in self._ledger.networks():
-            self._state.put_network(self._possible(network))
+        await ensure_switches(self._kernel)
+        self._networks.without_ipv6 = await ensure_ipv6(self._kernel, self._nft)
+        await ensure_frames(self._nft)
+        self._networks.load()
         for resolver in self._ledger.resolvers():
             self._state.put_resolver(resolver)
         await self._sandboxes.adopt()
-        for network in self._state.networks.values():
-            if await self._sandboxes.ensure_bridge(network):
-                log.warning(
-                    "a bridge had vanished and was made anew",
-                    **{"network.id": network.id, "network.name": network.name},
-                )
+        await self._networks.adopt()
         await self._sandboxes.adopt_local_way()
         await self._resolvers.adopt()
         self._supervisor.keep("writer", self._writer.run)
@@ -120,42 +123,6 @@ class NetworkPlane:
         self._supervisor.keep(
             "resolvers", lambda: self._resolvers.replace_failed(self._clock, self._writer.poke)
         )
-
-    async def _start_ipv6(self) -> None:
-        """See whether this host has IPv6, and prepare it for ours. Where it has not, everything goes on without."""
-        self.without_ipv6 = await self._prepare_ipv6()
-        if self.without_ipv6:
-            log.info("networks have no IPv6", reason=self.without_ipv6)
-        else:
-            self._nft.families = (IPV4, IPV6)
-
-    async def _start_frames(self) -> None:
-        """See whether this kernel filters frames. Where it does not, members of a bridge are believed by ARP."""
-        if await self._nft.supports(FRAMES, SPECIMEN):
-            self._nft.families = (*self._nft.families, FRAMES)
-        else:
-            log.warning(
-                "containers on ingress and docker_gwbridge can pass for each other by ARP and by tagged frames",
-                reason="this host's kernel has no nftables for bridges (CONFIG_NF_TABLES_BRIDGE)",
-                way_out="cap_drop: [NET_RAW] for what is not trusted",
-            )
-
-    async def _prepare_ipv6(self) -> str:
-        if why := await self._kernel.call(sysctls.why_no_ipv6):
-            return why
-        if not await self._nft.supports(IPV6):
-            return "this host's kernel has no nftables for IPv6"
-        try:
-            changed = await self._kernel.call(sysctls.ensure_host_ipv6)
-        except SysctlRefused as error:
-            return error.message
-        if changed:
-            log.info("kernel switches set", switches=changed)
-        return ""
-
-    def _possible(self, network: BridgeNetwork) -> BridgeNetwork:
-        """The network as far as this host can have it."""
-        return network.replaced(subnet6="", gateway6="") if self.without_ipv6 else network
 
     async def resume(self) -> None:
         """Make rules and names say what was admitted since `start`; whatever they say already is not touched."""
@@ -189,49 +156,7 @@ class NetworkPlane:
         Raises:
             Conflict: its bridge's name is another network's, or that of a link that is no bridge.
         """
-        network = self._possible(network)
-        async with self._lock(network.id):
-            if network.id in self._state.networks:
-                await self._bring(network)
-                return
-            await self._claim_link(network)
-            try:
-                await self._bring(network)
-            except BaseException:
-                await self._forget(network)
-                self._writer.poke()
-                raise
-
-    def _lock(self, network_id: NetworkId) -> asyncio.Lock:
-        """Held while one network is made or removed: who comes second finds it whole or not at all."""
-        return self._locks.setdefault(network_id, asyncio.Lock())
-
-    async def _claim_link(self, network: BridgeNetwork) -> None:
-        """Refuse a link that a new network can't have, and remember one that was there before it."""
-        name = bridge_name(network)
-        for other in self._state.networks.values():
-            if bridge_name(other) == name:
-                raise Conflict(
-                    f"network {network.name}: the bridge {name} belongs to network {other.name}"
-                )
-        if is_bridge_name(name):
-            return
-        read_bridge_name({BRIDGE_NAME: name})
-        addresses = await self._kernel.call(joiner.find_foreign_bridge, name)
-        if addresses is not None:
-            self._ledger.put_foreign_link(network.id, ForeignLink(name=name, addresses=addresses))
-
-    async def _bring(self, network: BridgeNetwork) -> None:
-        changed = self._state.networks.get(network.id) != network
-        if changed:
-            self._ledger.put_network(network)
-            self._state.put_network(network)
-        made = await self._sandboxes.ensure_bridge(network)
-        if made and not changed:
-            self._writer.inspect("a bridge had vanished")  # its VIPs went with it
-        if made or changed:
-            await self._writer.settle()
-            await self._firewalls.ensure_links()
+        await self._networks.ensure(network)
 
     async def remove_network(self, network_id: NetworkId) -> None:
         """Remove the network's rules and its bridge, unless that was there before; one that is not there is no error.
@@ -239,33 +164,7 @@ class NetworkPlane:
         Raises:
             Conflict: a sandbox still has a leg in it.
         """
-        async with self._lock(network_id):
-            network = self._state.networks.get(network_id)
-            if network is None:
-                return
-            members = [r for r in self._state.containers.values() if network_id in r.addresses]
-            if members:
-                raise Conflict(
-                    f"error while removing network: network {network.name} id {network_id} has active endpoints: "
-                    f"{', '.join(record.container_id[:12] for record in members[:5])}"
-                )
-            self._state.drop_network(network_id)
-            self._sandboxes.forget_network(network_id)
-            await self._writer.settle()
-            await self._forget(network)
-
-    async def _forget(self, network: BridgeNetwork) -> None:
-        self._state.drop_network(network.id)
-        self._sandboxes.forget_network(network.id)
-        foreign = self._ledger.foreign_link(network.id)
-        if foreign is None:
-            await self._kernel.call(joiner.remove_links, [bridge_name(network)])
-        else:
-            await self._kernel.call(joiner.leave_bridge, network, foreign.addresses)
-        if network.subnet6 and not any(n.subnet6 for n in self._state.networks.values()):
-            await self._sandboxes.remove_local_way()
-        self._ledger.drop_network(network.id)
-        self._ledger.drop_foreign_link(network.id)
+        await self._networks.remove(network_id)
 
     async def create_sandbox(self, request: SandboxRequest) -> Sandbox:
         """Make the container's network namespace, with its names and rules in effect; its networks are ensured.
@@ -273,10 +172,7 @@ class NetworkPlane:
         Raises:
             Conflict: the container has one already, or a network has no address left.
         """
-        for leg in request.legs:
-            await self.ensure_network(leg.network)
-        legs = tuple(replace(leg, network=self._possible(leg.network)) for leg in request.legs)
-        request = replace(request, legs=legs)
+        request = await self._with_networks(request)
         return await self._sandboxes.make(request, self._writer.settle)
 
     async def change_sandbox(self, request: SandboxRequest) -> Sandbox:
@@ -288,11 +184,9 @@ class NetworkPlane:
             NotFound: it has no sandbox.
             Conflict: an address is taken, or a network has none left.
         """
-        for leg in request.legs:
-            await self.ensure_network(leg.network)
-        legs = tuple(replace(leg, network=self._possible(leg.network)) for leg in request.legs)
+        request = await self._with_networks(request)
         before = self._state.containers.get(request.container_id)
-        sandbox = await self._sandboxes.change(replace(request, legs=legs), self._writer.settle)
+        sandbox = await self._sandboxes.change(request, self._writer.settle)
         if before is not None:
             await self._forget_connections(before.addresses)
             await self._forget_connections(before.addresses6)
@@ -309,6 +203,13 @@ class NetworkPlane:
             await self._forget_connections(record.addresses6)
         await self._resolvers.stop_unused()
         self._writer.poke()
+
+    async def _with_networks(self, request: SandboxRequest) -> SandboxRequest:
+        """The request as far as this host can fulfil it; its networks exist then."""
+        for leg in request.legs:
+            await self._networks.ensure(leg.network)
+        legs = (replace(leg, network=self._networks.possible(leg.network)) for leg in request.legs)
+        return replace(request, legs=tuple(legs))
 
     async def _forget_connections(self, addresses: Mapping[NetworkId, str]) -> None:
         """Forget the connections of a sandbox that is gone, unless its address has found a new holder already."""
@@ -351,18 +252,7 @@ class NetworkPlane:
 
     def held_ports(self) -> set[tuple[str, str, int]]:
         """The ports of the host that services and containers have: address ("" is all), protocol, port."""
-        entries = (port for entry in self._state.services.values() for port in entry.ports)
-        own = (port for backend in self._state.backends.values() for port in backend.host_ports)
-        return {
-            (
-                "" if port.host_ip in ("0.0.0.0", "::") else port.host_ip,
-                port.protocol,
-                port.published_port,
-            )
-            for ports in (entries, own)
-            for port in ports
-            if port.published_port
-        }
+        return self._state.held_ports()
 
     def is_admitted(self, task_id: TaskId) -> bool:
         """Whether the task takes new connections, as far as is desired."""
@@ -445,15 +335,3 @@ class NetworkPlane:
         self._ledger.remove()
         shutil.rmtree(self._home)
         self._ledger.prepare()
-
-
-def check_programs(programs: Iterable[str] = tuple(_PROGRAMS)) -> None:
-    """Refuse to start where a program is missing.
-
-    Raises:
-        System: naming the program and its Debian package.
-    """
-    for program in programs:
-        if shutil.which(program) is None:
-            package = _PROGRAMS[program]
-            raise System(f"the program {program} is missing; install the package {package}")

@@ -17,7 +17,7 @@ from hivelet.errors import Conflict, NotFound
 from hivelet.kit.files import ensure_private
 from hivelet.network import joiner, local6
 from hivelet.network.addresses import SandboxAddresses
-from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
+from hivelet.network.desired import DesiredState
 from hivelet.network.dns.files import (
     HostResolver,
     parse_resolv_conf,
@@ -32,6 +32,7 @@ from hivelet.network.ledger import Ledger
 from hivelet.network.names import EMBEDDED_RESOLVER, LOCAL_LINK, bridge_name, port_ordinal
 from hivelet.network.netlink.links import link_index, list_links
 from hivelet.network.netns import is_namespace, remove_namespace
+from hivelet.network.records import ContainerRecord, ResolverRecord
 from hivelet.network.sandbox import Leg, Sandbox, SandboxRequest
 from hivelet.objects.common import ContainerId, NetworkId, TaskId
 from hivelet.objects.endpoint import BridgeNetwork

@@ -15,6 +15,7 @@ import structlog
 
 from hivelet.errors import HiveletError
 from hivelet.kit.backoff import Backoff
+from hivelet.network.contributions import build_fragment
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
@@ -232,7 +233,7 @@ class RuleWriter:
 def build_alone(state: DesiredState, owner: str, family: Family) -> Fragment:
     """An owner's part of the rules, empty where it cannot be: one service's mistake must not keep the others from theirs."""
     try:
-        fragment = state.build(owner, family)
+        fragment = build_fragment(state, owner, family)
     except (HiveletError, ValueError, LookupError) as error:
         log.error("an owner's rules cannot be built; it is left out", owner=owner, error=str(error))
         return EMPTY

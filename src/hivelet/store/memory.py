@@ -7,30 +7,21 @@ fails only against users who hold an old version, and, where the journal is shar
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from hivelet.errors import (
-    Conflict,
-    HiveletError,
-    NotFound,
-    OutOfSequence,
-    SwarmLocked,
-    Unavailable,
-)
+from hivelet.errors import Conflict, NotFound, OutOfSequence, SwarmLocked
 from hivelet.kit.clock import Clock
 from hivelet.kit.ids import new_id
 from hivelet.objects.plan import Object, Write
-from hivelet.objects.task import Task, TaskState
 from hivelet.objects.transitions import Actor
+from hivelet.store.durability import Durability
 from hivelet.store.events import Action, Commit, Event
-from hivelet.store.journal import Entry, Journal, in_order
+from hivelet.store.journal import Journal, in_order
+from hivelet.store.story import Story
 from hivelet.store.tables import KINDS, new_tables
 from hivelet.store.tx import Tx
 from hivelet.store.undoing import inverse
@@ -41,26 +32,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-STORY_LENGTH = 8192
-"""Moves of all tasks that are remembered for the story in an InvalidTransition."""
-
-
 _NOTABLE = 5.0
 """Seconds by which the wall clock may be behind before it is worth a word."""
-
-
-_TRY_AGAIN = 1.0
-"""Seconds between two looks at whether the journal can be written again."""
-
-
-class JournalFailed(Unavailable):
-    """The journal can't keep what it is given: nothing is changed until it can."""
-
-    def __init__(self, cause: BaseException) -> None:
-        super().__init__(
-            f"the cluster state can't be written: {cause}. Nothing was changed, and what runs goes on; "
-            "changes are taken again as soon as it can be written"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,33 +42,6 @@ class Committed:
 
     version: int
     dropped: tuple[Write, ...] = ()
-
-
-Standing = tuple[TaskState, TaskState] | None
-"""A task's status and desired state; None before and after its life."""
-
-
-@cache
-def _standing(state: TaskState, desired: TaskState) -> Standing:
-    """One value for all tasks that stand alike: thousands of moves are remembered, and there are few standings."""
-    return state, desired
-
-
-class Move(NamedTuple):
-    """One task's move, as the story remembers it."""
-
-    task_id: str
-    at: datetime
-    by: Actor
-    before: Standing
-    after: Standing
-
-    def told(self) -> str:
-        """The move in words."""
-        before, after = (
-            "/".join(each) if each else "nothing" for each in (self.before, self.after)
-        )
-        return f"{self.at:%H:%M:%S.%f} {self.by} {before}->{after}"
 
 
 class Store:
@@ -116,13 +62,8 @@ class Store:
         self._view = View(self._tables)
         self._watchers = Watchers(waker)
         self._version = 0
-        self._unsafe: deque[tuple[Commit, asyncio.Future[None]]] = deque()
-        self._failure: BaseException | None = None
-        self._failing = asyncio.Event()
-        self._sound = asyncio.Event()
-        self._sound.set()
-        self._setbacks = 0
-        self._story: deque[Move] = deque(maxlen=STORY_LENGTH)
+        self._durability = Durability(journal, clock, self._take_back)
+        self._story = Story()
         self._guard = asyncio.Lock()
 
     @property
@@ -148,12 +89,12 @@ class Store:
     @property
     def failure(self) -> str:
         """Why nothing can be written at the moment; "" where it can."""
-        return "" if self._failure is None else str(self._failure)
+        return self._durability.failure
 
     @property
     def setbacks(self) -> int:
         """How often commits were taken back: who was told of their making, but not that they were safe, looks anew."""
-        return self._setbacks
+        return self._durability.setbacks
 
     def check_writable(self) -> None:
         """Refuse what could not be written down.
@@ -161,27 +102,15 @@ class Store:
         Raises:
             JournalFailed: the journal can't keep anything at the moment.
         """
-        if self._failure is not None:
-            raise JournalFailed(self._failure)
+        self._durability.check_writable()
 
     async def writable(self) -> None:
         """Return once writes are taken."""
-        await self._sound.wait()
+        await self._durability.writable()
 
     async def keep_writable(self) -> None:
         """Whenever the journal has failed, try it until it can be written again; for ever."""
-        while True:
-            await self._failing.wait()
-            await self._clock.sleep(_TRY_AGAIN)
-            try:
-                await self._journal.retry()
-            except HiveletError as error:
-                self._failure = error
-                continue
-            self._failure = None
-            self._failing.clear()
-            self._sound.set()
-            log.info("the cluster state can be written again")
+        await self._durability.keep_writable()
 
     async def open(self, unlock_key: str = "") -> None:
         """Load what the journal holds.
@@ -243,7 +172,7 @@ class Store:
             self._tables[type(event.obj)].drop(event.obj.id)
         self._version += 1
         self._watchers.publish(commit := Commit(self._version, events))
-        self._keep(commit)
+        self._durability.keep(commit)
         await self.durable(self._version)
 
     async def close(self) -> None:
@@ -314,15 +243,7 @@ class Store:
         Raises:
             JournalFailed: it could not be written, and is taken back; or nothing can be at the moment.
         """
-        if self._unsafe and self._unsafe[0][0].version <= version:
-            self._journal.hurry()
-            # Versions are without gaps here, so the commit, or the newest where it is yet to come, is at a known place.
-            place = min(version - self._unsafe[0][0].version, len(self._unsafe) - 1)
-            try:
-                await asyncio.shield(self._unsafe[place][1])
-            except HiveletError as error:
-                raise JournalFailed(error) from error
-        self.check_writable()
+        await self._durability.reached(version)
 
     def watch(
         self,
@@ -342,7 +263,7 @@ class Store:
 
     def story(self, task_id: str) -> list[str]:
         """The remembered moves of a task, oldest first."""
-        return [move.told() for move in self._story if move.task_id == task_id]
+        return self._story.of(task_id)
 
     def _stay_after(self, objects: Sequence[Object]) -> None:
         """What is written from now on is newer than what is there, whatever the wall clock says."""
@@ -380,64 +301,12 @@ class Store:
             return
         self._version = tx.version
         for event in events:
-            if isinstance(event.obj, Task):
-                self._tell(event, tx.actor, tx.now)
+            self._story.remember(event, tx.actor, tx.now)
         self._watchers.publish(commit := Commit(tx.version, events))
-        self._keep(commit)
+        self._durability.keep(commit)
 
-    def _tell(self, event: Event, by: Actor, now: datetime) -> None:
-        task, old = event.obj, event.old
-        if not isinstance(task, Task):
-            return
-        before = None
-        if isinstance(old, Task) and event.action is Action.UPDATE:
-            before = _standing(old.status.state, old.desired_state)
-            if before == _standing(task.status.state, task.desired_state):
-                return
-        after = None
-        if event.action is not Action.REMOVE:
-            after = _standing(task.status.state, task.desired_state)
-        self._story.append(Move(task.id, now, by, before, after))
-
-    def _keep(self, commit: Commit) -> None:
-        events = commit.events
-        entry = Entry(
-            commit.version,
-            tuple(event.obj for event in events if event.action is not Action.REMOVE),
-            tuple((type(e.obj), e.obj.id) for e in events if e.action is Action.REMOVE),
-        )
-        future = self._journal.append(entry)
-        self._unsafe.append((commit, future))
-        if future.done():
-            self._settled(commit.version, future)
-            return
-        future.add_done_callback(lambda done: self._settled(commit.version, done))
-
-    def _settled(self, version: int, future: asyncio.Future[None]) -> None:
-        error = None if future.cancelled() else future.exception()
-        if error is not None:
-            self._take_back(error)
-            return
-        while self._unsafe and self._unsafe[0][0].version <= version:
-            self._unsafe.popleft()
-
-    def _take_back(self, error: BaseException) -> None:
-        """What is not on the disk is not in memory either; and nothing new is taken until the journal can be written.
-
-        The journal refuses whatever was appended after the commit that failed, so all that is unsafe goes.
-        """
-        lost = [event for commit, _ in self._unsafe for event in commit.events]
-        self._unsafe.clear()
-        if self._failure is None:
-            self._failure = error
-            self._setbacks += 1
-            self._sound.clear()
-            self._failing.set()
-            log.error(
-                "the cluster state can't be written; nothing changes until it can", error=str(error)
-            )
-        if not lost:
-            return
+    def _take_back(self, lost: Sequence[Event]) -> None:
+        """What is not on the disk is not in memory either."""
         for event in (undone := inverse(lost)):
             table = self._tables[type(event.obj)]
             if event.action is Action.REMOVE:

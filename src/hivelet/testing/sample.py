@@ -53,7 +53,7 @@ from hivelet.objects.task import (
     TaskState,
     TaskStatus,
 )
-from hivelet.testing.engine_backend import FakeEngine
+from hivelet.testing.engine_backend.engine import FakeEngine
 from hivelet.testing.swarm_backend import FakeSwarm
 
 MOMENT = datetime(2024, 5, 6, 7, 8, 9, 123456, UTC)

@@ -23,9 +23,10 @@ from tests.edge.images.tars import (
 
 from hivelet.errors import Conflict, InvalidParameter, NotFound, System
 from hivelet.kit.process import run_command
+from hivelet.runtime.images.creation import ImportOptions
 from hivelet.runtime.images.pull import Pull, fetch_image
 from hivelet.runtime.images.removal import ImageUse
-from hivelet.runtime.images.store import ImageStore, ImportOptions
+from hivelet.runtime.images.store import ImageStore
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

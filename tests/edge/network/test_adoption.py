@@ -9,9 +9,10 @@ from network_lab import GATEWAY, HOST, INGRESS, VIP, WEBNET, backend, sh, web_se
 
 from hivelet.network.family import IPV4, IPV6
 from hivelet.network.nft import Nft
-from hivelet.network.rules.base import base_chains, render_table
+from hivelet.network.rules.base_chains import base_chains
 from hivelet.network.rules.repair import mend_table, stand_in
 from hivelet.network.rules.ruleset import Chain, Fragment
+from hivelet.network.rules.table import render_table
 
 TASKS = ("web1", "web2", "web3")
 VIP_CHAIN = f"vip_webid_{WEBNET.id}"

@@ -30,9 +30,9 @@ from hivelet.network.nft import Nft, NftRefused, _Library, read_generation
 from hivelet.network.nfwire.batch import Batch, encode
 from hivelet.network.nfwire.door import BatchDoor, BatchRefused
 from hivelet.network.rules.balance import spread_addresses, spread_port
-from hivelet.network.rules.base import render_table
 from hivelet.network.rules.frames import Speaker, build_frames
 from hivelet.network.rules.ruleset import EMPTY, Chain, Fragment, RuleBook, merge_scripts, tagged
+from hivelet.network.rules.table import render_table
 
 FAMILIES = (IPV4, IPV6, FRAMES)
 GOLDEN = Path(__file__).parents[2] / "golden" / "nft"

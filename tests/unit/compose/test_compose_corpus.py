@@ -13,7 +13,9 @@ from hivelet.compose.document import Node
 from hivelet.compose.grammar import Fields, ListOf, MapOf, OneOf, Rule
 from hivelet.compose.grammar_tables import FILE
 from hivelet.compose.load import LoadedStack, load_stack
-from hivelet.compose.to_spec import KnownIds, network_requests, service_specs
+from hivelet.compose.to_spec.cluster_files import KnownIds
+from hivelet.compose.to_spec.networks import network_requests
+from hivelet.compose.to_spec.services import service_specs
 from hivelet.compose.wire import to_wire
 from hivelet.compose.yaml_reader import read_yaml
 

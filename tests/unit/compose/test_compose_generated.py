@@ -19,7 +19,9 @@ from hivelet.compose.grammar_tables import FILE
 from hivelet.compose.load import LoadOptions, load_stack
 from hivelet.compose.model import StackFile
 from hivelet.compose.render import render_config
-from hivelet.compose.to_spec import KnownIds, network_requests, service_specs
+from hivelet.compose.to_spec.cluster_files import KnownIds
+from hivelet.compose.to_spec.networks import network_requests
+from hivelet.compose.to_spec.services import service_specs
 from hivelet.compose.wire import to_wire
 from hivelet.convert.service import encode_spec, parse_service_spec
 from hivelet.objects.dirty import same_template

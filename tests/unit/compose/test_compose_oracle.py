@@ -15,14 +15,14 @@ from hivelet.cli.spec_compare import canonical_spec
 from hivelet.compose.docker_engine import fit_to_engine
 from hivelet.compose.load import LoadedStack, LoadOptions, load_stack
 from hivelet.compose.render import render_config
-from hivelet.compose.to_spec import (
+from hivelet.compose.to_spec.cluster_files import (
     KnownIds,
     config_specs,
-    network_requests,
     referenced_names,
     secret_specs,
-    service_specs,
 )
+from hivelet.compose.to_spec.networks import network_requests
+from hivelet.compose.to_spec.services import service_specs
 from hivelet.compose.wire import to_wire
 from hivelet.objects.container import HostSettings
 from hivelet.objects.service import DEPENDS_ON_LABEL, EndpointSpec, ServiceSpec

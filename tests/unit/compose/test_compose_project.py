@@ -11,7 +11,8 @@ from hivelet.compose.docker_engine import fit_to_engine
 from hivelet.compose.dotenv import parse_dotenv
 from hivelet.compose.load import LoadedStack, LoadOptions, load_stack
 from hivelet.compose.names import scoped
-from hivelet.compose.to_spec import KnownIds, service_specs
+from hivelet.compose.to_spec.cluster_files import KnownIds
+from hivelet.compose.to_spec.services import service_specs
 from hivelet.compose.wire import to_wire
 
 

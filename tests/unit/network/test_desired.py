@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from addresses import GATEWAY, INGRESS, WEBNET, task, web
 
-from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
+from hivelet.network.contributions import build_fragment, build_zones
+from hivelet.network.desired import DesiredState
+from hivelet.network.records import ContainerRecord, ResolverRecord
 from hivelet.network.rules.ruleset import EMPTY
 
 
@@ -62,7 +64,7 @@ def test_what_is_gone_contributes_nothing():
     state.drop_container("c1")
     state.drop_resolver("r1")
     owners, resolvers = state.take_dirty()
-    assert {owner: state.build(owner) for owner in owners} == dict.fromkeys(
+    assert {owner: build_fragment(state, owner) for owner in owners} == dict.fromkeys(
         ("service:webid", "service:otherid", "container:c1"), EMPTY
     )
     assert resolvers == set()
@@ -71,15 +73,15 @@ def test_what_is_gone_contributes_nothing():
 def test_who_may_ask_a_resolver_follows_it_and_its_networks():
     state = settled()
     asker = ("askers", '"hv-webnetid" . 10.0.1.3 . 169.254.52.1')
-    assert asker in state.build("container:c1").elements
+    assert asker in build_fragment(state, "container:c1").elements
     state.drop_resolver("r1")
     assert state.take_dirty()[0] == {"container:c1"}
-    assert asker not in state.build("container:c1").elements
+    assert asker not in build_fragment(state, "container:c1").elements
     state.put_resolver(ResolverRecord(name="r1", address="169.254.52.1", networks=("webnetid",)))
     assert state.take_dirty()[0] == {"container:c1"}
     state.put_network(WEBNET.replaced(bridge="br-mine"))
     assert "container:c1" in state.take_dirty()[0]
-    elements = state.build("container:c1").elements
+    elements = build_fragment(state, "container:c1").elements
     assert ("askers", '"br-mine" . 10.0.1.3 . 169.254.52.1') in elements
     assert asker not in elements
 
@@ -98,8 +100,8 @@ def test_a_service_that_is_being_removed_has_its_vips_and_no_names():
     state.set_services({"webid": web(ports=[], leaving=True)})
     state.take_dirty()
     assert state.vips()["hv-webnetid"] == {"10.0.1.2"}
-    assert "vip_webid_webnetid" in state.build("service:webid").chains
-    assert state.build_zones("r1", ["service:webid"]) == {"service:webid": {}}
+    assert "vip_webid_webnetid" in build_fragment(state, "service:webid").chains
+    assert build_zones(state, "r1", ["service:webid"]) == {"service:webid": {}}
 
 
 def test_a_draining_task_keeps_its_addresses():
@@ -113,11 +115,11 @@ def test_a_draining_task_keeps_its_addresses():
 def test_records_follow():
     state = settled()
     state.admit(task(1))
-    zones = state.build_zones("r1", None)
+    zones = build_zones(state, "r1", None)
     assert zones.keys() == {"service:webid", "service:otherid", "container:c1"}
     assert zones["service:webid"]["web"] == ("10.0.1.2",)
     assert zones["service:webid"]["tasks.web"] == ("10.0.1.3",)
     assert zones["container:c1"]["myapp_web.1.x"] == ("10.0.1.3",)
     state.drop_container("c1")
     assert state.resolvers_unused() == ["r1"]
-    assert state.build_zones("r1", ["container:c1", "networks"]) == {"container:c1": {}}
+    assert build_zones(state, "r1", ["container:c1", "networks"]) == {"container:c1": {}}

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from addresses import WEBNET
 
-from hivelet.network.desired import ContainerRecord, ResolverRecord
 from hivelet.network.ledger import ForeignLink, Ledger, LedgerDamaged
+from hivelet.network.records import ContainerRecord, ResolverRecord
 
 CONTAINER = ContainerRecord(
     container_id="c1",

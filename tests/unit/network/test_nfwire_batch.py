@@ -14,9 +14,9 @@ from hivelet.network.nfwire.batch import FIRST, encode
 from hivelet.network.nfwire.sets import named_sets
 from hivelet.network.nfwire.unspoken import NotSpoken
 from hivelet.network.rules.balance import spread_addresses, spread_port
-from hivelet.network.rules.base import KEPT_BY_RULES, containers
 from hivelet.network.rules.frames import Speaker, build_frames
 from hivelet.network.rules.ruleset import add_rules
+from hivelet.network.rules.sets import KEPT_BY_RULES, containers
 
 ADDRESSES = {IPV4: ["10.0.1.3", "10.0.1.4"], IPV6: ["2001:db8::3", "fd00::4"]}
 

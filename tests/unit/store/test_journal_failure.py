@@ -11,9 +11,9 @@ from hivelet.objects.service import Service, ServiceSpec
 from hivelet.objects.task import Task, TaskState, TaskStatus
 from hivelet.objects.transitions import Actor
 from hivelet.store import Store
+from hivelet.store.durability import JournalFailed
 from hivelet.store.events import Action, Event
 from hivelet.store.journal import MemoryJournal
-from hivelet.store.memory import JournalFailed
 from hivelet.store.sqlite import SqliteJournal
 from hivelet.store.undoing import inverse
 from hivelet.testing.clock import ManualClock

@@ -1,4 +1,4 @@
-"""The routes of the API, one file for each of Docker's nouns; each ends in its own flat table `ROUTES`."""
+"""The routes of the API, one file for each of Docker's nouns (secrets and configs share one); each ends in its own flat table `ROUTES`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hivelet.api.routes import (
     auth,
     backup,
     builds,
-    configs,
+    cluster_files,
     containers,
     description,
     distribution,
@@ -18,7 +18,6 @@ from hivelet.api.routes import (
     networks,
     nodes,
     plain,
-    secrets,
     services,
     swarm,
     system,
@@ -33,8 +32,7 @@ _DOCKERS = (
     *nodes.ROUTES,
     *services.ROUTES,
     *tasks.ROUTES,
-    *secrets.ROUTES,
-    *configs.ROUTES,
+    *cluster_files.ROUTES,
     *networks.ROUTES,
     *containers.ROUTES,
     *plain.ROUTES,

@@ -19,7 +19,7 @@ from hivelet.cli.deploy.wanted import Wanted, fit_bodies, service_bodies
 from hivelet.cli.spec_compare import canonical_spec
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.names import IMAGE_LABEL, scoped
-from hivelet.compose.to_spec import referenced_names
+from hivelet.compose.to_spec.cluster_files import referenced_names
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.kit.durations import format_duration
 from hivelet.objects.service import STACK_LABEL

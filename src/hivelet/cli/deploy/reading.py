@@ -23,7 +23,7 @@ from hivelet.client.engine import Engine
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.names import IMAGE_LABEL, scoped
-from hivelet.compose.to_spec import external_networks
+from hivelet.compose.to_spec.networks import external_networks
 from hivelet.errors import Forbidden, HiveletError, InvalidParameter, NotFound
 
 Json: TypeAlias = dict[str, Any]

@@ -13,13 +13,9 @@ from hivelet.cli.deploy.versions import Choice
 from hivelet.compose.docker_engine import fit_to_engine
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.model import StackFile
-from hivelet.compose.to_spec import (
-    KnownIds,
-    config_specs,
-    network_requests,
-    secret_specs,
-    service_specs,
-)
+from hivelet.compose.to_spec.cluster_files import KnownIds, config_specs, secret_specs
+from hivelet.compose.to_spec.networks import network_requests
+from hivelet.compose.to_spec.services import service_specs
 from hivelet.compose.wire import to_wire
 from hivelet.objects.service import DEPENDS_ON_LABEL
 

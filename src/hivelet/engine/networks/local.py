@@ -86,8 +86,10 @@ class LocalNetwork(Struct, frozen=True, kw_only=True):
 class HostAddresses(Protocol):
     """What is asked of the network plane."""
 
-    without_ipv6: str
-    """Why networks can't have IPv6 on this host; "" where they can."""
+    @property
+    def without_ipv6(self) -> str:
+        """Why networks can't have IPv6 on this host; "" where they can."""
+        ...
 
     async def used_subnets(self) -> Mapping[str, str]:
         """What is taken on this host, by anybody."""

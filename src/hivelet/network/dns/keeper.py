@@ -20,7 +20,8 @@ import structlog
 
 from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
-from hivelet.network.desired import DesiredState, ResolverRecord
+from hivelet.network.contributions import build_zones
+from hivelet.network.desired import DesiredState
 from hivelet.network.dns.process import NOBODY, end_process, find_resolvers
 from hivelet.network.dns.server import (
     Resolver,
@@ -33,6 +34,7 @@ from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_addre
 from hivelet.network.kernel import Kernel
 from hivelet.network.ledger import Ledger
 from hivelet.network.names import RESOLVER_SUBNET
+from hivelet.network.records import ResolverRecord
 from hivelet.network.sandbox import SandboxRequest
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import BridgeNetwork
@@ -130,7 +132,7 @@ class ResolverKeeper:
         resolver = self._running[name]
         if name in self._failed or not (whole or resolver.settled):
             return  # made since, or to be made anew: its whole records come with the next change
-        zones = self._state.build_zones(name, None if whole else owners)
+        zones = build_zones(self._state, name, None if whole else owners)
         if not whole and not zones:
             return
         try:
@@ -174,7 +176,7 @@ class ResolverKeeper:
                 return False
             try:
                 await self.ensure_addresses()
-                await resolver.renew(self._state.build_zones(name, None))
+                await resolver.renew(build_zones(self._state, name, None))
             except ResolverFailed as error:
                 failure.error = error
                 return False

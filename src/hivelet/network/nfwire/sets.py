@@ -15,7 +15,7 @@ from hivelet.network.netlink.nlmsg import attribute, big_number, nested, text
 from hivelet.network.nfwire import uapi
 from hivelet.network.nfwire.datatypes import NAMED, DataType, number_of, pack, size_of
 from hivelet.network.nfwire.unspoken import NotSpoken
-from hivelet.network.rules.base import containers
+from hivelet.network.rules.sets import containers
 
 _ROOM = 32 << 10
 _VERDICT = "verdict"

@@ -26,7 +26,7 @@ from hivelet.network.nfwire.datatypes import (
 )
 from hivelet.network.nfwire.sets import AnonymousSet, element
 from hivelet.network.nfwire.unspoken import NotSpoken
-from hivelet.network.rules.base import BALANCED
+from hivelet.network.rules.sets import BALANCED
 
 PROTOCOL_NUMBERS = {IPV4: 2, IPV6: 10, FRAMES: 7}
 """NFPROTO_* of linux/netfilter.h."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hivelet.network.family import IPV4, Family
-from hivelet.network.rules.base import BALANCED
+from hivelet.network.rules.sets import BALANCED
 
 # The reset of a refusal that the host itself is given passes the same chain, and must not be refused in its turn.
 _RESET_PASSES = "tcp flags rst accept"

@@ -15,8 +15,8 @@ from ipaddress import ip_address
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import port_chain
 from hivelet.network.rules.balance import spread_port
-from hivelet.network.rules.base import PUBLISHED, PUBLISHED_AT
 from hivelet.network.rules.ruleset import Chain, Fragment, Key
+from hivelet.network.rules.sets import PUBLISHED, PUBLISHED_AT
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 from hivelet.objects.task import PortConfig

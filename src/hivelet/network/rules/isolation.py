@@ -12,8 +12,8 @@ from ipaddress import ip_network
 
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name
-from hivelet.network.rules.base import ASKERS, BRIDGES, HOME, INTERNAL, MEMBERS, OPEN, SUBNETS
 from hivelet.network.rules.ruleset import Fragment, Key
+from hivelet.network.rules.sets import ASKERS, BRIDGES, HOME, INTERNAL, MEMBERS, OPEN, SUBNETS
 from hivelet.objects.endpoint import BridgeNetwork
 
 

@@ -12,8 +12,8 @@ from ipaddress import ip_network
 from itertools import product
 
 from hivelet.network.family import IPV4, Family
-from hivelet.network.rules.base import HAIRPIN, RESOLVER_OF, UPLINKS
 from hivelet.network.rules.ruleset import Fragment, Key
+from hivelet.network.rules.sets import HAIRPIN, RESOLVER_OF, UPLINKS
 from hivelet.objects.endpoint import BridgeNetwork
 
 _WAYS_OUT = ("ingress", "gateway", "bridge")

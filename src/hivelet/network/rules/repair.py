@@ -13,16 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from hivelet.network.family import IPV4, Family
-from hivelet.network.rules.base import (
-    KEPT_BY_RULES,
-    PATIENT,
-    base_chains,
-    containers,
-    fixed_chains,
-    patience_object,
-    render_table,
-)
+from hivelet.network.rules.base_chains import base_chains
+from hivelet.network.rules.fixed_chains import fixed_chains
 from hivelet.network.rules.listing import TableState, as_listed, plain
+from hivelet.network.rules.patience import PATIENT, patience_object
 from hivelet.network.rules.ruleset import (
     EMPTY,
     Chain,
@@ -34,6 +28,8 @@ from hivelet.network.rules.ruleset import (
     element_commands,
     tag,
 )
+from hivelet.network.rules.sets import KEPT_BY_RULES, containers
+from hivelet.network.rules.table import render_table
 
 
 def stand_in(family: Family) -> str:

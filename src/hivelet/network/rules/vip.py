@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from hivelet.network.family import IPV4, Family
 from hivelet.network.names import bridge_name, vip_chain
 from hivelet.network.rules.balance import PROTOCOLS, spread_addresses
-from hivelet.network.rules.base import BALANCED, HOST_VIPS, VIPS
 from hivelet.network.rules.ruleset import Chain, Fragment, Key
+from hivelet.network.rules.sets import BALANCED, HOST_VIPS, VIPS
 from hivelet.objects.common import NetworkId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
 

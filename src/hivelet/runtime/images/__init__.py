@@ -19,7 +19,7 @@ Public face (all `async` methods are safe for concurrent use; everything else is
       async disk_usage() -> DiskUsage(layers_size, images, shared_sizes)
       layers_of(record) -> list[str]                         # for Snapshots.prepare;  layer_paths(record) -> list[Path]
       async import_rootfs(source: Path | AsyncIterable[bytes], reference="",
-                          options: ImportOptions(changes=(), message="", platform="") | None) -> ImageRecord
+                          options: creation.ImportOptions | None) -> ImageRecord
       async load(source: Path | AsyncIterable[bytes]) -> list[str]      # familiar names, or ids
       async take_in(blobs, image: ArchivedImage, names) -> ImageRecord
       save(names) -> AsyncIterator[bytes]                    # a `docker save` archive that is an OCI layout, too

@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakValueDictionary
 
 from hivelet.errors import System
 from hivelet.kit.clock import Clock, SystemClock
@@ -21,48 +19,23 @@ from hivelet.objects.container import ContainerConfig
 from hivelet.objects.engine import Container
 from hivelet.objects.files import CommitRequest
 from hivelet.objects.image import Image, ImageHistory, ImageRemoval
-from hivelet.runtime.images.archive import (
-    ArchivedImage,
-    ArchivedLayer,
-    read_images,
-    unpack_archived,
-    unpack_rootfs,
-)
+from hivelet.runtime.images.archive import ArchivedImage, read_images, unpack_rootfs
 from hivelet.runtime.images.blobs import BlobSource, open_blobs
 from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.changes import apply_changes
+from hivelet.runtime.images.creation import Commit, ImportOptions, build_committed, build_imported
 from hivelet.runtime.images.database import ImageDatabase
 from hivelet.runtime.images.descriptions import build_description, build_history
 from hivelet.runtime.images.export import SavedImage, in_large_pieces, select_saved, write_archive
 from hivelet.runtime.images.filters import Filters, select_images
-from hivelet.runtime.images.holds import Hold, LayerHolds
+from hivelet.runtime.images.layer_store import LayerStore, Parts
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.platforms import host_platform, parse_platform
-from hivelet.runtime.images.records import (
-    HistoryEntry,
-    ImageRecord,
-    LayerRecord,
-    build_image,
-    chain_ids,
-    parse_image,
-    render_time,
-)
+from hivelet.runtime.images.records import ImageRecord, LayerRecord, chain_ids
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.removal import ImageUse, plan_removal
 from hivelet.runtime.images.spool import Source, plain_copy, spooled
 from hivelet.runtime.images.threads import in_thread
-from hivelet.runtime.images.unpack import Unpacked
-
-_PARALLEL_UNPACKS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions:
-    """How `import` makes an image of a root file system tar; `changes` are Dockerfile instructions."""
-
-    changes: Sequence[str] = ()
-    message: str = ""
-    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +62,8 @@ class ImageStore:
         self._clock = clock or SystemClock()
         self._layers_in_use = layers_in_use
         self._catalog = Catalog()
-        self._holds = LayerHolds()
-        self._unpacking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._writing = asyncio.Lock()
-        self._slots = asyncio.Semaphore(_PARALLEL_UNPACKS)
-        self._open: tuple[ImageDatabase, LayerDirectory] | None = None
+        self._open: tuple[ImageDatabase, LayerDirectory, LayerStore] | None = None
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -112,7 +82,10 @@ class ImageStore:
             return database, directory, catalog
 
         database, directory, self._catalog = await asyncio.to_thread(opening)
-        self._open = database, directory
+        parts = Parts(
+            database=database, directory=directory, catalog=self._catalog, writing=self._writing
+        )
+        self._open = database, directory, LayerStore(parts, self._layers_in_use)
         await self.collect_layers()
 
     async def close(self) -> None:
@@ -162,7 +135,7 @@ class ImageStore:
 
     def layer_paths(self, image: ImageRecord) -> list[Path]:
         """Where an image's layers are unpacked, the base first."""
-        return [self._layers.path(self._catalog.layers[diff_id]) for diff_id in image.diff_ids]
+        return [self._directory.path(self._catalog.layers[diff_id]) for diff_id in image.diff_ids]
 
     # -- taking in ---------------------------------------------------------------------------------------------------
 
@@ -174,21 +147,12 @@ class ImageStore:
         names = [parse_tagged(reference).canonical] if reference else []
         config = apply_changes(ContainerConfig(), options.changes)
         platform = parse_platform(options.platform, host_platform())
-        async with spooled(source, self._layers.scratch) as path, self._holding() as hold:
-            layer = await self._unpack(lambda diff: unpack_rootfs(path, diff), hold)
-            now = self._clock.now()
-            raw = build_image(
-                config,
-                [layer.diff_id],
-                [
-                    HistoryEntry(
-                        created=render_time(now), comment=options.message or "Imported from -"
-                    )
-                ],
-                created=now,
-                platform=(platform.os, platform.architecture, platform.variant),
+        async with spooled(source, self._directory.scratch) as path, self._layers.holding() as hold:
+            layer = await self._layers.unpack(lambda diff: unpack_rootfs(path, diff), hold)
+            image = build_imported(
+                config, layer.diff_id, options.message, platform, self._clock.now()
             )
-            return await self._commit(parse_image(raw), [layer], names)
+            return await self._commit(image, [layer], names)
 
     async def commit(
         self, container: Container, layer: AsyncIterator[bytes], request: CommitRequest
@@ -201,34 +165,20 @@ class ImageStore:
         base = self._catalog.get(container.image_id)
         names = [parse_tagged(request.reference).canonical] if request.reference else []
         config = apply_changes(container.config, request.changes)
-        async with spooled(layer, self._layers.scratch) as path, self._holding() as hold:
+        async with spooled(layer, self._directory.scratch) as path, self._layers.holding() as hold:
             hold(base.diff_ids)
-            top = await self._unpack(lambda diff: unpack_rootfs(path, diff), hold)
-            now = self._clock.now()
-            command = " ".join([container.path, *container.args])
-            entry = HistoryEntry(
-                created=render_time(now),
-                created_by=command,
-                author=request.author,
-                comment=request.message,
-            )
-            raw = build_image(
-                config,
-                [*base.diff_ids, top.diff_id],
-                [*base.history, entry],
-                created=now,
-                platform=(base.os or "linux", base.architecture, base.variant),
-                author=request.author,
-            )
+            top = await self._layers.unpack(lambda diff: unpack_rootfs(path, diff), hold)
+            commit = Commit(container=container, base=base, top=top.diff_id, request=request)
+            image = build_committed(config, commit, self._clock.now())
             layers = [self._catalog.layers[diff_id] for diff_id in base.diff_ids]
-            return await self._commit(parse_image(raw), [*layers, top], names)
+            return await self._commit(image, [*layers, top], names)
 
     async def load(self, source: Source) -> list[str]:
         """Take in all images of an archive; returns their names, or the id of one without a name.
 
         Reads `docker save` archives, OCI layouts (tar or directory), compressed or not.
         """
-        scratch = self._layers.scratch
+        scratch = self._directory.scratch
         async with spooled(source, scratch) as path:
             plain = await in_thread(plain_copy, path, scratch)
             try:
@@ -252,53 +202,16 @@ class ImageStore:
         self, blobs: BlobSource, image: ArchivedImage, names: Sequence[str]
     ) -> ImageRecord:
         """Unpack the layers that are missing, and add the image with `names` (in full form)."""
-        async with self._holding() as hold:
+        async with self._layers.holding() as hold:
             hold(image.record.diff_ids)
-            background = [
-                asyncio.ensure_future(self._ensure_layer(blobs, layer, hold))
-                for layer in image.layers
-            ]
-            try:
-                layers = await asyncio.gather(*background)
-            finally:
-                # One layer that fails must not leave others reading from an archive that is closed.
-                for unfinished in background:
-                    unfinished.cancel()
-                await asyncio.gather(*background, return_exceptions=True)
+            layers = await self._layers.ensure_all(blobs, image.layers, hold)
             return await self._commit(image.record, layers, names)
-
-    async def _ensure_layer(
-        self, blobs: BlobSource, layer: ArchivedLayer, hold: Hold
-    ) -> LayerRecord:
-        lock = self._unpacking.setdefault(layer.diff_id, asyncio.Lock())
-        async with lock:
-            known = self._catalog.layers.get(layer.diff_id)
-            if known is not None:
-                return known
-            return await self._unpack(lambda diff: unpack_archived(blobs, layer, diff), hold)
-
-    async def _unpack(self, write: Callable[[Path], Unpacked], hold: Hold) -> LayerRecord:
-        made: list[LayerRecord] = []
-        try:
-            async with self._slots:
-                await in_thread(lambda: made.append(self._layers.unpack(write)))
-        except BaseException:
-            # Cancelled while the thread was finishing: nobody will ever know this one.
-            await self._delete_layers(made)
-            raise
-        [layer] = made
-        hold([layer.diff_id])
-        # Imports learn only now which layer it is; another one may have brought it meanwhile.
-        known = self._catalog.layers.setdefault(layer.diff_id, layer)
-        if known is not layer:
-            await self._delete_layers([layer])
-        return known
 
     async def _commit(
         self, image: ImageRecord, layers: Sequence[LayerRecord], names: Sequence[str]
     ) -> ImageRecord:
         """Files first, rows second: a row never speaks of a file that a power cut can take."""
-        await in_thread(self._layers.sync)
+        await in_thread(self._directory.sync)
         async with self._writing:
             now = self._clock.now()
             await in_thread(self._database.add_image, image, layers, names, now)
@@ -309,7 +222,7 @@ class ImageStore:
 
     async def new_scratch(self, prefix: str) -> Path:
         """A new empty directory beside the store; who asked for it deletes it, or the next start does."""
-        return await in_thread(self._layers.new_scratch, prefix)
+        return await in_thread(self._directory.new_scratch, prefix)
 
     async def save(self, names: Sequence[str]) -> AsyncIterator[bytes]:
         """Write images as one archive, which `load`, Docker and skopeo read; a name without a tag means all its tags.
@@ -318,7 +231,7 @@ class ImageStore:
             ImageUnknown, RecipeMissing: before the first piece.
         """
         chosen = select_saved(self._catalog, names)
-        async with self._holding() as hold:
+        async with self._layers.holding() as hold:
             images = []
             for image, tags in chosen:
                 hold(image.diff_ids)
@@ -380,42 +293,24 @@ class ImageStore:
 
     async def collect_layers(self) -> list[str]:
         """Delete the layers that no image, no load under way and no container needs; returns their diff ids."""
-        async with self._writing:
-            unused = self._catalog.unused_layers(self._holds.held(), self._layers_in_use())
-            if not unused:
-                return []
-            await in_thread(self._database.remove, (), "", unused)
-            for layer in unused:
-                del self._catalog.layers[layer.diff_id]
-        await self._delete_layers(unused)
-        return [layer.diff_id for layer in unused]
+        return await self._layers.collect()
 
     # -- inside ------------------------------------------------------------------------------------------------------
-
-    async def _delete_layers(self, layers: Sequence[LayerRecord]) -> None:
-        doomed = await in_thread(self._layers.set_aside, layers)
-        await in_thread(self._layers.delete, doomed)
-
-    @asynccontextmanager
-    async def _holding(self) -> AsyncIterator[Hold]:
-        """Layers that are held are not collected; what was unpacked for nothing is, when a failed hold ends."""
-        try:
-            with self._holds.holding() as hold:
-                yield hold
-        except BaseException:
-            await self.collect_layers()
-            raise
 
     @property
     def _database(self) -> ImageDatabase:
         return self._opened[0]
 
     @property
-    def _layers(self) -> LayerDirectory:
+    def _directory(self) -> LayerDirectory:
         return self._opened[1]
 
     @property
-    def _opened(self) -> tuple[ImageDatabase, LayerDirectory]:
+    def _layers(self) -> LayerStore:
+        return self._opened[2]
+
+    @property
+    def _opened(self) -> tuple[ImageDatabase, LayerDirectory, LayerStore]:
         if self._open is None:
             raise System("the image store is not started")
         return self._open

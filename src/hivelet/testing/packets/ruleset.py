@@ -1,6 +1,6 @@
 """nftables' language, as far as our rules use it, to data. Pure.
 
-Reads what `hivelet.network.rules.base.render_table` writes and what `nft list table` prints. What always holds: every word is
+Reads what `hivelet.network.rules.table.render_table` writes and what `nft list table` prints. What always holds: every word is
 understood or `NotUnderstood` names it.
 """
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from addresses import GATEWAY, INGRESS, INSIDE, NETWORKS6, WEBNET, task, task6, web
 
-from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
+from hivelet.network.contributions import build_fragment
+from hivelet.network.desired import DesiredState
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
-from hivelet.network.rules.base import render_table
+from hivelet.network.records import ContainerRecord, ResolverRecord
 from hivelet.network.rules.ruleset import RuleBook
+from hivelet.network.rules.table import render_table
 from hivelet.objects.task import PortConfig
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "nft"
@@ -76,7 +78,7 @@ def built(state: DesiredState, family: Family = IPV4) -> RuleBook:
     state.mark_all()
     owners, _ = state.take_dirty()
     book = RuleBook()
-    book.update({owner: state.build(owner, family) for owner in owners})
+    book.update({owner: build_fragment(state, owner, family) for owner in owners})
     return book
 
 
@@ -111,5 +113,5 @@ def test_a_backend_that_leaves_is_a_small_transaction():
     book = built(state)
     state.withdraw("task2")
     owners, _ = state.take_dirty()
-    change = book.update({owner: state.build(owner) for owner in owners})
+    change = book.update({owner: build_fragment(state, owner) for owner in owners})
     check("withdraw.nft", "\n".join(change.commands(IPV4.table)) + "\n")

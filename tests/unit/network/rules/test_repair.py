@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 
 from hivelet.network.family import IPV4
-from hivelet.network.rules.base import PATIENT, RETRIED, base_chains, containers, fixed_chains
+from hivelet.network.rules.base_chains import base_chains
+from hivelet.network.rules.fixed_chains import fixed_chains
 from hivelet.network.rules.listing import TableState, as_listed, parse_listing
+from hivelet.network.rules.patience import PATIENT
 from hivelet.network.rules.repair import mend_table, stand_in
 from hivelet.network.rules.ruleset import Chain, Fragment, tag, tagged
+from hivelet.network.rules.sets import RETRIED, containers
 
 TABLE = "ip hivelet"
 WANTED = Fragment(

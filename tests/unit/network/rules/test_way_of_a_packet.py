@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from addresses import GATEWAY, INGRESS, INSIDE, WEBNET, task, web
 
-from hivelet.network.desired import ContainerRecord, DesiredState, ResolverRecord
+from hivelet.network.contributions import build_fragment
+from hivelet.network.desired import DesiredState
 from hivelet.network.names import bridge_name
-from hivelet.network.rules.base import render_table
+from hivelet.network.records import ContainerRecord, ResolverRecord
 from hivelet.network.rules.ruleset import RuleBook
+from hivelet.network.rules.table import render_table
 from hivelet.objects.endpoint import BridgeNetwork
 from hivelet.objects.task import PortConfig
 from hivelet.testing.packets.expressions import Packet
@@ -70,7 +72,7 @@ def tracer(desired: DesiredState | None = None) -> Tracer:
     desired.mark_all()
     owners, _ = desired.take_dirty()
     book = RuleBook()
-    book.update({owner: desired.build(owner) for owner in owners})
+    book.update({owner: build_fragment(desired, owner) for owner in owners})
     links = {"uplink": [f"{HOST}/24"], "resolvers": [f"{RESOLVER}/32"]}
     for network in NETWORKS:
         prefix = network.subnet.split("/")[1]
