@@ -334,7 +334,7 @@ class Life:
         )
         yield Step(
             "network gone",
-            lambda api: _once_unused(lambda: api.remove_network("back")),
+            lambda api: _once_unused(api, lambda: api.remove_network("back")),
             lambda api: not _has_network(api),
             undoes=("network made",),
         )
@@ -346,7 +346,7 @@ class Life:
         )
         yield Step(
             "volume gone",
-            lambda api: _once_unused(lambda: api.remove_volume("store")),
+            lambda api: _once_unused(api, lambda: api.remove_volume("store")),
             lambda api: "store" not in _volumes(api),
         )
         yield Step(
@@ -444,8 +444,9 @@ def _update(api: Api, name: str, *, force: int | None = None, replicas: int | No
             return
 
 
-def _once_unused(remove: Callable[[], object]) -> None:
-    """Remove what the last tasks may still hold for a moment."""
+def _once_unused(api: Api, remove: Callable[[], object]) -> None:
+    """Remove what the last tasks may still hold for a moment, which the disk may make long: overlays are flushed first."""
+    refusals = [""]
 
     def removed() -> bool:
         try:
@@ -453,7 +454,12 @@ def _once_unused(remove: Callable[[], object]) -> None:
         except docker.errors.APIError as error:
             if "use" not in str(error):
                 raise
+            refusals.append(str(error))
             return False
         return True
 
-    wait_until(removed, timeout=30, what="it is unused", interval=0.02)
+    def held() -> str:
+        there = [f"{one['Names']} {one['Status']}" for one in api.containers(all=True)]
+        return "\n".join([refusals[-1], *there])
+
+    wait_until(removed, timeout=120, what="it is unused", interval=0.02, evidence=held)
