@@ -135,7 +135,7 @@ def read_cgroup_tree() -> CgroupTree:
     Raises:
         Unavailable: none is mounted.
     """
-    tree = parse_cgroup_mounts(_MOUNTINFO.read_text(encoding="utf-8").splitlines())
+    tree = parse_cgroup_mounts(os.fsdecode(_MOUNTINFO.read_bytes()).split("\n"))
     if tree is None:
         raise Unavailable(
             "no control groups are mounted: mount them (`mount -t cgroup2 none /sys/fs/cgroup`), "

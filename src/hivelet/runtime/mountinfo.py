@@ -24,7 +24,8 @@ class MountEntry:
 def parse_mountinfo(data: bytes) -> list[MountEntry]:
     """The mounts in a mountinfo file, in its order: of several at one place the last is on top. Pure."""
     entries = []
-    for line in data.splitlines():
+    # A place may have anything in its name but a space, a tab, a line feed and a backslash, which the kernel escapes.
+    for line in filter(None, data.split(b"\n")):
         fields = line.split(b" ")
         end = fields.index(b"-")
         optional = fields[6:end]

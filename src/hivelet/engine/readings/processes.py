@@ -37,7 +37,8 @@ async def read_processes(pids: Collection[int], ps_args: str) -> ProcessTable:
 
 def select_processes(text: str, pids: Collection[int]) -> ProcessTable:
     """The header of `ps` output, and those lines whose process is in `pids`. Pure."""
-    lines = text.splitlines()
+    # Processes name themselves: what else than a line feed breaks lines elsewhere must not make a line of its own here.
+    lines = text.removesuffix("\n").split("\n")
     titles = lines[0].split() if lines else []
     if "PID" not in titles:
         raise InvalidParameter("Couldn't find PID field in ps output: leave the PID column in")

@@ -343,7 +343,14 @@ def build_query(number: int, name: str) -> bytes:
 
 
 def parse_address(answer: bytes) -> str | None:
-    """The first IPv4 address in a DNS answer to a query of `build_query`. Pure."""
+    """The first IPv4 address in a DNS answer to a query of `build_query`; None where it has none, or is no answer. Pure."""
+    try:
+        return _first_address(answer)
+    except (IndexError, ValueError, OSError, struct.error):
+        return None  # cut off, or something else altogether
+
+
+def _first_address(answer: bytes) -> str | None:
     count = struct.unpack_from(">H", answer, 6)[0]
     place = 12
     while answer[place]:

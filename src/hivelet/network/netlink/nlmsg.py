@@ -60,6 +60,8 @@ def split_messages(packet: bytes) -> Iterator[tuple[int, int, bytes]]:
     place = 0
     while place + _HEADER.size <= len(packet):
         length, kind, _, sequence, _ = _HEADER.unpack_from(packet, place)
+        if length < _HEADER.size:
+            break
         yield kind, sequence, packet[place + _HEADER.size : place + length]
         place += (length + 3) & ~3
 
