@@ -23,6 +23,9 @@ from hivelet.objects.volume import Volume
 from hivelet.objects.volume_options import check_volume_options
 
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+")
+_LONGEST_NAME = 255
+"""What a directory can be called."""
+_SHOWN = 40
 
 
 class Volumes:
@@ -80,6 +83,10 @@ class Volumes:
             raise InvalidParameter(
                 f'create {name}: "{name}" includes invalid characters for a local volume name, only '
                 '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
+            )
+        if len(name) > _LONGEST_NAME:
+            raise InvalidParameter(
+                f"create {name[:_SHOWN]}…: the name is longer than {_LONGEST_NAME} characters"
             )
         if driver not in ("", "local"):
             raise NotFound(
