@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.cli import make_cli
 from harness.swarm import Swarm
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,52 @@ def test_no_other_user_reads_what_a_service_is_told_or_says(swarm: Swarm) -> Non
     for name, path in found.items():
         if path.is_file():
             assert word.encode() not in path.read_bytes(), name
+
+
+def test_nothing_of_any_kind_of_object_is_open_to_others(swarm: Swarm) -> None:
+    """While there is one of each, after a restart of the daemon too: builds, execs, archives, secrets, configs and logs."""
+    word, cli, folder = "hunter2", swarm.cli, swarm.machine.dir
+    cli("secret", "create", "key", "-", stdin=word)
+    cli("config", "create", "conf", "-", stdin=word)
+    words = ("--secret", "key", "--config", "conf", "--hostname", "box")
+    command = ("sh", "-c", f"echo {word}; exec sleep 1000")
+    swarm.create("keeper", 1, *words, image="bb:latest", command=command)
+    options = (
+        "--env",
+        f"A={word}",
+        "-v",
+        "vol:/data",
+        "--label",
+        f"a={word}",
+        "--add-host",
+        "x:192.0.2.1",
+    )
+    cli("run", "-d", "--name", "plain", *options, "bb:latest", *command)
+    cli("exec", "-d", "plain", "sh", "-c", f"echo {word}; sleep 1000")
+    context = folder / "context"
+    context.mkdir()
+    (context / "Dockerfile").write_text(f"FROM bb:latest\nENV A={word}\nRUN echo {word} > /file\n")
+    cli("build", "-t", "built", str(context), env={"DOCKER_BUILDKIT": "0"}, timeout=120)
+    cli("commit", "plain", "committed")
+    cli("cp", str(context / "Dockerfile"), "plain:/data/file")
+    home = Path(f"{swarm.machine.proc}/1/root{swarm.daemon.dir}")
+    for again in (False, True):
+        if again:
+            swarm.daemon.restart()
+        found = {
+            str(path.relative_to(home)): path
+            for part in ("root", "run")
+            for path in readable_by_others(home / part)
+        }
+        assert "root/hiveletd.pid" in found
+        assert [name for name in found if not any(re.fullmatch(rule, name) for rule in OPEN)] == []
+        for name, path in found.items():
+            if path.is_file():
+                assert word.encode() not in path.read_bytes(), name
+    saved = folder / "backup"
+    make_cli("hivelet", swarm.daemon.host, folder)("backup", str(saved))
+    kept = saved if saved.is_file() else next(iter(sorted(saved.iterdir())))
+    assert stat.S_IMODE(kept.stat().st_mode) & 0o077 == 0
 
 
 def test_a_program_that_is_not_root_reads_its_own_names(swarm: Swarm) -> None:

@@ -94,3 +94,9 @@ async def test_what_is_mounted_on_a_plain_volume_is_not_deleted_with_it(make):
     with pytest.raises(Conflict, match="something is mounted on"):
         await volumes.remove("data")
     assert volumes.get("data")
+
+
+def test_a_name_is_no_longer_than_that_of_a_directory(make):
+    with pytest.raises(InvalidParameter, match="longer than 255 characters"):
+        make().ensure("x" * 256)
+    assert make().ensure("x" * 255).name == "x" * 255
