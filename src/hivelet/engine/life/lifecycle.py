@@ -10,11 +10,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 
+import structlog
+
 from hivelet.engine.life.starting import Starting
 from hivelet.engine.life.stopping import Stopping
 from hivelet.engine.registry import Record, running
+from hivelet.errors import HiveletError
 from hivelet.kit.files import ensure_private
 from hivelet.runtime.status import Exited, ExitStatus, Gone, Running
+
+log = structlog.get_logger(__name__)
 
 GONE = 255
 """Exit code of a container whose end nobody saw: the machine went down, or its monitor was killed with it."""
@@ -58,12 +63,25 @@ class Lifecycle(Starting, Stopping):
             case Gone():
                 await self._ended(record.id, self._lost())
             case _ if found.started:
-                await self._ports.open(record)
+                await self._ports.open(await self._joined_as_recorded(record))
                 self._watch(record)
             case _:
                 # We died between create and start: nobody has seen it run, so it may end here.
                 await self._parts.runtime.delete(record.id, force=True)
                 await self._ended(record.id, self._lost())
+
+    async def _joined_as_recorded(self, record: Record) -> Record:
+        """A running container in the networks of its record: we may have died while it was joined to one, or taken out of one."""
+        sandbox = self._parts.plane.sandbox(record.id)
+        recorded = {leg.network.id for leg in record.legs}
+        if record.task_id or sandbox is None or sandbox.addresses.keys() == recorded:
+            return record
+        log.info("a change of networks that a crash cut short is undone", **record.log_fields)
+        try:
+            return await self._provision.rejoin(record)
+        except HiveletError as error:
+            log.error("it could not be undone", error=error.message, **record.log_fields)
+            return record
 
     async def _settle(self, record: Record) -> None:
         """A container that does not run as far as is known: we may have died while it was started or taken down."""
