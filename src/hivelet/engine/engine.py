@@ -182,6 +182,7 @@ class Engine(
         await self._images.start()
         self._supervisor.keep("database", self._keep_database)
         await self.lifecycle.adopt()
+        await self.drop_forgotten_networks()
         await self.clear_builds()
         self._restarts.resume()
 

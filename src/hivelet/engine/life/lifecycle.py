@@ -17,6 +17,7 @@ from hivelet.engine.life.stopping import Stopping
 from hivelet.engine.registry import Record, running
 from hivelet.errors import HiveletError
 from hivelet.kit.files import ensure_private
+from hivelet.objects.common import ContainerId
 from hivelet.runtime.status import Exited, ExitStatus, Gone, Running
 
 log = structlog.get_logger(__name__)
@@ -32,9 +33,12 @@ class Lifecycle(Starting, Stopping):
 
     async def adopt(self) -> None:
         """Take over every container that an earlier daemon left, and finish removals that it began."""
-        for base in (self._parts.root, self._parts.run):
-            ensure_private(base / "containers")
+        homes = [base / "containers" for base in (self._parts.root, self._parts.run)]
+        for home in homes:
+            ensure_private(home)
         known = {record.id for record in self._registry.all()}
+        for name in {path.name for home in homes for path in home.iterdir()} - known:
+            await self._end_stray(ContainerId(name))
         await self._parts.storage.adopt(known)
         self._parts.files.adopt({record.id for record in running(self._registry.all())})
         for record in self._registry.all():
@@ -44,16 +48,21 @@ class Lifecycle(Starting, Stopping):
                 await self._adopt_running(record)
             else:
                 await self._settle(record)
-        for base in (self._parts.root, self._parts.run):
-            for directory in (base / "containers").glob("*"):
-                if directory.name not in known:
-                    await asyncio.to_thread(shutil.rmtree, directory)
+        for directory in [path for home in homes for path in home.iterdir()]:
+            if directory.name not in known:
+                await asyncio.to_thread(shutil.rmtree, directory)
 
     async def close(self) -> None:
         """Stop watching; the containers run on."""
         await self.health.close()
         await self._logs.close()
         await self._supervisor.stop()
+
+    async def _end_stray(self, container_id: ContainerId) -> None:
+        """End a container of which there is no record: the database was begun anew."""
+        log.warning("a container that no record knows is ended", **{"container.id": container_id})
+        await self._parts.runtime.adopt(container_id, self.paths(container_id).runtime)
+        await self._provision.release(container_id)
 
     async def _adopt_running(self, record: Record) -> None:
         found = await self._parts.runtime.adopt(record.id, self.paths(record.id).runtime)

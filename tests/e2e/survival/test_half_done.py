@@ -1,6 +1,8 @@
-"""hiveletd killed between the kernel's part of `network connect` or `disconnect` and its own record of it."""
+"""hiveletd killed between the kernel's part of a change of networks and its own record of it; the next one undoes or finishes it."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from harness.cli import Cli
@@ -26,10 +28,15 @@ def seen(cli: Cli) -> int:
     return len([line for line in lines if "127.0.0.1" not in line])
 
 
-def die_at(cli: Cli, daemon: Hiveletd, *words: str) -> None:
-    """Run a command of which hiveletd carries out all but the last thing, and start the next one."""
+def links(machine: Machine) -> set[str]:
+    """The host's links."""
+    return {link["ifname"] for link in json.loads(machine.run(["ip", "-json", "link"]).stdout)}
+
+
+def die_at(point: str, cli: Cli, daemon: Hiveletd, *words: str) -> None:
+    """Run a command in which hiveletd dies, the first time that it passes this point, and start the next one."""
     daemon.stop()
-    daemon.also = {ENVIRONMENT: "engine.put:1"}
+    daemon.also = {ENVIRONMENT: f"{point}:1"}
     daemon.start()
     cli.fails(*words)
     wait_until(lambda: not daemon.running, timeout=10, what="hiveletd has died")
@@ -42,16 +49,34 @@ def test_a_change_of_networks_is_undone(machine: Machine, hiveletd: Hiveletd, do
     docker("network", "create", "front")
     docker("run", "--detach", "--name", "box", "bb:latest", "sleep", "1000")
 
-    die_at(docker, hiveletd, "network", "connect", "front", "box")
+    die_at("engine.put", docker, hiveletd, "network", "connect", "front", "box")
     assert (told(docker), seen(docker)) == (["bridge"], 1)
     docker("network", "rm", "front")
     docker("network", "create", "front")
 
     docker("network", "connect", "front", "box")
     assert (told(docker), seen(docker)) == (["bridge", "front"], 2)
-    die_at(docker, hiveletd, "network", "disconnect", "front", "box")
+    die_at("engine.put", docker, hiveletd, "network", "disconnect", "front", "box")
     assert (told(docker), seen(docker)) == (["bridge", "front"], 2)
     docker("network", "disconnect", "front", "box")
     assert (told(docker), seen(docker)) == (["bridge"], 1)
     docker("network", "rm", "front")
     docker("rm", "--force", "box")
+
+
+def test_networks_that_are_forgotten_are_taken_away(
+    machine: Machine, hiveletd: Hiveletd, docker: Cli
+) -> None:
+    """Also `docker_gwbridge`, which the next swarm has under another id."""
+    docker("swarm", "init")
+    before = links(machine)
+    docker("network", "create", "front")
+    assert links(machine) > before
+    die_at("engine.was-dropped", docker, hiveletd, "network", "rm", "front")
+    assert links(machine) == before
+
+    die_at("engine.was-dropped", docker, hiveletd, "swarm", "leave", "--force")
+    docker("swarm", "leave", "--force")
+    assert not {link for link in links(machine) if link.startswith(("hv", "docker"))}
+    docker("swarm", "init")
+    assert links(machine) == before
