@@ -307,6 +307,15 @@ class Engine(
         """The containers that have a place in the network, in the kernel."""
         return [r.id for r in self.registry.all() if self._plane.sandbox(r.id) is not None]
 
+    def joined_networks(self) -> set[tuple[ContainerId, NetworkId]]:
+        """In which networks each of these is."""
+        return {
+            (record.id, leg.network.id)
+            for record in map(self.registry.get, self.attached_containers())
+            if record is not None
+            for leg in record.legs
+        }
+
     async def restore_networks(self) -> None:
         """Make the bridges of this node's own networks again, after the network plane was torn down."""
         for network in self._networks.list():

@@ -64,6 +64,18 @@ def test_a_change_of_networks_is_undone(machine: Machine, hiveletd: Hiveletd, do
     docker("rm", "--force", "box")
 
 
+def test_a_place_in_a_network_of_the_swarm_is_given_back(
+    machine: Machine, hiveletd: Hiveletd, docker: Cli
+) -> None:
+    import_busybox(docker, machine.dir)
+    docker("swarm", "init")
+    docker("network", "create", "--driver", "overlay", "--attachable", "back")
+    docker("run", "--detach", "--name", "box", "bb:latest", "sleep", "1000")
+    die_at("engine.put", docker, hiveletd, "network", "connect", "back", "box")
+    assert (told(docker), seen(docker)) == (["bridge"], 1)
+    docker("network", "rm", "back")
+
+
 def test_networks_that_are_forgotten_are_taken_away(
     machine: Machine, hiveletd: Hiveletd, docker: Cli
 ) -> None:
