@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from harness.daemons import Hiveletd
 from harness.figures import measured
+from harness.leftovers import until_nothing_is_left
 from harness.machine import ADDRESS, OUTSIDE
 from harness.swarm import Swarm
 from harness.traffic import Traffic
+from harness.waiting import wait_until
 
 URL = f"http://{ADDRESS}:8080/cgi-bin/whoami"
 
@@ -104,3 +106,29 @@ def test_images_begun_anew_take_no_layer_from_what_runs(swarm: Swarm, hiveletd: 
     assert requests.failures == []
     assert [each["ID"] for each in swarm.tasks("web", running=True)] == [task["ID"]]
     assert swarm.cli("images", "-q").out == ""
+
+
+def test_a_database_of_the_engine_begun_anew(swarm: Swarm, hiveletd: Hiveletd) -> None:
+    """What runs is ended, since nobody could look after it; services start theirs anew, in networks made anew."""
+    swarm.create("web", 1, "--publish", "8080:8000")
+    swarm.create("worker", 1, image="bb:latest", command=("sleep", "1000"))
+    swarm.cli("run", "--detach", "--name", "box", "-p", "9000:8000", "web:latest")
+    before = {task["ID"] for name in ("web", "worker") for task in swarm.tasks(name, running=True)}
+    hiveletd.kill()
+    for path in hiveletd.root.glob("engine.db*"):
+        path.rename(hiveletd.dir / path.name)
+    hiveletd.start()
+    for name in ("web", "worker"):
+        wait_until(
+            lambda name=name: not before & swarm.task_ids(name),
+            timeout=30,
+            what=f"the old task of {name} is known to be lost",
+        )
+        swarm.until_running(name, 1)
+    assert len(swarm.cli("ps", "--quiet").lines) == 2
+    until_nothing_is_left(swarm, hiveletd)
+    running = {container[:12] for container in swarm.container_ids("web")}
+    assert (
+        set(swarm.machine.run(["curl", "-sSf", URL], where=OUTSIDE).stdout.split()[:1]) == running
+    )
+    swarm.cli("run", "--detach", "--name", "box", "-p", "9000:8000", "web:latest")

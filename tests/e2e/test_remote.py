@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -95,6 +96,26 @@ def test_mutual_tls(machine: Machine, remote: Daemon, certificates: Path, name: 
         f"--tlskey={client}/key.pem",
         "version",
     )
+
+
+def test_the_certificates_of_the_manual(machine: Machine, tmp_path: Path) -> None:
+    """Made as the page says: clients get in by their own, and a server by its own does not."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (recipe,) = re.findall(r"^```\n(openssl .*?)^```$", page, re.MULTILINE | re.DOTALL)
+    script = recipe.replace("192.0.2.10", ADDRESS)
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, capture_output=True, check=True)
+    daemon = Hiveletd(machine, *server_options(tmp_path))
+    daemon.start()
+    cli = Outside(make_cli("docker-20", daemon.host, machine.dir), machine, URL)
+    cli.host = ""
+
+    def words(name: str) -> list[str]:
+        files = {"tlscacert": "ca", "tlscert": name, "tlskey": f"{name}-key"}
+        return ["-H", URL, "--tlsverify", *(f"--{o}={tmp_path / n}.pem" for o, n in files.items())]
+
+    assert "hivelet" in cli(*words("client"), "version").out
+    cli.fails(*words("server"), "version")
+    assert daemon.stop() == 0
 
 
 def test_a_command_in_a_container_by_tls(

@@ -233,7 +233,7 @@ class SwarmMember:
         agent = Agent(self._executor, manager.dispatcher, node_id, self._clock)
         await manager.start()
         await agent.start()
-        await self.api.keep_attachments(node_id, self._engine.attached_containers())
+        await self.api.keep_attachments(node_id, self._engine.joined_networks())
         self._membership = _Membership(manager, agent)
         log.info("member of a swarm", **{"node.id": node_id})
 

@@ -182,6 +182,7 @@ class Engine(
         await self._images.start()
         self._supervisor.keep("database", self._keep_database)
         await self.lifecycle.adopt()
+        await self.drop_forgotten_networks()
         await self.clear_builds()
         self._restarts.resume()
 
@@ -305,6 +306,15 @@ class Engine(
     def attached_containers(self) -> list[ContainerId]:
         """The containers that have a place in the network, in the kernel."""
         return [r.id for r in self.registry.all() if self._plane.sandbox(r.id) is not None]
+
+    def joined_networks(self) -> set[tuple[ContainerId, NetworkId]]:
+        """In which networks each of these is."""
+        return {
+            (record.id, leg.network.id)
+            for record in map(self.registry.get, self.attached_containers())
+            if record is not None
+            for leg in record.legs
+        }
 
     async def restore_networks(self) -> None:
         """Make the bridges of this node's own networks again, after the network plane was torn down."""

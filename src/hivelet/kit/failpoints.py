@@ -33,7 +33,7 @@ POINTS = {
     "container.signal": "a container is about to be sent a signal",
     "container.signalled": "it has been sent",
     "container.cleared": "the runtime has forgotten a container, and its files and control groups are still there",
-    "namespace.made": "a network namespace is made and empty",
+    "namespace.pinned": "a network namespace is whole, and has the name by which its container joins it",
     "namespace.unpinned": "a network namespace is let go, and its file is still there",
     "links.request": "links, addresses or routes are about to be changed",
     "links.changed": "they are changed",

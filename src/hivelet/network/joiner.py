@@ -43,7 +43,7 @@ from hivelet.network.netlink.routes import (
     new_subnet_route,
 )
 from hivelet.network.netlink.source_rules import delete_source_rule, new_source_rule
-from hivelet.network.netns import create_namespace, inside, remove_namespace
+from hivelet.network.netns import inside, new_namespace, pin_namespace
 from hivelet.objects.endpoint import BridgeNetwork
 
 RESOLVER_BRIDGE = "hv-resolvers"
@@ -173,20 +173,20 @@ def list_vips(subnets: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
 
 
 def make_sandbox(path: Path, layout: SandboxLayout) -> None:
-    """The namespace at `path` with all its links, addresses, routes and rules; nothing of it where this fails."""
-    create_namespace(path)
-    try:
-        with inside(path):
+    """The namespace at `path` with all its links, addresses, routes and rules.
+
+    It gets its name when it is whole: what is at `path`, also after a crash, can be joined; of a half-made one nothing stays.
+    """
+    with new_namespace() as namespace:
+        with inside(namespace):
             sysctls.ensure_sandbox_sysctls(ipv6=any(link.address6 for link in layout.links))
             door = open_door()
         with closing(door):
-            _make_links(path, layout.links)
-            with inside(path):
+            _make_links(namespace, layout.links)
+            with inside(namespace):
                 indexes = _prepare(layout.links, layout.links)
             execute_on(door, _requests_inside(layout, indexes))
-    except BaseException:
-        remove_namespace(path)
-        raise
+        pin_namespace(namespace, path)
 
 
 def mend_sandbox(path: Path, layout: SandboxLayout) -> None:

@@ -34,24 +34,36 @@ class NamespaceFailed(System):
     """A network namespace could not be made, entered or removed."""
 
 
-def create_namespace(path: Path) -> None:
-    """Make a new, empty network namespace and pin it to `path`. The calling thread stays where it was."""
-    path.touch(mode=0o444)
+@contextmanager
+def new_namespace() -> Iterator[Path]:
+    """A new, empty network namespace. The path leads to it from this process alone, and it goes with this block unless it is pinned.
+
+    The calling thread stays where it was.
+    """
     home = os.open(_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if _libc.unshare(_CLONE_NEWNET):
-            raise _failure(f"cannot make a network namespace for {path}")
+            raise _failure("cannot make a network namespace")
         try:
-            if _libc.mount(_THIS_THREAD.encode(), os.fsencode(path), None, _MS_BIND, None):
-                raise _failure(f"cannot pin the network namespace to {path}")
-            point("namespace.made")
+            made = os.open(_THIS_THREAD, os.O_RDONLY | os.O_CLOEXEC)
         finally:
             _return_to(home)
-    except NamespaceFailed:
-        path.unlink(missing_ok=True)
-        raise
     finally:
         os.close(home)
+    try:
+        yield Path(f"/proc/self/fd/{made}")
+    finally:
+        os.close(made)
+
+
+def pin_namespace(namespace: Path, path: Path) -> None:
+    """Have the namespace live on at `path`, until it is removed."""
+    path.touch(mode=0o444)
+    if _libc.mount(os.fsencode(namespace), os.fsencode(path), None, _MS_BIND, None):
+        failure = _failure(f"cannot pin the network namespace to {path}")
+        path.unlink(missing_ok=True)
+        raise failure
+    point("namespace.pinned")
 
 
 @contextmanager

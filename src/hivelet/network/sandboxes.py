@@ -1,7 +1,7 @@
 """The sandboxes of this node: made, adopted after a restart, removed. Writes the ledger's container files.
 
 What always holds: a sandbox in the kernel has a record (a crash leaves at most a record without its namespace, which
-the next start drops), and an address chosen here is not given twice.
+the next start drops), a namespace that has its name is whole, and an address chosen here is not given twice.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from hivelet.kit.clock import SystemClock
-from hivelet.network.netns import create_namespace, inside, remove_namespace
+from hivelet.network.netns import inside, new_namespace, pin_namespace, remove_namespace
 from hivelet.network.plane import NetworkPlane
 from hivelet.network.sandbox import DnsSettings, Leg, Sandbox, SandboxRequest
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -108,7 +108,8 @@ class Lab:
         await asyncio.to_thread(self._connect_outside)
 
     def _connect_outside(self) -> None:
-        create_namespace(self.outside)
+        with new_namespace() as namespace:
+            pin_namespace(namespace, self.outside)
         sh(f"ip link add uplink type veth peer name eth0 && ip addr add {HOST}/24 dev uplink")
         with contextlib.suppress(subprocess.CalledProcessError):  # a host without IPv6
             sh(f"ip addr add {HOST6}/64 dev uplink nodad")

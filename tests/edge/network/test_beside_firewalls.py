@@ -26,7 +26,7 @@ from network_lab import (
     web_service,
 )
 
-from hivelet.network.netns import create_namespace, inside, remove_namespace
+from hivelet.network.netns import inside, new_namespace, pin_namespace, remove_namespace
 from hivelet.network.plane import NetworkPlane
 
 RELOADS = {
@@ -185,7 +185,8 @@ async def test_frames_of_other_bridges_keep_clear_of_the_firewall(home):
     sh("ip link add virbr0 type bridge && ip link set virbr0 up")
     guests = [home / "guest1", home / "guest2"]
     for number, path in enumerate(guests, 1):
-        create_namespace(path)
+        with new_namespace() as namespace:
+            pin_namespace(namespace, path)
         sh(
             f"ip link add tap{number} type veth peer name eth0 netns {path};"
             f"ip link set tap{number} master virbr0 up"

@@ -25,7 +25,7 @@ from network_lab import INGRESS, WEBNET, backend, sh
 
 from hivelet.network.family import FRAMES, IPV4, IPV6
 from hivelet.network.netlink import nlmsg
-from hivelet.network.netns import create_namespace, inside, remove_namespace
+from hivelet.network.netns import inside, new_namespace, pin_namespace, remove_namespace
 from hivelet.network.nft import Nft, NftRefused, _Library, read_generation
 from hivelet.network.nfwire.batch import Batch, encode
 from hivelet.network.nfwire.door import BatchDoor, BatchRefused
@@ -88,7 +88,8 @@ def doors(home) -> Iterator[Doors]:
     libs, wires = home / "libs", home / "wires"
     with contextlib.ExitStack() as stack:
         for path in (libs, wires):
-            create_namespace(path)
+            with new_namespace() as namespace:
+                pin_namespace(namespace, path)
             stack.callback(remove_namespace, path)
         with inside(libs):
             library = _Library(ctypes.CDLL("libnftables.so.1"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import structlog
+
 from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.networks.local import LocalNetwork, LocalNetworks
 from hivelet.engine.registry import Registry
-from hivelet.errors import NotFound
+from hivelet.errors import HiveletError, NotFound
 from hivelet.network.ipam import prefix_length
 from hivelet.network.link_options import BRIDGE_NAME, MTU
 from hivelet.network.names import bridge_name
@@ -17,6 +19,8 @@ from hivelet.objects.container import EndpointRequest
 from hivelet.objects.defaults import DRAIN_IDLE
 from hivelet.objects.engine import BackendTraffic, EndpointSettings, NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamOptions, NetworkSpec
+
+log = structlog.get_logger(__name__)
 
 
 class NetworkActions:
@@ -108,6 +112,19 @@ class NetworkActions:
         users = tuple((await self.network_containers(network.id)).keys())
         self._local.remove(ref, users)
         await self._data_plane.remove_network(network.id)
+
+    async def drop_forgotten_networks(self) -> None:
+        """Take away what still stands of networks that are forgotten: a daemon may have died while it removed them."""
+        for network in self._data_plane.networks().values():
+            known = self._local.find(network.id) is not None
+            if known or network.kind not in ("bridge", "gateway"):
+                continue
+            about = {"network.id": network.id, "network.name": network.name}
+            try:
+                await self._data_plane.remove_network(network.id)
+                log.info("what still stood of a forgotten network is removed", **about)
+            except HiveletError as error:
+                log.error("a forgotten network can't be removed", error=error.message, **about)
 
     async def connect_network(self, ref: str, container: str, wish: EndpointRequest) -> None:
         """Join a container to a network of any scope, at once where it runs.

@@ -21,7 +21,7 @@ from hivelet.store.view import View
 PATIENCE = 20.0
 """Seconds in which the allocator answers, or never will (SwarmKit's limit for an attachment)."""
 
-_Choice = Callable[[NodeAttachment], bool]
+_Choice = Callable[[NetworkId, NodeAttachment], bool]
 
 
 class AttachmentsApi(Door):
@@ -75,12 +75,17 @@ class AttachmentsApi(Door):
         self, container_id: ContainerId, networks: Collection[NetworkId] | None = None
     ) -> None:
         """Give back its places in these networks, or in all."""
-        await self._leave(lambda place: place.container_id == container_id, networks)
+        await self._leave(lambda _, place: place.container_id == container_id, networks)
 
-    async def keep_attachments(self, node_id: NodeId, containers: Collection[ContainerId]) -> None:
-        """Give back the places of a node's containers, save of these: what a crash left."""
+    async def keep_attachments(
+        self, node_id: NodeId, joined: Collection[tuple[ContainerId, NetworkId]]
+    ) -> None:
+        """Give back the places of a node's containers, save in the networks that they are joined to: what a crash left."""
         await self._leave(
-            lambda place: place.node_id == node_id and place.container_id not in containers, None
+            lambda network_id, place: (
+                place.node_id == node_id and (place.container_id, network_id) not in joined
+            ),
+            None,
         )
 
     async def _leave(self, goes: _Choice, networks: Collection[NetworkId] | None) -> None:
@@ -89,12 +94,12 @@ class AttachmentsApi(Door):
                 network
                 for network in view.all(Network)
                 if (networks is None or network.id in networks)
-                and any(map(goes, network.attachments))
+                and any(goes(network.id, place) for place in network.attachments)
             ]
 
         def change(tx: Tx) -> None:
             for network in concerned(tx):
-                kept = [place for place in network.attachments if not goes(place)]
+                kept = [place for place in network.attachments if not goes(network.id, place)]
                 tx.update(network.replaced(attachments=kept))
 
         if self._store.view(lambda view: view.cluster() is not None and concerned(view)):

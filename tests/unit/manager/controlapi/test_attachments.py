@@ -56,8 +56,9 @@ async def api(store):
         await running
 
 
-def spec(name, *, attachable=True):
-    ipam = IpamOptions(configs=[IpamConfig(subnet="10.9.0.0/29", gateway="10.9.0.1")])
+def spec(name, *, attachable=True, third=0):
+    pool = IpamConfig(subnet=f"10.9.{third}.0/29", gateway=f"10.9.{third}.1")
+    ipam = IpamOptions(configs=[pool])
     return NetworkSpec(annotations=Annotations(name=name), attachable=attachable, ipam=ipam)
 
 
@@ -99,9 +100,13 @@ async def test_what_a_crash_left_is_given_back(api):
     identity = await api.create_network(spec("net"))
     for container, node in (("c1", "n1"), ("c2", "n1"), ("c3", "n2")):
         await api.attach_container(identity, container, node, [])
-    await api.keep_attachments("n1", ["c2"])
+    other = await api.create_network(spec("other", third=1))
+    await api.attach_container(other, "c2", "n1", [])
+    await api.keep_attachments("n1", [("c2", identity), ("c4", other)])
     network = await api.get_network("net")
     assert [place.container_id for place in network.attachments] == ["c2", "c3"]
+    # It had a place in another one, which its node knows nothing of.
+    assert (await api.get_network("other")).attachments == []
 
 
 async def test_a_full_network_says_so(api):
