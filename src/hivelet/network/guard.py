@@ -133,7 +133,7 @@ class Guard:
             if crowded:
                 log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
             else:
-                log.info("the kernel has room for connections again", tracked=self._crowding.used)
+                log.info("the kernel has room for connections again", finding=finding.name)
         self._crowded = crowded
 
     def _renew(self, faults: dict[str, str]) -> None:
