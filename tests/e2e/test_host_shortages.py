@@ -11,6 +11,7 @@ import os
 import resource
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -453,6 +454,90 @@ def test_a_cgroup_is_removed(swarm: Swarm) -> None:
         seconds = time.monotonic() - begun
     assert requests.failures == []
     measured("cgroup removed", injected=1, requests=len(requests.records), lost=0, seconds=seconds)
+
+
+EARLIER = """
+import socket, sys
+held = [socket.create_connection(("%s", 8080), 5) for _ in range(5)]
+print("open", flush=True)
+sys.stdin.readline()
+for one in held:
+    one.settimeout(5)
+    one.sendall(b"GET /cgi-bin/whoami HTTP/1.0\\r\\n\\r\\n")
+    print(one.makefile("rb").readline().split()[1].decode(), flush=True)
+try:
+    socket.create_connection(("%s", 8080), 2)
+    print("new", flush=True)
+except OSError:
+    print("none", flush=True)
+"""
+
+
+@contextlib.contextmanager
+def connections_used_up(machine: Machine, folder: Path) -> Iterator[None]:
+    """The kernel's table of connections as it is when it is full, for this machine alone.
+
+    The limit is one for all namespaces and can't be set in one, and a quarter of a million real connections would slow down every
+    look at the table on the host. So the files that tell of it are covered by others, and rules do what the kernel does: they drop
+    whatever would begin another connection.
+    """
+    told = {"nf_conntrack_count": "1000", "nf_conntrack_max": "1000"}
+    for name, number in told.items():
+        (folder / name).write_text(number)
+        machine.run(["mount", "--bind", str(folder / name), f"/proc/sys/net/netfilter/{name}"])
+    chains = "\n".join(
+        f"chain {hook} {{ type filter hook {hook} priority -190; ct state new counter drop; }}"
+        for hook in ("prerouting", "output")
+    )
+    machine.run(["nft", f"table inet full {{\n{chains}\n}}"])
+    try:
+        yield
+    finally:
+        machine.run(["nft", "delete", "table", "inet", "full"])
+        for name in told:
+            machine.run(["umount", f"/proc/sys/net/netfilter/{name}"])
+
+
+def test_the_table_of_connections_is_full(swarm: Swarm) -> None:
+    machine, cli, log = swarm.machine, swarm.cli, swarm.daemon.log_path
+    resolvers = machine.run(["pgrep", "-x", "dnsmasq"]).stdout
+    words = [sys.executable, "-c", EARLIER % (ADDRESS, ADDRESS)]
+    client = machine.popen(words, where=OUTSIDE, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    there, back = client.popen.stdin, client.popen.stdout
+    assert there is not None
+    assert back is not None
+    assert back.readline() == "open\n"
+    told = "The kernel tracks 1000 of 1000 connections. Once the table is full, new connections are dropped"
+    with connections_used_up(machine, swarm.machine.dir):
+        wait_until(lambda: told in log.read_text(), timeout=20, what="the log tells")
+        info = cli("info").err + cli("info").out
+        assert f"{told} without a word" in info
+        assert "sysctl -w net.netfilter.nf_conntrack_max=2000" in info
+        there.write("\n")
+        there.flush()
+        assert [back.readline() for _ in range(6)] == ["200\n"] * 5 + ["none\n"]
+        begun = time.monotonic()
+        wait_until(
+            lambda: time.monotonic() > begun + 11, timeout=30, what="two probes of resolvers"
+        )
+        assert len(swarm.task_ids("web")) == 2
+        assert machine.run(["pgrep", "-x", "dnsmasq"]).stdout == resolvers
+        assert log.read_text().count(told) == 1
+    begun = time.monotonic()
+    with traffic(swarm) as requests:
+        requests.go_on(20)
+    seconds = time.monotonic() - begun
+    assert requests.failures == []
+    wait_until(
+        lambda: "the kernel has room for connections again" in log.read_text(),
+        timeout=20,
+        what="the log tells that it is over",
+    )
+    assert "connections. Once the table" not in cli("info").err + cli("info").out
+    client.end()
+    measured(
+        "connections used up", injected=1, requests=len(requests.records), lost=0, seconds=seconds
+    )
 
 
 def test_nft_refuses(swarm: Swarm) -> None:

@@ -112,6 +112,73 @@ def test_the_api_answers_while_the_disk_is_slow(swarm: Swarm, hiveletd: Troubled
     measured("slow disk", injected=1, requests=len(answers), lost=0, seconds=seconds)
 
 
+MADE_BY_HAND = {
+    "container": ["create", "--name", "late", "bb:latest", "/bin/true"],
+    "volume": ["volume", "create", "late"],
+    "network": ["network", "create", "late"],
+    "name": ["tag", "bb:latest", "late:latest"],
+}
+
+
+@pytest.mark.parametrize("what", MADE_BY_HAND)
+def test_who_makes_something_waits_for_the_disk_and_nobody_else(
+    swarm: Swarm, hiveletd: TroubledHiveletd, what: str
+) -> None:
+    """What the engine keeps is on the disk before the answer, and `service ls` and `ping` are answered at once meanwhile."""
+    answers: list[float] = []
+    with ThreadPoolExecutor(1) as pool, swarm.api() as api:
+        hiveletd.trouble(flush_milliseconds=2000)
+        begun = time.monotonic()
+        making = pool.submit(swarm.cli, *MADE_BY_HAND[what])
+        while not making.done():
+            asked = time.monotonic()
+            api.ping()
+            api.services()
+            answers.append(time.monotonic() - asked)
+        took = time.monotonic() - begun
+        making.result()
+        hiveletd.kill()
+        hiveletd.trouble()
+        hiveletd.start()
+        found = {
+            "container": lambda: api.inspect_container("late"),
+            "volume": lambda: api.inspect_volume("late"),
+            "network": lambda: api.inspect_network("late"),
+            "name": lambda: api.inspect_image("late:latest"),
+        }[what]()
+    assert found
+    assert took >= 2
+    assert max(answers) < 1.0, sorted(answers)[-5:]
+    if what == "container":
+        measured(
+            "slow disk, by hand", injected=1, requests=len(answers), lost=0, seconds=max(answers)
+        )
+
+
+def test_checkpoints_are_waited_for_by_nobody(swarm: Swarm, hiveletd: TroubledHiveletd) -> None:
+    """Now and then SQLite moves its log into its file, with flushes of its own: whatever is written then goes on meanwhile."""
+    cli, answers = swarm.cli, list[float]()
+
+    def write_much() -> None:
+        # Each record of a container is a few pages of the log, of which SQLite takes a thousand before it moves them.
+        for number in range(12):
+            labels = [word for n in range(40) for word in ("--label", f"n{n}={'x' * 2000}")]
+            cli("create", "--name", f"much-{number}", *labels, "bb:latest", "/bin/true")
+            cli("rename", f"much-{number}", f"more-{number}")
+            cli("rm", f"more-{number}")
+
+    with ThreadPoolExecutor(1) as pool, swarm.api() as api:
+        hiveletd.trouble(flush_milliseconds=700)
+        writing = pool.submit(write_much)
+        while not writing.done():
+            asked = time.monotonic()
+            api.ping()
+            answers.append(time.monotonic() - asked)
+        writing.result()
+        hiveletd.trouble()
+    assert max(answers) < 0.7, sorted(answers)[-5:]
+
+
 def test_logs_are_followed_without_watches(swarm: Swarm, hiveletd: TroubledHiveletd) -> None:
     cli = swarm.cli
     cli("run", "--detach", "--name", "talker", "bb:latest", "/bin/sleep", "10000")

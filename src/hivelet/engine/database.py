@@ -1,7 +1,8 @@
 """The engine's own database: what this node must remember of its containers, volumes and local networks.
 
-One SQLite file in WAL mode, whose records have checksums. A commit survives the death of the process but is not forced to the disk: after a power
-cut nothing of what it describes runs any more, and the start-up sweep puts the rest right.
+One SQLite file in WAL mode, whose records have checksums, written by a thread (`hivelet.engine.writer`). What a user has made is on the disk
+before the answer. The rest survives the death of the process but is not forced to the disk: after a power cut nothing of what it describes runs any more,
+and the start-up sweep puts the rest right.
 
 Where the file cannot be written, what somebody waits for is refused (`put`). What has happened already cannot be: a state
 that a container is in (`note`) and what is gone (`remove`) is written as soon as it can be, and a daemon that starts without
@@ -16,13 +17,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import structlog
 
+from hivelet.engine.writer import Write, Writer
 from hivelet.errors import System
-from hivelet.kit.failpoints import point
 from hivelet.kit.sqlite_files import checksum, connect, look_before_opening
-
-log = structlog.get_logger(__name__)
 
 SCHEMA_VERSION = 2
 """Written into the file; a newer file is refused, so that a downgrade cannot damage it. 1 had no checksums."""
@@ -40,8 +38,6 @@ class Database:
             System: the file is damaged, or was written by a newer hivelet.
         """
         self._path = path
-        self._behind: dict[tuple[str, str], bytes | None] = {}
-        self._failure = ""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._connection = self._open(path)
@@ -52,6 +48,7 @@ class Database:
             ) from error
         except sqlite3.DatabaseError as error:
             raise self._unreadable(str(error)) from error
+        self._writer = Writer(self._connection, self._refused)
 
     def _open(self, path: Path) -> sqlite3.Connection:
         containers = path.parent / "containers"
@@ -65,24 +62,21 @@ class Database:
                 file.chmod(0o600)
         return connect(path, self._prepare)
 
-    def put(self, kind: str, key: str, record: msgspec.Struct) -> None:
-        """Write one record, replacing the one before.
+    async def put(
+        self, kind: str, key: str, record: msgspec.Struct, *, forced: bool = True
+    ) -> None:
+        """Write one record, replacing the one before; with `forced` it is on the disk when this returns.
 
         Raises:
             System: it could not be written, so it is not there.
         """
-        try:
-            self._write(kind, key, msgspec.json.encode(record))
-        except sqlite3.OperationalError as error:
-            raise System(
-                f"the engine's database {self._path} can't be written: {error}. Its file system is full, read-only or "
-                "broken: mend that, and try again"
-            ) from error
-        self._behind.pop((kind, key), None)
+        body = msgspec.json.encode(record)
+        write = Write(kind=kind, key=key, body=body, must=True, forced=forced)
+        await self._writer.carry_out(write)
 
     def note(self, kind: str, key: str, record: msgspec.Struct) -> None:
-        """Write what is so whether it can be written or not: now, or as soon as it can be."""
-        self._soon(kind, key, msgspec.json.encode(record))
+        """Write what is so whether it can be written or not: soon, or as soon as it can be."""
+        self._writer.take(Write(kind=kind, key=key, body=msgspec.json.encode(record)))
 
     def add(self, kind: str, key: str, record: Any) -> None:
         """Write one record, given as JSON data, where there is none of this kind and key."""
@@ -93,52 +87,21 @@ class Database:
         )
 
     def remove(self, kind: str, key: str) -> None:
-        """Forget one record, now or as soon as it can be written; nothing happens where it is not there."""
-        self._soon(kind, key, None)
+        """Forget one record, soon or as soon as it can be written; nothing happens where it is not there."""
+        self._writer.take(Write(kind=kind, key=key, body=None))
+
+    async def written(self) -> None:
+        """Return when all that was told until now is written, or it is known that it can't be yet."""
+        await self._writer.carry_out()
 
     @property
     def failure(self) -> str:
         """Why the file lags behind what is so; "" where it does not."""
-        return self._failure if self._behind else ""
+        return self._writer.failure
 
-    def catch_up(self) -> None:
+    async def catch_up(self) -> None:
         """Write what could not be written before."""
-        if not self._behind:
-            return
-        try:
-            for (kind, key), body in tuple(self._behind.items()):
-                self._write(kind, key, body)
-                del self._behind[kind, key]
-        except sqlite3.OperationalError as error:
-            self._failure = str(error)
-            return
-        log.info("the engine's database can be written again")
-
-    def _soon(self, kind: str, key: str, body: bytes | None) -> None:
-        try:
-            self._write(kind, key, body)
-        except sqlite3.OperationalError as error:
-            if not self._behind:
-                log.error(
-                    "the engine's database can't be written; it is tried again", error=str(error)
-                )
-            self._behind[kind, key] = body
-            self._failure = str(error)
-        else:
-            self._behind.pop((kind, key), None)
-
-    def _write(self, kind: str, key: str, body: bytes | None) -> None:
-        if body is None:
-            point("engine.drop")
-            self._connection.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
-            point("engine.was-dropped")
-            return
-        point("engine.put")
-        self._connection.execute(
-            "INSERT OR REPLACE INTO records (kind, key, body, sum) VALUES (?, ?, ?, ?)",
-            (kind, key, body, checksum(kind, key, body)),
-        )
-        point("engine.was-put")
+        await self._writer.catch_up()
 
     def load(self, kind: str, shape: type[T]) -> Iterator[T]:
         """All records of a kind.
@@ -147,9 +110,10 @@ class Database:
             System: one of them is damaged.
         """
         decoder = msgspec.json.Decoder(shape)
-        for key, body, found in self._connection.execute(
+        rows = self._connection.execute(
             "SELECT key, body, sum FROM records WHERE kind = ? ORDER BY rowid", (kind,)
-        ):
+        )
+        for key, body, found in rows.fetchall():
             if found != checksum(kind, key, body):
                 raise self._unreadable(f"{kind} {key} is damaged")
             try:
@@ -159,8 +123,14 @@ class Database:
 
     def close(self) -> None:
         """Close the file, with all that could not be written before, if it can be by now."""
-        self.catch_up()
+        self._writer.close()
         self._connection.close()
+
+    def _refused(self, why: str) -> System:
+        return System(
+            f"the engine's database {self._path} can't be written: {why}. Its file system is full, read-only or "
+            "broken: mend that, and try again"
+        )
 
     def _unreadable(self, why: str) -> System:
         return System(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -180,6 +181,7 @@ class Engine(
     async def start(self) -> None:
         """Open the stores and adopt what an earlier daemon left."""
         await self._images.start()
+        await self._database.written()
         self._supervisor.keep("database", self._keep_database)
         await self.lifecycle.adopt()
         await self.drop_forgotten_networks()
@@ -197,12 +199,12 @@ class Engine(
             await release_leftover_controllers(self._config.run)
         self._runtime.close()
         await self._images.close()
-        self._database.close()
+        await asyncio.to_thread(self._database.close)
 
     async def _keep_database(self) -> None:
         while True:
             await self._clock.sleep(_CATCH_UP)
-            self._database.catch_up()
+            await self._database.catch_up()
 
     # ---- for the agent
 
@@ -286,6 +288,7 @@ class Engine(
             return
         if not await self.network_containers(network.id):
             self._networks.forget(network)
+            await self._networks.written()
 
     async def leave_cluster_networks(self) -> None:
         """The swarm is left: containers that were joined to its networks by hand run on without these."""

@@ -130,6 +130,7 @@ class Provision:
         write_atomic(paths.hosts, place.hosts)
         write_atomic(paths.resolv_conf, place.resolv_conf)
         self._parts.registry.write(record)
+        await self._parts.registry.written()
         return record, place
 
     async def prepare(self, record: Record) -> Record:
@@ -217,6 +218,7 @@ class Provision:
                 record = await self.joins.enter(record)
                 # Before there is a link: whoever takes the container down gives its places back.
                 self._parts.registry.write(record)
+                await self._parts.registry.written()
             sandbox = await self._parts.plane.create_sandbox(self._request(record))
         return self._placed(record, sandbox), own_place(sandbox)
 
@@ -225,6 +227,7 @@ class Provision:
         sandbox = await self._parts.plane.change_sandbox(self._request(record))
         record = self._placed(record, sandbox)
         self._parts.registry.write(record)
+        await self._parts.registry.written()
         paths = self.paths(record.id)
         for path, text in ((paths.hosts, sandbox.hosts), (paths.resolv_conf, sandbox.resolv_conf)):
             if text and path.read_text() != text:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from hivelet.engine.database import Database
 from hivelet.engine.dependencies.known import FileReference
-from hivelet.errors import Conflict, InvalidParameter, NotFound
+from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId, Struct, TaskId
 from hivelet.objects.container import ContainerState, EndpointIpam, Mount
 from hivelet.objects.endpoint import BridgeNetwork
@@ -121,27 +121,41 @@ class Registry:
             raise NotFound(f"No such container: {ref}")
         return near[0]
 
-    def add(self, record: Record) -> None:
-        """Take in a new container.
+    async def add(self, record: Record) -> None:
+        """Take in a new container; nobody sees it before it is written, but its name is taken.
 
         Raises:
             Conflict: the name belongs to another one.
+            System: it can't be written down; there is none.
         """
-        self._check_free(record.container.name)
-        self.keep(record)
-        self._ids[record.container.name] = record.id
+        name = record.container.name
+        self._check_free(name)
+        self._ids[name] = record.id
+        try:
+            await self._put(record)
+        except BaseException:
+            # Also where nobody waits for it any more.
+            del self._ids[name]
+            self._database.remove(_KIND, record.id)
+            raise
+        self._records[record.id] = record
 
-    def rename(self, record: Record, name: str) -> Record:
+    async def rename(self, record: Record, name: str) -> Record:
         """Give a container another name.
 
         Raises:
             Conflict: it belongs to another one.
+            System: it can't be written down; it is as before.
         """
         self._check_free(name)
         renamed = record.replaced(container=record.container.replaced(name=name))
-        self.keep(renamed)
-        del self._ids[record.container.name]
         self._ids[name] = record.id
+        try:
+            await self.keep(renamed)
+        except HiveletError:
+            self._ids.pop(name, None)
+            raise
+        self._ids.pop(record.container.name, None)
         return renamed
 
     def _check_free(self, name: str) -> None:
@@ -152,14 +166,29 @@ class Registry:
                 "You have to remove (or rename) that container to be able to reuse that name."
             )
 
-    def keep(self, record: Record) -> None:
-        """Remember what somebody has asked for.
+    async def keep(self, record: Record) -> None:
+        """Remember what somebody has asked for of a container.
+
+        It is seen at once: what becomes of the container meanwhile is added to it, and neither overwrites the other.
 
         Raises:
             System: it can't be written down; it is as before.
         """
-        self._database.put(_KIND, record.id, record)
-        self._records[record.id] = record
+        before, self._records[record.id] = self._records[record.id], record
+        try:
+            await self._put(record)
+        except HiveletError:
+            if self._records.get(record.id) is record:
+                self._records[record.id] = before
+            raise
+
+    async def _put(self, record: Record) -> None:
+        # The cluster's state knows its tasks; what a user has made by hand is known nowhere else.
+        await self._database.put(_KIND, record.id, record, forced=not record.task_id)
+
+    async def written(self) -> None:
+        """Return when the database has what was remembered until now: before what must not be seen, or done, without it."""
+        await self._database.written()
 
     def write(self, record: Record) -> None:
         """Remember a container's new state, which is so whether it can be written down at the moment or not."""

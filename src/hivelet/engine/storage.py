@@ -221,7 +221,7 @@ class Storage:
     async def _prepare_volume(self, record: Record, mount: Mount, name: str, rootfs: Path) -> None:
         options = mount.volume_options
         driver = options.driver_config if options else None
-        volume = self._volumes.ensure(
+        volume = await self._volumes.ensure(
             name,
             driver=driver.name if driver else "",
             options=driver.options if driver else None,

@@ -16,6 +16,7 @@ import structlog
 from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
 from hivelet.network import local6, sysctls
+from hivelet.network.crowding import Crowding, read_crowding
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, WantedPort, find_drift
@@ -40,6 +41,7 @@ _LOOK_AT_HOST_EVERY = 5.0
 often than those of single bridges."""
 _FAULTS_EVERY = 1.0
 _PROBE_EVERY = 5.0
+_COUNT_EVERY = 1.0
 _COMPARE_RULES_EVERY = 60.0
 _LOOK_AT_FIREWALLS_EVERY = 0.5
 _REPEAT_AFTER = 60.0
@@ -68,6 +70,9 @@ class Guard:
         self._told: dict[str, float] = {}
         self._faults = _Rhythm(_FAULTS_EVERY)
         self._probe = _Rhythm(_PROBE_EVERY)
+        self._count = _Rhythm(_COUNT_EVERY)
+        self._crowding: Crowding | None = None
+        self._crowded = False
         self._host = _Rhythm(_LOOK_AT_HOST_EVERY)
         self._compare = _Rhythm(_COMPARE_RULES_EVERY)
         self._firewalls = _Rhythm(_LOOK_AT_FIREWALLS_EVERY)
@@ -93,7 +98,11 @@ class Guard:
             await self._parts.firewalls.look()
         if self._faults.is_due(now):
             self._renew(self._parts.resolvers.find_faults())
-        if self._probe.is_due(now):
+        if self._count.is_due(now):
+            self._look_at_crowding()
+        # A resolver whose answers the kernel drops does not hang.
+        full = self._crowding is not None and self._crowding.full
+        if not full and self._probe.is_due(now):
             self._renew(await self._parts.resolvers.probe())
         host = sysctls.host_switches(ipv6=IPV6 in self._parts.nft.families)
         switched = sysctls.read_sysctls(host) != host
@@ -114,6 +123,18 @@ class Guard:
             self._parts.writer.inspect(f"a change by another program ({programs})")
         elif self._compare.is_due(self._clock.steady()):
             self._parts.writer.inspect("the regular comparison")
+
+    def _look_at_crowding(self) -> None:
+        """Tell when the table of connections fills up, and when that has passed; once each."""
+        self._crowding = read_crowding()
+        crowded = self._crowding is not None and self._crowding.is_crowded(before=self._crowded)
+        if self._crowding is not None and crowded != self._crowded:
+            finding = self._crowding.describe()
+            if crowded:
+                log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
+            else:
+                log.info("the kernel has room for connections again", finding=finding.name)
+        self._crowded = crowded
 
     def _renew(self, faults: dict[str, str]) -> None:
         for name, what in faults.items():

@@ -20,6 +20,7 @@ from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.network import conntrack, joiner, ports
 from hivelet.network.connections import Traffic, count_traffic
+from hivelet.network.crowding import read_crowding
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.findings import Finding, describe_refusal
@@ -133,11 +134,16 @@ class NetworkPlane:
             log.info("flows to a task that is gone are forgotten", address=address)
             await self._connections.call(conntrack.flush_udp, address)
         await self._firewalls.ensure()
-        for finding in await self.findings():
+        for finding in await self._hindrances():
             log.warning(finding.meaning, finding=finding.name, repair=finding.repair)
 
     async def findings(self) -> tuple[Finding, ...]:
         """What on this host may stand in the way of packets."""
+        crowding = read_crowding()
+        crowded = crowding is not None and crowding.is_crowded()
+        return (*([crowding.describe()] if crowding and crowded else []), *await self._hindrances())
+
+    async def _hindrances(self) -> tuple[Finding, ...]:
         refused = describe_refusal(self._writer.failure)
         try:
             return (*refused, *await self._firewalls.findings())

@@ -1,4 +1,6 @@
+import asyncio
 import sqlite3
+import threading
 
 import pytest
 
@@ -7,11 +9,11 @@ from hivelet.errors import System
 from hivelet.objects.container import LogConfig
 
 
-def test_records_survive_reopening(tmp_path):
+async def test_records_survive_reopening(tmp_path):
     database = Database(tmp_path / "engine.db")
-    database.put("log", "a", LogConfig(type="one"))
-    database.put("log", "a", LogConfig(type="two"))
-    database.put("log", "b", LogConfig(type="three"))
+    await database.put("log", "a", LogConfig(type="one"))
+    await database.put("log", "a", LogConfig(type="two"))
+    await database.put("log", "b", LogConfig(type="three"))
     database.remove("log", "b")
     database.remove("log", "never-there")
     database.close()
@@ -36,20 +38,66 @@ def test_a_newer_file_is_refused(tmp_path):
         Database(path)
 
 
-def test_what_cannot_be_written_is_refused_or_written_later(tmp_path):
+async def test_what_cannot_be_written_is_refused_or_written_later(tmp_path):
     path = tmp_path / "engine.db"
     database = Database(path)
-    database.put("k", "gone", LogConfig(type="gone"))
+    await database.put("k", "gone", LogConfig(type="gone"))
     database._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(System, match="can't be written"):
-        database.put("k", "refused", LogConfig(type="refused"))
+        await database.put("k", "refused", LogConfig(type="refused"))
     database.note("k", "late", LogConfig(type="first"))
     database.note("k", "late", LogConfig(type="last"))
     database.remove("k", "gone")
-    database.catch_up()
+    await database.written()
+    await database.catch_up()
     assert database.failure
     database._connection.execute("PRAGMA query_only = OFF")
-    database.catch_up()
+    await database.catch_up()
     assert not database.failure
     assert [found.type for found in database.load("k", LogConfig)] == ["last"]
+    database.close()
+
+
+async def test_nobody_waits_for_a_disk_but_who_asks_for_it(tmp_path):
+    database = Database(tmp_path / "engine.db")
+    slow, held = threading.Event(), threading.Event()
+
+    def hold(statement):
+        if statement == "COMMIT":
+            held.set()
+            slow.wait(10)
+
+    await database.written()
+    database._connection.set_trace_callback(hold)
+    first = asyncio.ensure_future(database.put("k", "a", LogConfig(type="first")))
+    while not held.is_set():
+        await asyncio.sleep(0)
+    later = [
+        asyncio.ensure_future(database.put("k", key, LogConfig(type=key), forced=False))
+        for key in "bcd"
+    ]
+    database.note("k", "a", LogConfig(type="noted"))
+    last = asyncio.ensure_future(database.written())
+    await asyncio.sleep(0)
+    assert not any(one.done() for one in (first, *later, last))
+    slow.set()
+    await asyncio.gather(first, *later, last)
+    assert {one.type for one in database.load("k", LogConfig)} == {"noted", "b", "c", "d"}
+    database.close()
+
+
+async def test_one_that_is_refused_takes_no_other_with_it(tmp_path):
+    database = Database(tmp_path / "engine.db")
+    database._connection.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON records WHEN NEW.key = 'bad' BEGIN SELECT RAISE(FAIL, 'no luck today'); END"
+    )
+    found = await asyncio.gather(
+        *(database.put("k", key, LogConfig(type=key)) for key in ("one", "bad", "two")),
+        return_exceptions=True,
+    )
+    assert [str(error) for error in found if error is not None] == [
+        f"the engine's database {tmp_path}/engine.db can't be written: no luck today. Its file system is full, "
+        "read-only or broken: mend that, and try again"
+    ]
+    assert {one.type for one in database.load("k", LogConfig)} == {"one", "two"}
     database.close()

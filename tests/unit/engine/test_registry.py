@@ -28,11 +28,11 @@ def database(tmp_path):
     made.close()
 
 
-def test_containers_are_found_by_id_name_and_beginning(database):
+async def test_containers_are_found_by_id_name_and_beginning(database):
     registry = Registry(database)
     first, second = make_record("ab" * 32, "one"), make_record("ac" * 32, "two")
-    registry.add(first)
-    registry.add(second)
+    await registry.add(first)
+    await registry.add(second)
     assert registry.find("ab" * 32) == first
     assert registry.find("two") == registry.find("/two") == second
     assert registry.find("ab") == first
@@ -45,23 +45,24 @@ def test_containers_are_found_by_id_name_and_beginning(database):
         registry.find("")
 
 
-def test_a_name_belongs_to_one_container(database):
+async def test_a_name_belongs_to_one_container(database):
     registry = Registry(database)
-    registry.add(make_record())
+    await registry.add(make_record())
     with pytest.raises(Conflict, match='name "/web" is already in use'):
-        registry.add(make_record("b" * 64))
+        await registry.add(make_record("b" * 64))
     assert len(registry.all()) == 1
 
 
-def test_everything_survives_the_process_and_forgetting_frees_the_name(database):
+async def test_everything_survives_the_process_and_forgetting_frees_the_name(database):
     registry = Registry(database)
     record = make_record(mounts=[MountPoint(type="volume", name="data", destination="/d")])
-    registry.add(record)
+    await registry.add(record)
     registry.write(record.with_state(ContainerState(status="running", pid=7)))
+    await registry.written()
     again = Registry(database)
     assert again.find("web").container.state == ContainerState(status="running", pid=7)
     assert again.volume_users("data") == (record.id,)
     assert again.image_users() == {"sha256:1": [record.id]}
     again.forget(record.id)
-    again.add(make_record("b" * 64))
+    await again.add(make_record("b" * 64))
     assert [r.id for r in Registry(database).all()] == ["b" * 64]

@@ -46,6 +46,7 @@ class Living:
                 raise Conflict(f"Container {container_id} is already paused")
             await self._parts.runtime.pause(container_id)
             self._registry.write(record.with_state(state.replaced(status="paused", paused=True)))
+            await self._registry.written()
             self.publish(record, "pause")
 
     async def unpause(self, container_id: ContainerId) -> None:
@@ -61,6 +62,7 @@ class Living:
                 raise System(f"Container {container_id} is not paused")
             await self._parts.runtime.resume(container_id)
             self._registry.write(record.with_state(state.replaced(status="running", paused=False)))
+            await self._registry.written()
             self.publish(record, "unpause")
 
     async def update(self, container_id: ContainerId, host: HostConfig) -> None:
@@ -83,7 +85,7 @@ class Living:
                 await self._parts.runtime.update(container_id, limits)
             changed = record.container.replaced(host_config=host)
             record = record.replaced(container=changed)
-            self._registry.keep(record)
+            await self._registry.keep(record)
             self.publish(record, "update")
 
     def attach(self, container_id: ContainerId) -> asyncio.Future[Attachment]:

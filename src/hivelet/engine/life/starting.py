@@ -48,7 +48,7 @@ class Starting(Watching):
             request, container_id, self.paths(container_id), self._parts.clock.now()
         )
         record = record.replaced(legs=legs)
-        self._registry.add(record)
+        await self._registry.add(record)
         async with self._locks[container_id]:
             try:
                 with host_faults("the container can't be made"):
@@ -61,6 +61,7 @@ class Starting(Watching):
                 # As it is known by now: with the names of the volumes that were made for it.
                 await self._take_down(self._registry.get(container_id) or record)
                 raise
+        await self._registry.written()
         self.publish(record, "create")
         return record
 
@@ -123,6 +124,7 @@ class Starting(Watching):
             if not record.container.state.running or shares_network(record.container.host_config):
                 if record is not before:
                     self._provision.idle(record)
+                    await self._registry.written()
                 return
             try:
                 record = await self._provision.rejoin(record)

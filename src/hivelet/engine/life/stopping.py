@@ -36,7 +36,7 @@ class Stopping(Watching):
             InvalidParameter: there is no such signal; nothing has happened.
         """
         number = parse_signal(signal) if signal else None
-        record = self._by_hand(self._current(container_id))
+        record = await self._by_hand(self._current(container_id))
         if not record.container.state.running:
             return False
         if record.container.state.paused:
@@ -73,7 +73,7 @@ class Stopping(Watching):
             raise Conflict(f"Container {container_id} is not running")
         number = parse_signal(signal)
         if number in (SIGKILL, stop_signal(record)):
-            self._by_hand(record)
+            await self._by_hand(record)
         end = self._end(container_id)
         self._parts.runtime.kill(record.id, number)
         self.publish(record, "kill", signal=signal)
@@ -109,7 +109,7 @@ class Stopping(Watching):
 
     # ---- inside
 
-    def _by_hand(self, record: Record) -> Record:
+    async def _by_hand(self, record: Record) -> Record:
         """The user has stopped it: no restart policy starts it again."""
         for tell in self.on_stop:
             tell(record.id)
@@ -120,6 +120,7 @@ class Stopping(Watching):
             record = record.with_state(state.replaced(status="exited", restarting=False))
         record = record.replaced(by_hand=True)
         self._registry.write(record)
+        await self._registry.written()
         return record
 
     async def _ask_to_stop(self, record: Record, number: int) -> None:

@@ -111,6 +111,7 @@ class Watching(Living):
         self._registry.write(record)
         await self._ports.open(record)
         self._watch(record)
+        await self._registry.written()
         return record
 
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
@@ -168,6 +169,8 @@ class Watching(Living):
         self.publish(record, "die", exitCode=str(status.code))
         self.publish_networks(record, "disconnect")
         self.publish_volumes(record, "unmount")
+        # How it ended is known to nobody else once the runtime has forgotten it.
+        await self._registry.written()
         try:
             await self._let_go(container_id)
         except (HiveletError, OSError) as error:
@@ -218,6 +221,7 @@ class Watching(Living):
     async def _take_down(self, record: Record, *, volumes: bool = True) -> None:
         record = record.replaced(removing=True)
         self._registry.write(record)
+        await self._registry.written()
         for tell in (*self.on_stop, *self.on_renewal):
             tell(record.id)
         self._give_up(record.id, NotFound(f"No such container: {record.id}"))
@@ -237,3 +241,4 @@ class Watching(Living):
         self.health.tell(record.id, record.container.state)
         self._removals.pop(record.id, asyncio.Event()).set()
         self.publish(record, "destroy")
+        await self._registry.written()

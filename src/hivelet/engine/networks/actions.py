@@ -96,6 +96,7 @@ class NetworkActions:
             await self._data_plane.ensure_network(network.bridge)
         except BaseException:
             self._local.forget(network)
+            await self._local.written()
             raise
         return network.id
 
@@ -111,6 +112,7 @@ class NetworkActions:
                 await self._life.settled(record.id)
         users = tuple((await self.network_containers(network.id)).keys())
         self._local.remove(ref, users)
+        await self._local.written()
         await self._data_plane.remove_network(network.id)
 
     async def drop_forgotten_networks(self) -> None:

@@ -5,6 +5,7 @@ Overlay networks belong to the cluster store; here is what `docker network ls` s
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
@@ -110,15 +111,16 @@ class LocalNetworks:
         self._events = events
         self._clock = clock
         self._host = host
+        self._making = asyncio.Lock()
         self._networks = {n.id: n for n in database.load("network", LocalNetwork)}
         for name in PREDEFINED:
             if self._named(name) is None:
                 driver = {"none": "null"}.get(name, name)
-                self._put(
-                    LocalNetwork(
-                        id=NetworkId(new_hex_id()), name=name, driver=driver, created_at=clock.now()
-                    )
+                network = LocalNetwork(
+                    id=NetworkId(new_hex_id()), name=name, driver=driver, created_at=clock.now()
                 )
+                self._networks[network.id] = network
+                database.note("network", network.id, network)
 
     def list(self) -> list[LocalNetwork]:
         """All local networks, by name."""
@@ -140,6 +142,11 @@ class LocalNetworks:
             InvalidParameter: addresses or options that cannot be.
             Conflict: the name, or the bridge's, is taken, or the subnet overlaps with one in use.
         """
+        # One at a time: names and subnets are looked up, and taken when the network is on the disk.
+        async with self._making:
+            return await self._create(spec, automatic=automatic)
+
+    async def _create(self, spec: NetworkSpec, *, automatic: bool) -> LocalNetwork:
         driver = spec.driver_configuration.name or "bridge"
         if driver != "bridge":
             raise NotFound(
@@ -166,7 +173,7 @@ class LocalNetworks:
             automatic=automatic,
         )
         _ = network.bridge  # what cannot be built is refused before it is remembered
-        self._put(network)
+        await self._put(network)
         self._events.publish(
             "network", "create", network.id, {"name": network.name, "type": driver}
         )
@@ -174,22 +181,21 @@ class LocalNetworks:
 
     async def ensure_gateway_bridge(self) -> LocalNetwork:
         """`docker_gwbridge`: the one the user made, or a new one that avoids every subnet in use."""
-        existing = self._named(GATEWAY_BRIDGE)
-        if existing is not None:
-            return existing
-        return await self.create(_gateway_spec(), automatic=True)
+        async with self._making:
+            existing = self._named(GATEWAY_BRIDGE)
+            return existing or await self._create(_gateway_spec(), automatic=True)
 
     async def ensure_default_bridge(self) -> LocalNetwork:
         """`bridge`, where plain containers are by default; its addresses are chosen when it is first used."""
-        network = self._named("bridge")
-        if network is None:
-            raise NotFound("network bridge not found")
-        if network.pool.subnet:
+        async with self._making:
+            network = self._named("bridge")
+            if network is None:
+                raise NotFound("network bridge not found")
+            if not network.pool.subnet:
+                pool, _ = await self._pools(NetworkSpec(annotations=Annotations(name="bridge")))
+                network = network.replaced(pool=pool)
+                await self._put(network)
             return network
-        pool, _ = await self._pools(NetworkSpec(annotations=Annotations(name="bridge")))
-        network = network.replaced(pool=pool)
-        self._put(network)
-        return network
 
     def remove(self, reference: str, endpoints: tuple[str, ...] = ()) -> LocalNetwork:
         """Forget a network.
@@ -217,6 +223,10 @@ class LocalNetworks:
         self._events.publish(
             "network", "destroy", network.id, {"name": network.name, "type": network.driver}
         )
+
+    async def written(self) -> None:
+        """Return when the database has what was done until now."""
+        await self._database.written()
 
     def _check_bridge_name(self, spec: NetworkSpec) -> None:
         name = read_bridge_name(spec.driver_configuration.options)
@@ -256,8 +266,14 @@ class LocalNetworks:
     def _named(self, name: str) -> LocalNetwork | None:
         return next((n for n in self._networks.values() if n.name == name), None)
 
-    def _put(self, network: LocalNetwork) -> None:
-        self._database.put("network", network.id, network)
+    async def _put(self, network: LocalNetwork) -> None:
+        known = network.id in self._networks
+        try:
+            await self._database.put("network", network.id, network)
+        except BaseException:
+            if not known:
+                self._database.remove("network", network.id)
+            raise
         self._networks[network.id] = network
 
 

@@ -167,7 +167,7 @@ class PlainActions:
         if name == before:
             raise InvalidParameter("Renaming a container with the same name as its current name")
         try:
-            record = self._plain.rename(record, name)
+            record = await self._plain.rename(record, name)
         except Conflict as error:
             raise Conflict(f"{_NEW_NAME}: {error.message}") from None
         self._plain_life.publish(record, "rename", oldName=f"/{before}")

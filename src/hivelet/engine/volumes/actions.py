@@ -30,7 +30,7 @@ class VolumeActions:
 
     async def create_volume(self, request: VolumeRequest) -> Volume:
         """The volume of that name, made where it is not there."""
-        return self._all_volumes.ensure(
+        return await self._all_volumes.ensure(
             request.name, driver=request.driver, options=request.driver_opts, labels=request.labels
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from hivelet.engine.database import Database
 from hivelet.engine.events import EventBus
@@ -38,6 +39,7 @@ class Volumes:
         self._events = events
         self._clock = clock
         self.mounts = VolumeMounts()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._volumes = {v.name: v for v in database.load("volume", Volume)}
 
     def list(self) -> list[Volume]:
@@ -62,7 +64,7 @@ class Volumes:
         """Where the volume of that name lies, or would lie."""
         return self._root / name / "_data"
 
-    def ensure(
+    async def ensure(
         self,
         name: str = "",
         *,
@@ -94,26 +96,43 @@ class Volumes:
                 'hivelet has "local" only'
             )
         chosen = name or new_hex_id()
+        async with self._lock(chosen):
+            if chosen in self._volumes:
+                return self._volumes[chosen]
+            volume = self._make(chosen, labels or {}, options or {}, anonymous or not name)
+            try:
+                await self._database.put("volume", chosen, volume)
+            except BaseException:
+                # Also where nobody waits for it any more; its directory is taken up by the next one of that name.
+                self._database.remove("volume", chosen)
+                raise
+            self._volumes[chosen] = volume
+        self._events.publish("volume", "create", chosen, {"driver": "local"})
+        return volume
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        """One thing at a time is done to each volume."""
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    def _make(
+        self, chosen: str, labels: dict[str, str], options: dict[str, str], anonymous: bool
+    ) -> Volume:
         try:
-            check_volume_options(options or {})
+            check_volume_options(options)
         except InvalidParameter as error:
             raise InvalidParameter(f"create {chosen}: {error.message}") from error
         data = self.path(chosen)
         with host_faults(f"create {chosen}"):
             data.mkdir(parents=True, exist_ok=True)
         point("volume.made")
-        volume = Volume(
+        return Volume(
             name=chosen,
             mountpoint=str(data),
             created_at=self._clock.now(),
-            labels=labels or {},
-            options=options or {},
-            anonymous=anonymous or not name,
+            labels=labels,
+            options=options,
+            anonymous=anonymous,
         )
-        self._database.put("volume", chosen, volume)
-        self._volumes[chosen] = volume
-        self._events.publish("volume", "create", chosen, {"driver": "local"})
-        return volume
 
     async def remove(self, name: str, used_by: tuple[str, ...] = ()) -> None:
         """Remove a volume and what is in it.
@@ -125,16 +144,20 @@ class Volumes:
         volume = self.get(name)
         if used_by:
             raise Conflict(f"remove {name}: volume is in use - [{', '.join(used_by)}]")
-        await self.mounts.detach(volume)
-        if name not in self._volumes:
-            return
-        del self._volumes[name]
-        self._database.remove("volume", name)
-        point("volume.forgotten")
-        try:
-            await asyncio.to_thread(remove_tree, Path(volume.mountpoint).parent)
-        except FileNotFoundError:
-            pass  # somebody was quicker; gone is gone
-        except OSError as error:
-            raise System(f"volume {name} is forgotten, but its files remain: {error}") from error
+        async with self._lock(name):
+            await self.mounts.detach(volume)
+            if name not in self._volumes:
+                return
+            del self._volumes[name]
+            self._database.remove("volume", name)
+            await self._database.written()
+            point("volume.forgotten")
+            try:
+                await asyncio.to_thread(remove_tree, Path(volume.mountpoint).parent)
+            except FileNotFoundError:
+                pass  # somebody was quicker; gone is gone
+            except OSError as error:
+                raise System(
+                    f"volume {name} is forgotten, but its files remain: {error}"
+                ) from error
         self._events.publish("volume", "destroy", name, {"driver": "local"})

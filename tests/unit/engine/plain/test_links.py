@@ -50,11 +50,11 @@ def test_links_as_they_are_written_and_shown():
         split_link("a:b:c")
 
 
-def test_a_link_of_the_default_bridge_is_told_by_variables_too(registry):
+async def test_a_link_of_the_default_bridge_is_told_by_variables_too(registry):
     db = record("db", LegRecord(network=BRIDGE))
     web = record("web", LegRecord(network=BRIDGE), links=["db:my-data"])
-    registry.add(db)
-    registry.add(web)
+    await registry.add(db)
+    await registry.add(web)
     found = find_linked(web, registry, lambda *_: "172.17.0.2")
     assert [(link.address, link.names) for link in found] == [
         ("172.17.0.2", ("my-data", "db0000000000", "db"))
@@ -77,10 +77,10 @@ def test_a_link_of_the_default_bridge_is_told_by_variables_too(registry):
         find_linked(web, registry, lambda *_: "")
 
 
-def test_a_link_of_a_user_s_network_waits_for_its_target(registry):
+async def test_a_link_of_a_user_s_network_waits_for_its_target(registry):
     leg = LegRecord(network=USER, links=["db:data", "gone:x"])
     web = record("web", leg)
-    registry.add(record("db", LegRecord(network=USER)))
+    await registry.add(record("db", LegRecord(network=USER)))
     assert find_linked(web, registry, lambda *_: "") == []
     found = find_linked(web, registry, lambda *_: "172.18.0.2")
     assert [link.alias for link in found] == ["data"]

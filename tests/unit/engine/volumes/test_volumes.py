@@ -25,8 +25,8 @@ def make(tmp_path):
 
 async def test_a_volume_is_made_once_remembered_and_removed_with_its_files(make):
     volumes = make()
-    made = volumes.ensure("data", labels={"a": "b"})
-    assert volumes.ensure("data") == made
+    made = await volumes.ensure("data", labels={"a": "b"})
+    assert await volumes.ensure("data") == made
     (Path(made.mountpoint) / "file").write_text("x")
     assert make().get("data") == made
     await volumes.remove("data")
@@ -37,23 +37,23 @@ async def test_a_volume_is_made_once_remembered_and_removed_with_its_files(make)
 
 async def test_a_volume_in_use_stays(make):
     volumes = make()
-    volumes.ensure("data")
+    await volumes.ensure("data")
     with pytest.raises(Conflict, match=r"volume is in use - \[c1\]"):
         await volumes.remove("data", ("c1",))
     assert volumes.get("data")
 
 
-def test_what_cannot_be_a_volume_is_refused(make):
+async def test_what_cannot_be_a_volume_is_refused(make):
     volumes = make()
     with pytest.raises(InvalidParameter, match="invalid characters"):
-        volumes.ensure("../etc")
+        await volumes.ensure("../etc")
     with pytest.raises(NotFound, match='plugin "nfs" not found'):
-        volumes.ensure("xy", driver="nfs")
+        await volumes.ensure("xy", driver="nfs")
     assert volumes.list() == []
 
 
-def test_without_a_name_it_is_anonymous(make):
-    volume = make().ensure()
+async def test_without_a_name_it_is_anonymous(make):
+    volume = await make().ensure()
     assert volume.anonymous
     assert len(volume.name) == 64
 
@@ -72,23 +72,23 @@ def test_without_a_name_it_is_anonymous(make):
         ),
     ],
 )
-def test_options_that_make_no_mount_are_refused(make, options, message):
+async def test_options_that_make_no_mount_are_refused(make, options, message):
     volumes = make()
     with pytest.raises(InvalidParameter) as caught:
-        volumes.ensure("xy", options=options)
+        await volumes.ensure("xy", options=options)
     assert caught.value.message.startswith(message)
     assert volumes.list() == []
 
 
-def test_options_are_kept(make):
+async def test_options_are_kept(make):
     options = {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"}
-    make().ensure("xy", options=options)
+    await make().ensure("xy", options=options)
     assert make().get("xy").options == options
 
 
 async def test_what_is_mounted_on_a_plain_volume_is_not_deleted_with_it(make):
     volumes = make()
-    made = Path(volumes.ensure("data").mountpoint)
+    made = Path((await volumes.ensure("data")).mountpoint)
     made.rmdir()
     made.symlink_to("/proc")  # a mount point, as far as anybody can see, without being root
     with pytest.raises(Conflict, match="something is mounted on"):
