@@ -96,7 +96,7 @@ async def test_what_is_mounted_on_a_plain_volume_is_not_deleted_with_it(make):
     assert volumes.get("data")
 
 
-def test_a_name_is_no_longer_than_that_of_a_directory(make):
+async def test_a_name_is_no_longer_than_that_of_a_directory(make):
     with pytest.raises(InvalidParameter, match="longer than 255 characters"):
-        make().ensure("x" * 256)
-    assert make().ensure("x" * 255).name == "x" * 255
+        await make().ensure("x" * 256)
+    assert (await make().ensure("x" * 255)).name == "x" * 255
