@@ -58,15 +58,17 @@ def test_a_machine_has_its_own_network_and_an_outside(machine: Machine) -> None:
     assert machine.traces().processes == frozenset()
 
 
+def named(machine: Machine, words: bytes) -> int:
+    """The process with these words; 0 for none."""
+    processes = machine.processes()
+    return next((pid for pid, at in processes if (at / "cmdline").read_bytes() == words), 0)
+
+
 def test_closing_a_machine_ends_what_ran_in_it() -> None:
     with Machine("closing") as machine:
         # A double fork escapes the process that started it, but not the machine.
         machine.run(["sh", "-c", "(setsid sleep 1000 >/dev/null 2>&1 &)"])
-        sleeper = next(
-            pid
-            for pid, folder in machine.processes()
-            if b"1000" in (folder / "cmdline").read_bytes()
-        )
+        sleeper = wait_until(lambda: named(machine, b"sleep\x001000\0"), timeout=20, what="it runs")
         outer = machine.host_pid(sleeper)
         directory = machine.dir
     assert not directory.exists()

@@ -296,6 +296,9 @@ class Machine:
         self._unshare.wait(30)
         for process in self._started:
             process.reap(10)
+            for stream in (process.popen.stdout, process.popen.stderr):
+                if stream is not None:
+                    stream.close()
         wait_until(
             lambda: not self._survivors(spaces),
             timeout=10,

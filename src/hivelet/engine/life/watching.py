@@ -110,8 +110,9 @@ class Watching(Living):
         record = record.with_state(state)
         self._registry.write(record)
         await self._ports.open(record)
-        self._watch(record)
         await self._registry.written()
+        # Last of all: from here on its end may be told, which must not come before its start.
+        self._watch(record)
         return record
 
     def _end(self, container_id: ContainerId) -> asyncio.Future[ContainerState]:
@@ -169,8 +170,7 @@ class Watching(Living):
         self.publish(record, "die", exitCode=str(status.code))
         self.publish_networks(record, "disconnect")
         self.publish_volumes(record, "unmount")
-        # How it ended is known to nobody else once the runtime has forgotten it.
-        await self._registry.written()
+        # At once: whoever sees that it has ended may start it again, and must find it let go.
         try:
             await self._let_go(container_id)
         except (HiveletError, OSError) as error:
@@ -194,6 +194,8 @@ class Watching(Living):
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None and not current.container.state.running:
+                # How it ended is known to nobody else once the runtime has forgotten it.
+                await self._registry.written()
                 await self._ports.close(container_id)
                 await self.health.end(container_id)
                 await self._provision.release(container_id)

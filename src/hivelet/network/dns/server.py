@@ -162,7 +162,11 @@ class Resolver:
         if not self._settled:
             return ""
         for within in _PROBE_WITHIN:
-            answer = await query_address(self.config.address, SERIAL_NAME, within=within)
+            try:
+                answer = await query_address(self.config.address, SERIAL_NAME, within=within)
+            except PermissionError:
+                # The kernel drops the question: a firewall, or its table of connections is full.
+                return ""
             if not self._settled or self._serial != serial or answer == serial_address(serial):
                 return ""
             if answer is not None:
@@ -236,8 +240,7 @@ class Resolver:
         self._serial = serial
         # Ours from now on, so that it is not taken for one that somebody else has put there.
         self._files.write(self._zone_file("serial"), render_serial(serial))
-        address = self.config.address
-        return await query_address(address, SERIAL_NAME, within=1.0) == serial_address(serial)
+        return await self._answers(serial_address(serial), within=1.0)
 
     async def _ensure_running(self) -> None:
         if self.pid() is not None:
@@ -261,12 +264,19 @@ class Resolver:
             raise ResolverFailed(f"the resolver at {self.config.address} has died") from error
         wanted = serial_address(self._serial)
         for pause in _RETRY_AFTER:
-            if await query_address(self.config.address, SERIAL_NAME, within=pause) == wanted:
+            if await self._answers(wanted, within=pause):
                 return
             await asyncio.sleep(pause / 10)
         raise ResolverFailed(
             f"the resolver at {self.config.address} (dnsmasq, pid {pid}) does not answer with its new records"
         )
+
+    async def _answers(self, wanted: str, *, within: float) -> bool:
+        try:
+            return await query_address(self.config.address, SERIAL_NAME, within=within) == wanted
+        except PermissionError:
+            await asyncio.sleep(within)
+            return False
 
     async def _end(self, *signals: signal.Signals) -> None:
         pid = self.pid()
@@ -315,7 +325,11 @@ def render_conf(config: ResolverConfig, home: Path, *, user: str) -> str:
 
 
 async def query_address(server: str, name: str, *, within: float) -> str | None:
-    """The first address that `server` has for `name`; None where no answer came within the time."""
+    """The first address that `server` has for `name`; None where no answer came within the time.
+
+    Raises:
+        PermissionError: this host's own packet filter does not let the question out.
+    """
     loop = asyncio.get_running_loop()
     number = secrets.randbits(16)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as door:
