@@ -144,6 +144,28 @@ async def test_logs_follow_until_the_container_ends(bench):
     assert lines == [b"one\n", b"two\n"]
 
 
+async def test_an_end_comes_after_its_start_however_slow_the_disk_is(bench, monkeypatch):
+    """Its program ends while the record of its start is being written; whoever sees its end can start it again at once."""
+    written, seen = bench.engine.registry.written, []
+
+    async def slowly():
+        await asyncio.sleep(0.3)
+        await written()
+
+    monkeypatch.setattr(bench.engine.registry, "written", slowly)
+    with bench.engine._events.listen() as events:
+        record = await bench.run("/bin/sh", "-c", "exit 0")
+        async with asyncio.timeout(20):
+            while (await bench.engine.get_container(record.id)).state.status != "exited":
+                await asyncio.sleep(0.01)
+            await bench.engine.start_container(record.id)
+            async for event in events:
+                seen += [event.action] if event.action in ("start", "die") else []
+                if len(seen) == 4:
+                    break
+    assert seen == ["start", "die"] * 2
+
+
 async def test_events_tell_the_life_of_a_container(bench):
     seen = []
     async with asyncio.timeout(10):
