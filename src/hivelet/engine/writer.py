@@ -39,10 +39,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Writes that belong together, and who is told of their end."""
+    """Writes that belong together, and who is told of their end; with `lagging`, also all that could not be written before."""
 
     writes: tuple[Write, ...]
     told: Future[None]
+    lagging: bool = False
 
 
 class Writer:
@@ -69,20 +70,20 @@ class Writer:
         """
         await asyncio.wrap_future(self.take(*writes))
 
-    def take(self, *writes: Write) -> Future[None]:
+    def take(self, *writes: Write, lagging: bool = False) -> Future[None]:
         """Write these after all that came before."""
         told: Future[None] = Future()
         told.set_running_or_notify_cancel()  # from here on nobody can take it back
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="engine.db", daemon=True)
             self._thread.start()
-        self._orders.put(_Order(writes, told))
+        self._orders.put(_Order(writes, told, lagging))
         return told
 
     async def catch_up(self) -> None:
         """Write what could not be written before."""
         if self.failure:
-            await self.carry_out(*self._behind.values())
+            await asyncio.wrap_future(self.take(lagging=True))
 
     def close(self) -> None:
         """Return when all is written that can be."""
@@ -105,10 +106,14 @@ class Writer:
             self._carry_out([order for order in orders if order is not None])
 
     def _carry_out(self, orders: list[_Order]) -> None:
-        writes = [write for order in orders for write in order.writes]
+        # First of all, and as they are by now: what was told after them is newer.
+        lagging = tuple(self._behind.values()) if any(order.lagging for order in orders) else ()
+        writes = [*lagging, *(write for order in orders for write in order.writes)]
         try:
             self._transaction(writes)
         except sqlite3.Error:
+            for write in lagging:
+                self._try(write)
             for order in orders:
                 failures = [error for write in order.writes if (error := self._try(write))]
                 if failures:

@@ -58,6 +58,34 @@ async def test_what_cannot_be_written_is_refused_or_written_later(tmp_path):
     database.close()
 
 
+async def test_what_is_caught_up_with_does_not_replace_what_is_newer(tmp_path):
+    database = Database(tmp_path / "engine.db")
+    slow, held = threading.Event(), threading.Event()
+
+    def hold(statement):
+        if statement == "COMMIT":
+            held.set()
+            slow.wait(10)
+
+    database._connection.execute("PRAGMA query_only = ON")
+    database.note("k", "late", LogConfig(type="first"))
+    await database.written()
+    database._connection.execute("PRAGMA query_only = OFF")
+    database._connection.set_trace_callback(hold)
+    other = asyncio.ensure_future(database.put("other", "a", LogConfig(type="a")))
+    while not held.is_set():
+        await asyncio.sleep(0)
+    database.note("k", "late", LogConfig(type="last"))
+    catching = asyncio.ensure_future(database.catch_up())
+    await asyncio.sleep(0)
+    slow.set()
+    await asyncio.gather(other, catching)
+    database._connection.set_trace_callback(None)
+    assert [found.type for found in database.load("k", LogConfig)] == ["last"]
+    assert not database.failure
+    database.close()
+
+
 async def test_nobody_waits_for_a_disk_but_who_asks_for_it(tmp_path):
     database = Database(tmp_path / "engine.db")
     slow, held = threading.Event(), threading.Event()
