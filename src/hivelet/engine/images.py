@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 from hivelet.engine.events import EventBus
+from hivelet.engine.pulls import SharedPulls
 from hivelet.engine.registry import Registry
 from hivelet.errors import HiveletError, InvalidParameter, NotFound, Unavailable
 from hivelet.objects.image import (
@@ -47,7 +48,7 @@ class ImageActions:
         self._registries = registries
         self._containers = registry
         self._image_events = events
-        self._pulls: dict[tuple[str, RegistryAuth | None], asyncio.Future[ImageRecord]] = {}
+        self._pulls = SharedPulls(self._pull)
 
     async def list_images(self) -> Sequence[Image]:
         """All images, with how many containers each has."""
@@ -119,7 +120,10 @@ class ImageActions:
         try:
             return await self._store.resolve(reference)
         except NotFound as missing:
-            await self._pull_once(reference, auth, missing)
+            try:
+                await self._pulls.join(reference, auth)
+            except HiveletError as error:
+                raise NotFound(f"{missing.message} ({error.message})") from error
         return await self._store.resolve(reference)
 
     async def import_image(self, archive: AsyncIterator[bytes], request: ImageImport) -> str:
@@ -214,22 +218,6 @@ class ImageActions:
             for record in self._containers.all()
         ]
 
-    async def _pull_once(
-        self, reference: str, auth: RegistryAuth | None, missing: NotFound
-    ) -> None:
-        """Thirty tasks that miss the same image ask the registry once."""
-        key = (reference, auth)
-        under_way = self._pulls.get(key)
-        if under_way is None:
-            under_way = asyncio.ensure_future(self._pull(reference, auth))
-            self._pulls[key] = under_way
-            under_way.add_done_callback(lambda _: self._pulls.pop(key, None))
-        try:
-            await asyncio.shield(under_way)
-        except HiveletError as error:
-            raise NotFound(f"{missing.message} ({error.message})") from error
-
-    async def _pull(self, reference: str, auth: RegistryAuth | None) -> ImageRecord:
+    async def _pull(self, reference: str, auth: RegistryAuth | None) -> None:
         async for _ in self.pull_image(reference, auth=auth):
             pass
-        return await self._store.resolve(reference)

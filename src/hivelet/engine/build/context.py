@@ -11,12 +11,12 @@ from contextlib import aclosing
 from pathlib import Path
 
 from hivelet.errors import InvalidParameter, NotImplemented
+from hivelet.kit.threads import in_thread
 from hivelet.runtime.files.extract import ExtractOptions, extract_archive
 from hivelet.runtime.images.compression import sniff
 from hivelet.runtime.images.download import download
 from hivelet.runtime.images.inroot import InRoot
 from hivelet.runtime.images.spool import spooled
-from hivelet.runtime.images.threads import in_thread
 
 _DOCKERFILE_LIMIT = 4 << 20
 _GIT = re.compile(r"^(?:git://|git@|ssh://|github\.com/)|\.git(?:#.*)?$")

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import IO, TypeVar
 
 from hivelet.errors import HiveletError, System
+from hivelet.kit.threads import to_its_end
 from hivelet.runtime.spawn import readable
 
 T = TypeVar("T")
@@ -29,13 +30,7 @@ async def in_private(work: Callable[[], T]) -> T:
         return work()
 
     with ThreadPoolExecutor(1) as thread:
-        background = asyncio.get_running_loop().run_in_executor(thread, alone)
-        try:
-            return await asyncio.shield(background)
-        finally:
-            while not background.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([background])
+        return await to_its_end(asyncio.get_running_loop().run_in_executor(thread, alone))
 
 
 async def written_by(work: Callable[[IO[bytes]], None]) -> AsyncIterator[bytes]:

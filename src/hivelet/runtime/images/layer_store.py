@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from hivelet.kit.threads import in_thread
 from hivelet.runtime.images.archive import ArchivedLayer, unpack_archived
 from hivelet.runtime.images.blobs import BlobSource
 from hivelet.runtime.images.catalog import Catalog
@@ -20,7 +21,6 @@ from hivelet.runtime.images.database import ImageDatabase
 from hivelet.runtime.images.holds import Hold, LayerHolds
 from hivelet.runtime.images.layers import LayerDirectory
 from hivelet.runtime.images.records import LayerRecord
-from hivelet.runtime.images.threads import in_thread
 from hivelet.runtime.images.unpack import Unpacked
 
 _PARALLEL_UNPACKS = 2

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.kit.clock import Clock, SystemClock
+from hivelet.kit.threads import in_thread
 from hivelet.objects.container import ContainerConfig
 from hivelet.objects.engine import Container
 from hivelet.objects.files import CommitRequest
@@ -35,7 +36,6 @@ from hivelet.runtime.images.records import ImageRecord, LayerRecord, chain_ids
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.removal import ImageUse, plan_removal
 from hivelet.runtime.images.spool import Source, plain_copy, spooled
-from hivelet.runtime.images.threads import in_thread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
