@@ -34,7 +34,6 @@ from hivelet.engine.networks.local import GATEWAY_BRIDGE, LocalNetworks
 from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
-from hivelet.engine.readings.listeners import Listeners, parse_listeners
 from hivelet.engine.readings.shortages import read_shortages
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
@@ -45,6 +44,7 @@ from hivelet.engine.volumes.subpaths import Subpaths
 from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
+from hivelet.network.listeners import OpenPorts
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import ConfigId, ContainerId, NetworkId, SecretId
 from hivelet.objects.container import ContainerState
@@ -226,25 +226,12 @@ class Engine(
         record = self.registry.get(container_id)
         return record is not None and record.container.state.running
 
-    def listeners(self, container_id: ContainerId) -> frozenset[int]:
-        """The TCP ports that the container listens on, other than on loopback; none once it has ended."""
-        listeners = self._listeners(container_id)
-        return listeners.ipv4 | listeners.ipv6
-
-    def listeners_ipv4_only(self, container_id: ContainerId) -> frozenset[int]:
-        """Those of them that it listens on for IPv4, and not for IPv6."""
-        listeners = self._listeners(container_id)
-        return listeners.ipv4 - listeners.ipv6
-
-    def _listeners(self, container_id: ContainerId) -> Listeners:
+    async def open_ports(self, container_id: ContainerId) -> OpenPorts:
+        """The TCP ports of the container that others can reach; none once it has ended."""
         record = self.registry.get(container_id)
-        pid = record.container.state.pid if record is not None else 0
-        try:
-            return parse_listeners(
-                Path(f"/proc/{pid}/net/{kind}").read_text() for kind in ("tcp", "tcp6")
-            )
-        except OSError:
-            return Listeners()
+        if record is None or not record.container.state.pid:
+            return OpenPorts()
+        return await self._plane.open_ports(record.container.state.pid)
 
     def addresses(self, container_id: ContainerId) -> dict[NetworkId, str]:
         """The container's plain addresses, by network."""

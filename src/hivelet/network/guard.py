@@ -36,6 +36,9 @@ log = structlog.get_logger(__name__)
 _LOOK_EVERY = 0.5
 _REST = 0.1
 """Between two looks: a burst of changes, mostly ours, is looked at once."""
+_HOST_RESTS, _LONGEST_REST = 10, 1.0
+"""How many times longer than a look at all links the rest after it is, in seconds at most: while tasks come and go, their
+links are heard of all the time, and one look would follow the other."""
 _LOOK_AT_HOST_EVERY = 5.0
 """Of links and addresses the kernel tells; of its switches it does not, and the two for the whole host are read more
 often than those of single bridges."""
@@ -74,6 +77,7 @@ class Guard:
         self._crowding: Crowding | None = None
         self._crowded = False
         self._host = _Rhythm(_LOOK_AT_HOST_EVERY)
+        self._host_rests_until = 0.0
         self._compare = _Rhythm(_COMPARE_RULES_EVERY)
         self._firewalls = _Rhythm(_LOOK_AT_FIREWALLS_EVERY)
 
@@ -106,8 +110,14 @@ class Guard:
             self._renew(await self._parts.resolvers.probe())
         host = sysctls.host_switches(ipv6=IPV6 in self._parts.nft.families)
         switched = sysctls.read_sysctls(host) != host
-        if self._watch.take_links_changed() | self._host.is_due(now) or switched:
+        if switched or (now >= self._host_rests_until and self._host_may_differ(now)):
+            begun = self._clock.steady()
             await self._look_at_host()
+            ended = self._clock.steady()
+            self._host_rests_until = ended + min(_HOST_RESTS * (ended - begun), _LONGEST_REST)
+
+    def _host_may_differ(self, now: float) -> bool:
+        return self._watch.take_links_changed() | self._host.is_due(now)
 
     def _look_at_rules(self) -> None:
         """Whether more transactions touched our table than we made; a slow comparison is for what escapes this."""

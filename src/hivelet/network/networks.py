@@ -133,6 +133,8 @@ class NetworkKeeper:
 
     async def _bring(self, network: BridgeNetwork) -> None:
         changed = self._state.networks.get(network.id) != network
+        if not changed and self._sandboxes.has_bridge(network):
+            return  # what else of it may have been changed meanwhile is the guard's
         if changed:
             self._ledger.put_network(network)
             self._state.put_network(network)

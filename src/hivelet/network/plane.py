@@ -29,6 +29,7 @@ from hivelet.network.firewall.keeper import FirewallKeeper
 from hivelet.network.guard import Guard, GuardParts
 from hivelet.network.kernel import Kernel
 from hivelet.network.ledger import Ledger
+from hivelet.network.listeners import OpenPorts, select_open
 from hivelet.network.networks import NetworkKeeper, NetworkParts
 from hivelet.network.nft import Nft, NftRefused
 from hivelet.network.prerequisites import (
@@ -39,7 +40,7 @@ from hivelet.network.prerequisites import (
 )
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
-from hivelet.network.sockets import SocketsUnseen, list_sockets_of
+from hivelet.network.sockets import SocketsUnseen, list_listeners_of, list_sockets_of
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -281,6 +282,11 @@ class NetworkPlane:
             ]
             return Traffic(busy=sum(counted))
         return count_traffic(sockets, idle_after)
+
+    async def open_ports(self, pid: int) -> OpenPorts:
+        """The TCP ports that others can reach where that process lives; none once it has ended."""
+        netns = Path(f"/proc/{pid}/ns/net")
+        return select_open(await self._connections.call(list_listeners_of, netns))
 
     def resolvers(self) -> tuple[int, int]:
         """How many resolvers run, and how many have failed and are being replaced."""

@@ -229,6 +229,10 @@ class SandboxKeeper:
             await self._reattach(network)
         return made
 
+    def has_bridge(self, network: BridgeNetwork) -> bool:
+        """Whether the network's bridge was made, and is still there."""
+        return network.id in self._bridged and link_index(bridge_name(network)) is not None
+
     def bridged(self) -> list[BridgeNetwork]:
         """The networks whose bridges have been made."""
         return [n for n in self._state.networks.values() if n.id in self._bridged]

@@ -10,10 +10,12 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.network.connections import State, TcpSocket
+from hivelet.network.listeners import Listener, describe_listener, parse_listeners
 from hivelet.network.netlink import nlmsg
 from hivelet.network.netns import NamespaceFailed, inside, is_namespace
 
@@ -55,16 +57,49 @@ def list_sockets() -> list[TcpSocket]:
     Raises:
         SocketsUnseen: this kernel does not tell.
     """
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as door:
-        return [
-            _parse(body)
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for body in _dump(door, family)
-        ]
+    return [_parse(body) for body in _dump_all(_ASKED)]
 
 
-def _dump(door: socket.socket, family: int) -> Iterator[bytes]:
-    body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (_INFO - 1), _ASKED)
+def list_listeners_of(netns: Path) -> list[Listener]:
+    """The TCP sockets that listen in the namespace at `netns`; belongs into such a thread as well."""
+    try:
+        with inside(netns):
+            return list_listeners()
+    except FileNotFoundError:
+        return []
+
+
+def list_listeners() -> list[Listener]:
+    """The TCP sockets that listen in the calling thread's network namespace.
+
+    Asked for these alone, the kernel walks its small table of listeners. `/proc/net/tcp`, which is read where it does not
+    tell of its sockets, costs a walk through the whole table of connections: milliseconds where that is large.
+    """
+    try:
+        return [_parse_listener(body) for body in _dump_all(1 << State.LISTEN)]
+    except SocketsUnseen:
+        return list(read_tables("tcp"))
+
+
+def read_tables(protocol: str) -> Iterator[Listener]:
+    """Who listens, by the tables of `tcp` or `udp` that the calling thread's network namespace has in /proc."""
+    for name in (protocol, f"{protocol}6"):
+        with suppress(FileNotFoundError):  # a kernel without IPv6 has no second one
+            yield from parse_listeners(Path("/proc/thread-self/net", name).read_text(), protocol)
+
+
+def _dump_all(states: int) -> Iterator[bytes]:
+    try:
+        door = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG)
+    except OSError as error:
+        raise SocketsUnseen(f"cannot see the sockets of a sandbox: {error.strerror}") from error
+    with door:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            yield from _dump(door, family, states)
+
+
+def _dump(door: socket.socket, family: int, states: int) -> Iterator[bytes]:
+    body = _REQUEST.pack(family, socket.IPPROTO_TCP, 1 << (_INFO - 1), states)
     door.send(nlmsg.message(_BY_FAMILY, nlmsg.REQUEST | nlmsg.DUMP, body))
     while True:
         for kind, _, content in nlmsg.split_messages(door.recv(1 << 17)):
@@ -96,6 +131,12 @@ def _parse(body: bytes) -> TcpSocket:
         parts_sent=parts_sent,
         parts_received=parts_received,
     )
+
+
+def _parse_listener(body: bytes) -> Listener:
+    family, _, _, _, port, _, local, _, _, _, _, _, inode = _ANSWER.unpack_from(body)
+    packed = local[:4] if family == socket.AF_INET else local
+    return describe_listener(packed, int.from_bytes(port, "big"), inode)
 
 
 def _read(layout: struct.Struct, info: bytes, place: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ reported with the reason: without these, packets vanish without a word.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,9 @@ from hivelet.errors import System
 from hivelet.kit.failpoints import point
 
 ROOT = Path("/proc/sys")
+
+_LONGEST = 256
+"""Bytes that the value of a switch of ours can have, with room."""
 
 HOST = {"net/ipv4/ip_forward": "1"}
 
@@ -152,11 +156,11 @@ def ensure_interface_ipv6(link: str) -> None:
 
 def ensure_sysctl(name: str, value: str, *, optional: bool = False) -> bool:
     """Set one switch where it differs; True where it was written. An optional one may be missing."""
-    path = ROOT / name
     try:
-        if path.read_text().split() == value.split():
+        # Read first: where it is right already, it need not be ours to write.
+        if _transfer(name, os.O_RDONLY).split() == value.split():
             return False
-        path.write_text(value)
+        _transfer(name, os.O_WRONLY, value)
         point("switch.set")
     except OSError as error:
         if optional and isinstance(error, FileNotFoundError):
@@ -167,6 +171,18 @@ def ensure_sysctl(name: str, value: str, *, optional: bool = False) -> bool:
             f"(sysctl -w {dotted}={value}) or let hiveletd run with the right to."
         ) from error
     return True
+
+
+def _transfer(name: str, flags: int, value: str = "") -> str:
+    """Write or read a switch, without the buffers of a file object: each sandbox has a dozen of them."""
+    descriptor = os.open(ROOT / name, flags | os.O_CLOEXEC)
+    try:
+        if value:
+            os.write(descriptor, value.encode())
+            return value
+        return os.read(descriptor, _LONGEST).decode()
+    finally:
+        os.close(descriptor)
 
 
 def _load_bridge_netfilter() -> None:

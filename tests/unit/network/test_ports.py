@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from hivelet.network.ports import find_clash, parse_listeners
+from hivelet.network.listeners import parse_listeners
+from hivelet.network.ports import find_clash
 from hivelet.objects.task import PortConfig
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

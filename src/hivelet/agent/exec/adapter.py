@@ -46,6 +46,7 @@ from hivelet.engine.registry import LegRecord, Record
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.kit.clock import Clock
 from hivelet.network.ipam import is_ipv6
+from hivelet.network.listeners import OpenPorts
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import NetworkId
 from hivelet.objects.container import ContainerState
@@ -114,7 +115,7 @@ class ContainerController:
             return False
         state = record.container.state
         if state.running and self._task.wanted and self._may_serve(state):
-            await self._plane.admit(self._backend(record))
+            await self._plane.admit(await self._backend(record))
         return True
 
     async def prepare(self) -> None:
@@ -157,7 +158,7 @@ class ContainerController:
             raise TaskExited(await self._end_unhealthy(state))
         if health_status(state) == NONE:
             await self._until_listening(record)
-        await self._plane.admit(self._backend(record))
+        await self._plane.admit(await self._backend(record))
         if not self._engine.is_running(record.id):
             # It died while it was being admitted; its exit may have been seen before the admission.
             await self._plane.withdraw(self._task.id)
@@ -271,9 +272,8 @@ class ContainerController:
         limit = ready_limit(self._task) if wanted else 0.0
         begun = self._clock.now()
         while (self._clock.now() - begun).total_seconds() < limit:
-            if not self._engine.is_running(record.id) or wanted <= self._engine.listeners(
-                record.id
-            ):
+            found = await self._engine.open_ports(record.id)
+            if wanted <= found.all or not self._engine.is_running(record.id):
                 return
             await self._clock.sleep(POLL)
 
@@ -321,15 +321,17 @@ class ContainerController:
             legs.append(LegRecord(network=network, address=address, address6=address6))
         return tuple(legs)
 
-    def _backend(self, record: Record) -> Backend:
+    async def _backend(self, record: Record) -> Backend:
         task = self._task
+        awaited = awaited_ports(task)
+        found = await self._engine.open_ports(record.id) if awaited else OpenPorts()
         return Backend(
             task_id=task.id,
             service_id=task.service_id,
             service_name=task.service_annotations.name,
             addresses=self._engine.addresses(record.id),
             addresses6=self._engine.addresses6(record.id),
-            ipv4_only=sorted(awaited_ports(task) & self._engine.listeners_ipv4_only(record.id)),
+            ipv4_only=sorted(awaited & (found.ipv4 - found.ipv6)),
             host_ports=[port for port in task.ports if port.publish_mode == "host"],
             ingress_ports=[port for port in task.ports if port.publish_mode == "ingress"],
             hostname=record.container.config.hostname,

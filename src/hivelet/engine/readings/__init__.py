@@ -1,1 +1,1 @@
-"""What is read of running containers and of the machine's devices: counters, processes, listening ports."""
+"""What is read of running containers and of the machine's devices: counters, processes."""
