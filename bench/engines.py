@@ -15,7 +15,7 @@ from typing import Any
 import docker
 from harness import programs
 from harness.cli import Cli
-from harness.daemons import Daemon, Dockerd, Hiveletd
+from harness.daemons import Dockerd, Hiveletd
 from harness.images import import_busybox
 from harness.machine import Machine
 from harness.waiting import wait_until
@@ -47,13 +47,15 @@ class Usage:
 class Engine:
     """A swarm of one node with an overlay network and the image bb:latest."""
 
-    def __init__(self, name: str, make: Callable[[Machine], Daemon]) -> None:
+    def __init__(self, name: str, make: Callable[[Machine], Dockerd | Hiveletd]) -> None:
         self.name = name
         self.machine = Machine(f"bench-{name}")
         self.daemon = make(self.machine)
 
     def start(self) -> None:
-        """Bring the swarm up."""
+        """Bring the swarm up. What a daemon has below /run by default is on a tmpfs here too, whatever /tmp is on."""
+        self.machine.run(["mkdir", "-p", str(self.daemon.run)])
+        self.machine.run(["mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(self.daemon.run)])
         self.daemon.start()
         self.docker = Cli(
             "docker", [str(programs.old_docker())], self.daemon.host, self.machine.dir

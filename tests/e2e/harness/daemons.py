@@ -160,13 +160,17 @@ class Dockerd(Daemon):
 
     name = "dockerd"
 
+    def __init__(self, machine: Machine) -> None:
+        super().__init__(machine)
+        self.run = self.dir / "exec"
+
     def argv(self) -> list[str]:
         """Its folders and cgroups are the machine's; /run is private to the machine anyway."""
         dockerd = shutil.which("dockerd", path=programs.docker_engine_path())
         assert dockerd is not None, "Debian's docker.io is neither installed nor unpacked"
         own = [
             f"--data-root={self.dir}/data",
-            f"--exec-root={self.dir}/exec",
+            f"--exec-root={self.run}",
             f"--pidfile={self.dir}/pid",
         ]
         return [
