@@ -121,10 +121,17 @@ def test_a_log_is_followed_at_full_speed(cli: Cli, hiveletd: Daemon, limits: lis
 
 def test_a_log_of_several_files_keeps_its_end(cli: Cli, hiveletd: Daemon) -> None:
     limits = ["--log-opt", "max-size=100k", "--log-opt", "max-file=3"]
+    # Its follower is there first: what is said before may have been turned out of the log when it comes.
+    wait = "echo 999; until [ -e /go ]; do sleep 0.05; done; "
     script = "for n in $(seq 1 40); do seq $((n * 1000)) $((n * 1000 + 999)); sleep 0.02; done"
-    cli("run", "-d", "--name", "turning", *limits, "bb", "sh", "-c", script)
-    followed = [int(line) for line in cli("logs", "-f", "turning").lines]
-    assert followed == list(range(1000, 41000))
+    cli("run", "-d", "--name", "turning", *limits, "bb", "sh", "-c", wait + script)
+    argv = [*cli.argv, "logs", "-f", "turning"]
+    with subprocess.Popen(argv, env=dict(cli.env), stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout is not None
+        first = follower.stdout.readline()
+        cli("exec", "turning", "touch", "/go")
+        followed = [int(line) for line in (first, *follower.stdout)]
+    assert followed == list(range(999, 41000))
     kept = [int(line) for line in cli("logs", "turning").lines]
     assert kept == list(range(kept[0], 41000))
     # Two full files and a part of a third, of some 45 bytes for a line.
