@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from hivelet.errors import HiveletError
-from hivelet.network import joiner
+from hivelet.network import host_links
 from hivelet.network.family import FRAMES, IPV4
 from hivelet.network.firewall.door import FirewallDoor
 from hivelet.network.firewall.keeper import other_bridges
@@ -116,4 +116,4 @@ async def look_at_firewalls(nft: Nft, kernel: Kernel, run: Path) -> tuple[tuple[
 
 async def used_subnets(kernel: Kernel) -> dict[str, str]:
     """Every subnet that this host uses, and whose it is."""
-    return await kernel.call(joiner.list_used_subnets)
+    return await kernel.call(host_links.list_used_subnets)

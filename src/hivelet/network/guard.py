@@ -22,7 +22,8 @@ from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.drift import Drift, Repair, WantedBridge, WantedHost, WantedPort, find_drift
 from hivelet.network.family import IPV6
 from hivelet.network.firewall.keeper import FirewallKeeper
-from hivelet.network.joiner import RESOLVER_BRIDGE, ensure_routes, read_host
+from hivelet.network.host_links import read_host
+from hivelet.network.joiner import RESOLVER_BRIDGE, ensure_routes
 from hivelet.network.kernel import Kernel
 from hivelet.network.names import bridge_name
 from hivelet.network.nft import Nft

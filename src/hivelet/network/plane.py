@@ -18,7 +18,7 @@ import structlog
 from hivelet.errors import Conflict
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
-from hivelet.network import conntrack, joiner, ports
+from hivelet.network import conntrack, host_links, joiner, ports
 from hivelet.network.connections import Traffic, count_traffic
 from hivelet.network.crowding import read_crowding
 from hivelet.network.desired import DesiredState
@@ -294,7 +294,7 @@ class NetworkPlane:
 
     async def used_subnets(self) -> dict[str, str]:
         """Subnets in use on this host, each with who uses it ("route through eth0", "network myapp_webnet")."""
-        host = await self._kernel.call(joiner.list_used_subnets)
+        host = await self._kernel.call(host_links.list_used_subnets)
         ours: dict[str, str] = {}
         for network in self._state.networks.values():
             subnets = filter(None, (network.subnet, network.subnet6))

@@ -15,7 +15,7 @@ import structlog
 
 from hivelet.errors import Conflict, NotFound
 from hivelet.kit.files import ensure_private
-from hivelet.network import joiner, local6
+from hivelet.network import host_links, joiner, local6
 from hivelet.network.addresses import SandboxAddresses
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.files import (
@@ -76,8 +76,8 @@ class SandboxKeeper:
             if path.name not in self._state.containers:
                 await self._kernel.call(remove_namespace, path)
         bridges = {bridge_name(network) for network in self._state.networks.values()}
-        stray = await self._kernel.call(joiner.list_stray_ports, self._ports())
-        stray += await self._kernel.call(joiner.list_stray_bridges, bridges)
+        stray = await self._kernel.call(host_links.list_stray_ports, self._ports())
+        stray += await self._kernel.call(host_links.list_stray_bridges, bridges)
         if stray:
             log.warning("links that a crash left are removed", links=sorted(stray))
         await self._kernel.call(joiner.remove_links, stray)

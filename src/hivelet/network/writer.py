@@ -19,7 +19,8 @@ from hivelet.network.contributions import build_fragment
 from hivelet.network.desired import DesiredState
 from hivelet.network.dns.keeper import ResolverKeeper
 from hivelet.network.family import FRAMES, IPV4, IPV6, Family
-from hivelet.network.joiner import change_vips, list_vips
+from hivelet.network.host_links import list_vips
+from hivelet.network.joiner import change_vips
 from hivelet.network.kernel import Kernel
 from hivelet.network.nft import Nft
 from hivelet.network.rules.repair import mend_table, stand_in

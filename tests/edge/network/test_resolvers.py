@@ -13,8 +13,9 @@ import pytest
 from network_lab import HOST, INGRESS, OTHER, VIP, WEBNET, backend, web_service
 
 from hivelet.errors import InvalidParameter
+from hivelet.network.dns.configuration import ResolverConfig
 from hivelet.network.dns.keeper import resolver_name
-from hivelet.network.dns.server import Resolver, ResolverConfig, ResolverFailed
+from hivelet.network.dns.server import Resolver, ResolverFailed
 from hivelet.network.ports import PortTaken
 from hivelet.network.sandbox import DnsSettings
 from hivelet.objects.task import PortConfig

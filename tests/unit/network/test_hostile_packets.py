@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hivelet.network.dns.server import build_query, parse_address
+from hivelet.network.dns.query import build_query, parse_address
 from hivelet.network.netlink import nlmsg
 
 ANSWER = (

@@ -22,13 +22,9 @@ from hivelet.kit.backoff import Backoff
 from hivelet.kit.clock import Clock
 from hivelet.network.contributions import build_zones
 from hivelet.network.desired import DesiredState
+from hivelet.network.dns.configuration import ResolverConfig, read_host_resolv_conf
 from hivelet.network.dns.process import NOBODY, end_process, find_resolvers
-from hivelet.network.dns.server import (
-    Resolver,
-    ResolverConfig,
-    ResolverFailed,
-    read_host_resolv_conf,
-)
+from hivelet.network.dns.server import Resolver, ResolverFailed
 from hivelet.network.ipam import AddressPool
 from hivelet.network.joiner import ensure_resolver_bridge, remove_resolver_address
 from hivelet.network.kernel import Kernel

@@ -16,19 +16,24 @@ import os
 import secrets
 import shutil
 import signal
-import socket
-import struct
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import write_atomic
 from hivelet.kit.process import CommandFailed, run_command
+from hivelet.network.dns.configuration import (
+    HOST_COPY,
+    ResolverConfig,
+    read_host_resolv_conf,
+    render_conf,
+    user_for,
+)
 from hivelet.network.dns.fileset import FileSet
 from hivelet.network.dns.process import NOBODY, end_process, is_resolver
+from hivelet.network.dns.query import query_address
 from hivelet.network.dns.records import (
     SERIAL_NAME,
     Records,
@@ -39,32 +44,13 @@ from hivelet.network.dns.records import (
     serial_address,
 )
 
-HOST_FILE = Path("/etc/resolv.conf")
-HOST_COPY = "host-resolv.conf"
-_PORT = 53
 _ANSWER_WITHIN = 5.0
 _RETRY_AFTER = (0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 _PROBE_WITHIN = (1.0, 2.0)
-_USER = "nobody"
 
 
 class ResolverFailed(System):
     """A resolver could not be started or does not answer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolverConfig:
-    """What one resolver is: `upstreams` empty means the host's own, `forward` False no outside names at all."""
-
-    name: str
-    address: str
-    upstreams: tuple[str, ...] = ()
-    forward: bool = True
-
-    @property
-    def asks_host(self) -> bool:
-        """Whether it asks the servers that the host asks."""
-        return self.forward and not self.upstreams
 
 
 class Resolver:
@@ -245,7 +231,7 @@ class Resolver:
     async def _ensure_running(self) -> None:
         if self.pid() is not None:
             return
-        conf = render_conf(self.config, self._home, user=_user_for(self._home))
+        conf = render_conf(self.config, self._home, user=user_for(self._home))
         self._files.write(self._conf, conf)
         self.follow(read_host_resolv_conf())
         self._pid_file.unlink(missing_ok=True)
@@ -298,98 +284,3 @@ class Resolver:
     @property
     def _pid_file(self) -> Path:
         return self._home / "pid"
-
-
-def render_conf(config: ResolverConfig, home: Path, *, user: str) -> str:
-    """The daemon's configuration; it follows the host's resolv.conf by itself, mostly (see `Resolver.follow`). Pure."""
-    upstream: Sequence[str]
-    if config.asks_host:
-        upstream = [f"resolv-file={path}" for path in (HOST_FILE, home / HOST_COPY)]
-    else:
-        upstream = ["no-resolv", *(f"server={address}" for address in config.upstreams)]
-    lines = [
-        f"listen-address={config.address}",
-        f"port={_PORT}",
-        "bind-interfaces",
-        "no-hosts",
-        f"hostsdir={home / 'zones'}",
-        f"servers-file={home / 'servers'}",
-        f"pid-file={home / 'pid'}",
-        f"user={user}",
-        "cache-size=1000",
-        "dns-forward-max=1000",
-        "edns-packet-max=1232",
-        *upstream,
-    ]
-    return "\n".join(lines) + "\n"
-
-
-async def query_address(server: str, name: str, *, within: float) -> str | None:
-    """The first address that `server` has for `name`; None where no answer came within the time.
-
-    Raises:
-        PermissionError: this host's own packet filter does not let the question out.
-    """
-    loop = asyncio.get_running_loop()
-    number = secrets.randbits(16)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as door:
-        try:
-            door.connect((server, _PORT))
-            await loop.sock_sendall(door, build_query(number, name))
-            async with asyncio.timeout(within):
-                while True:
-                    answer = await loop.sock_recv(door, 4096)
-                    if answer[:2] == number.to_bytes(2, "big"):
-                        return parse_address(answer)
-        except TimeoutError:
-            return None
-        except ConnectionRefusedError:
-            await asyncio.sleep(within)
-            return None
-
-
-def build_query(number: int, name: str) -> bytes:
-    """A DNS query for the IPv4 address of `name`. Pure."""
-    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
-    return (
-        struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">2H", 1, 1)
-    )
-
-
-def parse_address(answer: bytes) -> str | None:
-    """The first IPv4 address in a DNS answer to a query of `build_query`; None where it has none, or is no answer. Pure."""
-    try:
-        return _first_address(answer)
-    except (IndexError, ValueError, OSError, struct.error):
-        return None  # cut off, or something else altogether
-
-
-def _first_address(answer: bytes) -> str | None:
-    count = struct.unpack_from(">H", answer, 6)[0]
-    place = 12
-    while answer[place]:
-        place += answer[place] + 1
-    place += 5
-    for _ in range(count):
-        place += 2 if answer[place] & 0xC0 else answer.index(0, place) - place + 1
-        kind, _, _, length = struct.unpack_from(">HHIH", answer, place)
-        place += 10
-        if kind == 1 and length == 4:
-            return socket.inet_ntoa(answer[place : place + 4])
-        place += length
-    return None
-
-
-def read_host_resolv_conf() -> str:
-    """What the host's resolv.conf says; nothing where there is none."""
-    try:
-        return HOST_FILE.read_text(errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
-def _user_for(home: Path) -> str:
-    # dnsmasq gives its privileges up before it reads its records again; where a directory above is closed to others
-    # (a private run directory), it could then never see new ones.
-    reachable = all(parent.stat().st_mode & 0o001 for parent in (home, *home.parents))
-    return _USER if reachable else "root"

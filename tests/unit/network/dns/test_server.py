@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from hivelet.network.dns.configuration import ResolverConfig, render_conf
 from hivelet.network.dns.keeper import resolver_name
-from hivelet.network.dns.server import ResolverConfig, build_query, parse_address, render_conf
+from hivelet.network.dns.query import build_query, parse_address
 
 HOME = Path("/run/hivelet/network/dns/r1")
 
