@@ -4,23 +4,42 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from hivelet.objects.common import ServiceId
+from hivelet.objects.common import NodeId, ServiceId, TaskId
 from hivelet.objects.node import Node
 from hivelet.objects.service import Service
 from hivelet.objects.task import Resources, Task, TaskState
 from hivelet.store.invariants import check_store
+from hivelet.store.memory import Store
 from hivelet.store.watch import Watcher
 
-if TYPE_CHECKING:
-    from hivelet.testing.cluster import SimulatedCluster
+
+class Checked(Protocol):
+    """What is looked at: a simulated cluster."""
+
+    store: Store
+    unheard: set[NodeId]
+    excused: set[frozenset[TaskId]]
+    violations: list[str]
+
+    def nodes(self) -> Sequence[Node]:
+        """All of its nodes."""
+        ...
+
+    def tasks(self) -> Sequence[Task]:
+        """All of its tasks."""
+        ...
+
+    def containers(self) -> Sequence[Task]:
+        """The tasks of which a container runs."""
+        ...
 
 
 class CheckingWatcher(Watcher):
     """Is offered every commit in the moment it is made, and looks at the store instead of queueing it."""
 
-    def __init__(self, cluster: SimulatedCluster) -> None:
+    def __init__(self, cluster: Checked) -> None:
         store = cluster.store
         subscribed = store.watch(())
         super().__init__((), coalescing=True, version=store.version, close=lambda _: None)
@@ -45,7 +64,7 @@ class CheckingWatcher(Watcher):
         self._subscribed.close()
 
 
-def overlaps(cluster: SimulatedCluster) -> list[str]:
+def overlaps(cluster: Checked) -> list[str]:
     """Slots of which two containers run, though nobody has ever said that the one may start before the other stops."""
     services = {s.id: s for s in cluster.store.view(lambda view: list(view.all(Service)))}
     slots: dict[tuple[str, str], list[Task]] = {}

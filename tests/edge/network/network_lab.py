@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from hivelet.kit.clock import SystemClock
@@ -224,6 +225,32 @@ class Lab:
         writer.close()
         await writer.wait_closed()
         return words
+
+    async def seen_outside(self, address: str, wheres: Sequence[str]) -> list[str]:
+        """Who connects, as a server outside at that address sees it, from each of these places."""
+
+        def listen() -> socket.socket:
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            with inside(self.outside):
+                door = socket.create_server((address, 9000), family=family)
+            door.setblocking(False)
+            return door
+
+        seen: asyncio.Queue[str] = asyncio.Queue()
+
+        async def answer(reader, writer):
+            seen.put_nowait(writer.get_extra_info("peername")[0])
+            writer.close()
+
+        self.servers.append(
+            await asyncio.start_server(answer, sock=await asyncio.to_thread(listen))
+        )
+        found = []
+        for where in wheres:
+            _, writer = await self.connect(where, address, 9000)
+            writer.close()
+            found.append(await seen.get())
+        return found
 
     async def ask_udp(self, where: str, address: str, port: int, *, within: float = 2.0):
         door = await asyncio.to_thread(_open, self.netns(where), socket.SOCK_DGRAM, address)
