@@ -7,13 +7,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-
-import structlog
 
 from hivelet.engine.build.actions import BuildActions, BuildParts
 from hivelet.engine.build.network import BuildNetworks
@@ -28,29 +25,26 @@ from hivelet.engine.execs.further import FurtherProcesses
 from hivelet.engine.files.actions import FileActions
 from hivelet.engine.images import ImageActions
 from hivelet.engine.life.lifecycle import Lifecycle
-from hivelet.engine.networks.actions import NetworkActions
 from hivelet.engine.networks.cluster import ClusterDoor
-from hivelet.engine.networks.local import GATEWAY_BRIDGE, LocalNetworks
+from hivelet.engine.networks.local import LocalNetworks
+from hivelet.engine.networks.swarm_actions import SwarmNetworkActions
+from hivelet.engine.overview import OverviewActions, OverviewParts
 from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
 from hivelet.engine.provision import LifecycleParts
-from hivelet.engine.readings.shortages import read_shortages
-from hivelet.engine.registry import LegRecord, Record, Registry
+from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
-from hivelet.engine.system import EngineFacts, build_info, describe_node, read_machine, read_version
 from hivelet.engine.volumes.actions import VolumeActions, volume_size
 from hivelet.engine.volumes.local import Volumes
 from hivelet.engine.volumes.subpaths import Subpaths
-from hivelet.errors import HiveletError
 from hivelet.kit.clock import Clock
 from hivelet.kit.supervise import Supervisor
 from hivelet.network.listeners import OpenPorts
 from hivelet.network.plane import NetworkPlane
 from hivelet.objects.common import ConfigId, ContainerId, NetworkId, SecretId
 from hivelet.objects.container import ContainerState
-from hivelet.objects.engine import DiskUsage, EngineInfo, EngineVersion, RuntimeInfo
+from hivelet.objects.engine import DiskUsage
 from hivelet.objects.event import Event
-from hivelet.objects.node import NodeDescription
 from hivelet.objects.secret import Config, Secret
 from hivelet.objects.task import GenericResource
 from hivelet.runtime.build.commands import StoragePlace
@@ -63,8 +57,6 @@ from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.oci import release_leftover_controllers
-
-log = structlog.get_logger(__name__)
 
 _CATCH_UP = 1.0
 """Seconds between two tries to write what the engine's database could not take."""
@@ -94,8 +86,9 @@ class Engine(
     ExecActions,
     ImageActions,
     BuildActions,
-    NetworkActions,
+    SwarmNetworkActions,
     VolumeActions,
+    OverviewActions,
 ):
     """This node's engine. `start` before use; `stop` leaves all containers running."""
 
@@ -142,9 +135,6 @@ class Engine(
         self.lifecycle = Lifecycle(parts)
         self._all_execs = Execs(self.lifecycle, self.registry, FurtherProcesses(parts))
         self._restarts = Restarts(self.lifecycle, self.registry, clock)
-        self.node_id: Callable[[], str] = str
-        self.faults: list[Callable[[], str]] = []
-        """Who is asked for what is wrong at the moment, "" for nothing; `docker info` warns of it."""
         ContainerActions.__init__(
             self, self.lifecycle, self.registry, self._storage, clock, self._all_execs.of
         )
@@ -157,8 +147,27 @@ class Engine(
             self, self._images, self.registry, self._events, config.insecure_registries
         )
         BuildActions.__init__(self, self._build_parts())
-        NetworkActions.__init__(self, self._networks, self.registry, plane, self.lifecycle)
+        SwarmNetworkActions.__init__(self, self._networks, self.registry, plane, self.lifecycle)
         VolumeActions.__init__(self, self._volumes, self.registry)
+        OverviewActions.__init__(self, self._overview_parts())
+
+    def _overview_parts(self) -> OverviewParts:
+        config = self._config
+        return OverviewParts(
+            root=config.root,
+            run=config.run,
+            runtime=config.runtime,
+            labels=config.labels,
+            generic_resources=config.generic_resources,
+            insecure=config.insecure_registries,
+            cgroups=self._cgroups,
+            plane=self._plane,
+            images=self._images,
+            volumes=self._volumes,
+            registry=self.registry,
+            database=self._database,
+            clock=self._clock,
+        )
 
     def _build_parts(self) -> BuildParts:
         config = self._config
@@ -208,11 +217,6 @@ class Engine(
 
     # ---- for the agent
 
-    async def describe(self) -> NodeDescription:
-        """What the agent says of this node."""
-        config = self._config
-        return describe_node(read_machine(), config.labels, config.generic_resources)
-
     async def create(self, request: CreateContainer) -> Record:
         """Make a container that could start at once."""
         return await self.lifecycle.create(request)
@@ -257,120 +261,7 @@ class Engine(
         """
         self._dependencies.check(references)
 
-    async def ensure_gateway_bridge(self) -> None:
-        """Have `docker_gwbridge`, as `swarm init` does."""
-        known = self._networks.find(GATEWAY_BRIDGE) is not None
-        network = await self._networks.ensure_gateway_bridge()
-        try:
-            await self._plane.ensure_network(network.bridge)
-        except BaseException:
-            if not known:
-                self._networks.forget(network)
-            raise
-
-    async def forget_gateway_bridge(self) -> None:
-        """The swarm is left: `docker_gwbridge` goes, unless the user made it, or has a container in it."""
-        network = self._networks.find(GATEWAY_BRIDGE)
-        if network is None or not network.automatic:
-            return
-        if not await self.network_containers(network.id):
-            self._networks.forget(network)
-            await self._networks.written()
-
-    async def leave_cluster_networks(self) -> None:
-        """The swarm is left: containers that were joined to its networks by hand run on without these."""
-        for record in self.registry.all():
-            kinds = {leg.network.id: leg.network.kind for leg in record.legs}
-            for network_id, kind in kinds.items():
-                if kind == "overlay" and not record.task_id:
-                    await self.disconnect_network(network_id, record.id, force=True)
-
-    async def default_leg(self) -> LegRecord:
-        """A place in the network `bridge`."""
-        return LegRecord(network=(await self._networks.ensure_default_bridge()).bridge)
-
-    def own_networks(self) -> set[NetworkId]:
-        """The networks that are this node's, whether it is in a swarm or not."""
-        return {network.id for network in self._networks.list()}
-
-    def attached_containers(self) -> list[ContainerId]:
-        """The containers that have a place in the network, in the kernel."""
-        return [r.id for r in self.registry.all() if self._plane.sandbox(r.id) is not None]
-
-    def joined_networks(self) -> set[tuple[ContainerId, NetworkId]]:
-        """In which networks each of these is."""
-        return {
-            (record.id, leg.network.id)
-            for record in map(self.registry.get, self.attached_containers())
-            if record is not None
-            for leg in record.legs
-        }
-
-    async def restore_networks(self) -> None:
-        """Make the bridges of this node's own networks again, after the network plane was torn down."""
-        for network in self._networks.list():
-            if network.driver == "bridge" and network.pool.subnet:
-                try:
-                    await self._plane.ensure_network(network.bridge)
-                except HiveletError as error:
-                    # One network's fault stays its own: the others' containers have theirs.
-                    log.error(
-                        "a network is left out",
-                        error=error.message,
-                        **{"network.id": network.id, "network.name": network.name},
-                    )
-
     # ---- for the API
-
-    async def version(self) -> EngineVersion:
-        """The engine's version and those of its parts."""
-        runtime = self._config.runtime
-        return await read_version(read_machine(), {runtime.name: runtime.version})
-
-    async def info(self) -> EngineInfo:
-        """The node, save its swarm part."""
-        runtime = self._config.runtime
-        findings = await self._plane.findings()
-        counts = {
-            "running": 0,
-            "paused": 0,
-            "stopped": 0,
-            "images": len(await self._images.list_images()),
-        }
-        for record in self.registry.all():
-            status = record.container.state.status
-            counts[status if status in ("running", "paused") else "stopped"] += 1
-        return build_info(
-            read_machine(),
-            EngineFacts(
-                node_id=self.node_id(),
-                root=self._config.root,
-                counts=counts,
-                runtime=RuntimeInfo(path=runtime.path, version=runtime.version),
-                runtime_name=runtime.name,
-                warnings=[
-                    *(f"WARNING: {f.meaning} {f.repair}" for f in findings),
-                    *(f"WARNING: {fault}" for fault in self._present_faults()),
-                ],
-                now=self._clock.now(),
-                node=await self.describe(),
-                swap_limit=self._cgroups.swap_limit(),
-                insecure=self._config.insecure_registries,
-            ),
-        )
-
-    async def census(self) -> tuple[Mapping[str, int], int, int]:
-        """Containers by state, images and volumes: what is cheap to count."""
-        states = Counter(record.container.state.status for record in self.registry.all())
-        return states, len(await self._images.list_images()), len(self._volumes.list())
-
-    def _present_faults(self) -> list[str]:
-        told = [tell() for tell in (*self.faults, self._database_fault)]
-        return [*filter(None, told), *read_shortages(self._config.root, self._config.run)]
-
-    def _database_fault(self) -> str:
-        failure = self._database.failure
-        return failure and f"the engine's database can't be written ({failure}); it is tried again."
 
     async def disk_usage(self) -> DiskUsage:
         """What is on the disk, with sizes."""
