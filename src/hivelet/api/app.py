@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from ssl import SSLContext
 
 import structlog
@@ -21,6 +22,7 @@ from hivelet.api.hijack import is_begun
 from hivelet.api.http_log import http_logger
 from hivelet.api.limits import BODY_LIMIT, Limits
 from hivelet.api.listeners import BACKLOG, Listener, open_listeners
+from hivelet.api.malformed import Connection, check_target
 from hivelet.api.meter import ApiMeter
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES
@@ -68,6 +70,7 @@ class _Dispatcher:
 
     async def _find_and_answer(self, request: web.Request) -> web.StreamResponse:
         try:
+            check_target(request)
             row, version, params = self._router.find(request.method, request.path)
         except HiveletError as error:
             answer = refuse(error)
@@ -142,7 +145,13 @@ def build_app(
     """The API in front of these backends; what is asked of it is counted by `meter`."""
     limits = limits or Limits()
     dispatcher = _Dispatcher(backends, clock or SystemClock(), limits, meter or ApiMeter())
-    app = web.Application(client_max_size=BODY_LIMIT)
+
+    @web.middleware
+    async def answer(request: web.Request, handler: object) -> web.StreamResponse:
+        del handler  # targets such as `*` fit no route, and are answered like any other
+        return await dispatcher.answer(request)
+
+    app = web.Application(client_max_size=BODY_LIMIT, middlewares=[answer])
     app[_LIMITS], app[_VISITS] = limits, dispatcher.visits
     app.router.add_route("*", r"/{path:[\s\S]*}", dispatcher.answer)
     app.on_response_prepare.append(_add_headers)
@@ -213,12 +222,18 @@ async def serve(
     """
     listeners = open_listeners(hosts, group=group, secured=tls is not None)
     limits = app[_LIMITS]
+    logger = http_logger()
     runner = web.AppRunner(
-        app,
-        handler_cancellation=True,
-        shutdown_timeout=_GRACE,
-        access_log=None,
-        logger=http_logger(),
+        app, handler_cancellation=True, shutdown_timeout=_GRACE, access_log=None, logger=logger
+    )
+    await runner.setup()
+    assert runner.server is not None
+    connect = partial(
+        Connection,
+        runner.server,
+        loop=asyncio.get_running_loop(),
+        access_log=None,  # type: ignore[arg-type] # as AppRunner says: none is kept
+        logger=logger,
         keepalive_timeout=limits.idle,
         max_line_size=limits.line,
         max_field_size=limits.line,
@@ -226,9 +241,7 @@ async def serve(
         # Docker does not unpack requests either; a small one could become any size.
         auto_decompress=False,
     )
-    await runner.setup()
-    assert runner.server is not None
-    gate = Gate(runner.server, app[_VISITS], limits)
+    gate = Gate(runner.server, connect, app[_VISITS], limits)
     front = TlsFront(tls, gate, handshakes=limits.handshakes) if tls is not None else None
     server = ApiServer(runner, tuple(hosts), gate, front)
     for listener in listeners:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
@@ -50,10 +50,17 @@ class Visits:
 
 
 class Gate:
-    """Makes the server's side of each connection; call it as the server itself is called."""
+    """Makes the server's side of each connection, by `connect`; call it as the server itself is called."""
 
-    def __init__(self, server: web.Server, visits: Visits, limits: Limits) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        connect: Callable[[], asyncio.Protocol],
+        visits: Visits,
+        limits: Limits,
+    ) -> None:
         self._server = server
+        self._connect = connect
         self._visits = visits
         self._head = limits.head
         self._pause = min(_SWEEP, limits.head / 4)
@@ -83,7 +90,7 @@ class Gate:
                 one.force_close()
         else:
             self._told = False
-        return self._server()
+        return self._connect()
 
     def close(self) -> None:
         """Look no more."""

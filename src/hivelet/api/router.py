@@ -85,7 +85,7 @@ class Router:
         if match := _VERSIONED.fullmatch(path):
             version, path = parse_version(match[1]), match[2]
         path = path.rstrip("/") or "/"
-        first = path.split("/")[1]
+        first = path.partition("/")[2].partition("/")[0]
         for pattern, row in self._index.get((method, first), ()):
             found = pattern.fullmatch(path)
             if found and version >= row.since:

@@ -20,6 +20,8 @@ import msgspec
 
 from hivelet.engine.writer import Write, Writer
 from hivelet.errors import System
+from hivelet.kit.host_faults import describe_fault
+from hivelet.kit.sqlite_faults import describe_sqlite_fault
 from hivelet.kit.sqlite_files import checksum, connect, look_before_opening
 
 SCHEMA_VERSION = 2
@@ -41,13 +43,10 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._connection = self._open(path)
-        except (sqlite3.OperationalError, OSError) as error:
-            raise System(
-                f"the engine's database {path} cannot be opened: {error}. Its file system is full, read-only or broken: "
-                "mend that, and start again; containers go on running."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise self._unreadable(str(error)) from error
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+        except OSError as error:
+            raise self._unopenable(describe_fault(error)) from error
         self._writer = Writer(self._connection, self._refused)
 
     def _open(self, path: Path) -> sqlite3.Connection:
@@ -126,15 +125,20 @@ class Database:
         self._writer.close()
         self._connection.close()
 
-    def _refused(self, why: str) -> System:
+    def _refused(self, error: sqlite3.Error) -> System:
+        why = describe_sqlite_fault(self._path, error) or str(error)
+        return System(f"the engine's database {self._path} can't be written: {why}, and try again")
+
+    def _unopenable(self, fault: str) -> System:
         return System(
-            f"the engine's database {self._path} can't be written: {why}. Its file system is full, read-only or "
-            "broken: mend that, and try again"
+            f"the engine's database {self._path} cannot be opened: {fault}, and start again; containers go on running"
         )
 
-    def _unreadable(self, why: str) -> System:
+    def _unreadable(self, error: Exception | str) -> System:
+        if isinstance(error, sqlite3.Error) and (fault := describe_sqlite_fault(self._path, error)):
+            return self._unopenable(fault)
         return System(
-            f"the engine's database {self._path} cannot be read ({why}). Restore it from a backup, or move it "
+            f"the engine's database {self._path} cannot be read ({error}). Restore it from a backup, or move it "
             "away: running containers are then stopped and their services start them anew."
         )
 

@@ -49,13 +49,17 @@ class _Order:
 class Writer:
     """The one that writes to a connection, from its first order on until it is closed."""
 
-    def __init__(self, connection: sqlite3.Connection, refused: Callable[[str], System]) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, refused: Callable[[sqlite3.Error], System]
+    ) -> None:
         self._connection = connection
         self._refused = refused
         self._orders: SimpleQueue[_Order | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._behind: dict[tuple[str, str], Write] = {}
         self._failure = ""
+        self._door = threading.Lock()
+        self._closed = False
 
     @property
     def failure(self) -> str:
@@ -71,13 +75,17 @@ class Writer:
         await asyncio.wrap_future(self.take(*writes))
 
     def take(self, *writes: Write, lagging: bool = False) -> Future[None]:
-        """Write these after all that came before."""
+        """Write these after all that came before; once it is closed, that is refused."""
         told: Future[None] = Future()
         told.set_running_or_notify_cancel()  # from here on nobody can take it back
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="engine.db", daemon=True)
-            self._thread.start()
-        self._orders.put(_Order(writes, told, lagging))
+        with self._door:
+            if not self._closed:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="engine.db", daemon=True)
+                    self._thread.start()
+                self._orders.put(_Order(writes, told, lagging))
+                return told
+        told.set_exception(System("hiveletd is ending: its database takes nothing any more"))
         return told
 
     async def catch_up(self) -> None:
@@ -86,9 +94,12 @@ class Writer:
             await asyncio.wrap_future(self.take(lagging=True))
 
     def close(self) -> None:
-        """Return when all is written that can be."""
-        if self._thread is not None:
+        """Return when all is written that can be; whatever is told after it is refused."""
+        with self._door:
+            # Whoever was let in before stands in front of the last order, and is answered.
+            self._closed = True
             self._orders.put(None)
+        if self._thread is not None:
             self._thread.join()
             self._thread = None
         for write in tuple(self._behind.values()):
@@ -131,7 +142,7 @@ class Writer:
             self._transaction([write])
         except sqlite3.Error as error:
             if write.must:
-                return self._refused(str(error))
+                return self._refused(error)
             if not self._behind:
                 log.error(
                     "the engine's database can't be written; it is tried again", error=str(error)

@@ -23,6 +23,11 @@ _WAYS_OUT = {
 }
 
 
+def way_out(number: int) -> str:
+    """What to do where the machine refuses something with this errno; "" where that is not known."""
+    return _WAYS_OUT.get(number, "")
+
+
 class HostFault(System):
     """The machine refused what was needed; the message says what, and the way out."""
 
@@ -47,7 +52,7 @@ def describe_fault(error: BaseException) -> str:
         return f"{error}; {_WAYS_OUT[errno.EAGAIN]}"
     what = (error.strerror or str(error)).lower()
     where = f"{error.filename}: " if isinstance(error.filename, str) else ""
-    way = _WAYS_OUT.get(error.errno or 0)
+    way = way_out(error.errno or 0)
     return f"{where}{what}" + (f"; {way}" if way else "")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.kit.pulse import Pulse
+from hivelet.kit.sqlite_faults import describe_sqlite_fault
 from hivelet.store.journal import Entry, Saved
 from hivelet.store.meter import JournalMeter
 from hivelet.store.state_file import StateFile
@@ -141,7 +142,8 @@ class SqliteJournal:
                 else:
                     self._file.try_room()
         except sqlite3.Error as failure:
-            self._failure = System(f"{self._path}: {failure}")
+            why = describe_sqlite_fault(self._path, failure) or str(failure)
+            self._failure = System(f"{self._path}: {why}")
 
 
 def _answer(items: list[Item], error: Exception | None) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from hivelet.errors import HiveletError, System
 from hivelet.kit.failpoints import point
 from hivelet.kit.files import sync_directory
+from hivelet.kit.sqlite_faults import describe_sqlite_fault
 from hivelet.kit.sqlite_files import connect, look_before_opening
 from hivelet.objects.plan import Object
 from hivelet.store.journal import (
@@ -69,15 +70,13 @@ class StateFile:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
             return self._load(unlock_key)
-        except sqlite3.OperationalError as error:
-            self.close()
-            # The file system's fault, not the file's: nothing may be moved away for that.
-            raise System(
-                f"the cluster state in {self._path} can't be opened: {error}. Its file system is full, read-only or "
-                "broken: mend that, and start again; running tasks go on."
-            ) from error
         except sqlite3.DatabaseError as error:
             self.close()
+            # Where it is the file system's fault, not the file's, nothing may be moved away.
+            if fault := describe_sqlite_fault(self._path, error):
+                raise System(
+                    f"the cluster state in {self._path} can't be opened: {fault}, and start again; running tasks go on"
+                ) from error
             raise self._unreadable(error) from error
         except HiveletError:
             self.close()

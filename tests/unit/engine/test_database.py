@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from hivelet.engine.database import SCHEMA_VERSION, Database
+from hivelet.engine.writer import Write
 from hivelet.errors import System
 from hivelet.objects.container import LogConfig
 
@@ -124,8 +125,40 @@ async def test_one_that_is_refused_takes_no_other_with_it(tmp_path):
         return_exceptions=True,
     )
     assert [str(error) for error in found if error is not None] == [
-        f"the engine's database {tmp_path}/engine.db can't be written: no luck today. Its file system is full, "
-        "read-only or broken: mend that, and try again"
+        f"the engine's database {tmp_path}/engine.db can't be written: no luck today, and try again"
     ]
     assert {one.type for one in database.load("k", LogConfig)} == {"one", "two"}
     database.close()
+
+
+async def test_an_order_after_the_close_is_refused(tmp_path):
+    database = Database(tmp_path / "engine.db")
+    await database.put("k", "a", LogConfig(type="a"))
+    database.close()
+    async with asyncio.timeout(10):
+        for late in (database.put("k", "b", LogConfig(type="b")), database.written()):
+            with pytest.raises(System, match="hiveletd is ending"):
+                await late
+    database.note("k", "c", LogConfig(type="c"))  # nobody waits for it
+    again = Database(tmp_path / "engine.db")
+    assert [found.type for found in again.load("k", LogConfig)] == ["a"]
+    again.close()
+
+
+async def test_whoever_comes_beside_the_close_is_answered(tmp_path):
+    """Each is written or refused, none is forgotten, and what was answered is in the file."""
+    database = Database(tmp_path / "engine.db")
+    told = [database._writer.take(Write(kind="k", key="0", body=b"{}", must=True))]
+    closing = threading.Thread(target=database.close)
+    closing.start()
+    while closing.is_alive():
+        told.append(
+            database._writer.take(Write(kind="k", key=str(len(told)), body=b"{}", must=True))
+        )
+    closing.join()
+    failures = [one.exception(timeout=10) for one in told]
+    written = failures.count(None)
+    assert all("is ending" in str(error) for error in failures[written:])
+    again = Database(tmp_path / "engine.db")
+    assert len(list(again.load("k", LogConfig))) == written
+    again.close()

@@ -16,6 +16,7 @@ from typing import Any
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
+from hivelet.kit.sqlite_faults import describe_sqlite_fault
 from hivelet.kit.sqlite_files import checksum, connect, look_before_opening
 from hivelet.runtime.images.catalog import Catalog
 from hivelet.runtime.images.records import ImageRecord, LayerRecord, parse_image
@@ -55,7 +56,7 @@ class ImageDatabase:
         try:
             self._connection = self._open(path)
         except sqlite3.Error as error:
-            raise self._unreadable(str(error)) from error
+            raise self._unreadable(error) from error
 
     def _open(self, path: Path) -> sqlite3.Connection:
         layers = path.parent / "layers"
@@ -85,7 +86,7 @@ class ImageDatabase:
                 for name, image_id, tagged in sorted(self._rows("names"), key=lambda row: row[2]):
                     catalog.add_name(name, image_id, datetime.fromtimestamp(tagged, UTC))
             except sqlite3.Error as error:
-                raise self._unreadable(str(error)) from error
+                raise self._unreadable(error) from error
         return catalog
 
     def _rows(self, table: str) -> Iterator[tuple[Any, ...]]:
@@ -94,9 +95,13 @@ class ImageDatabase:
                 raise sqlite3.DatabaseError(f"{row[0]} of its {table} is damaged")
             yield tuple(row)
 
-    def _unreadable(self, why: str) -> System:
+    def _unreadable(self, error: sqlite3.Error) -> System:
+        if fault := describe_sqlite_fault(self._path, error):
+            return System(
+                f"the image database {self._path} can't be opened: {fault}, and start again; containers go on running"
+            )
         return System(
-            f"the image database {self._path} can't be read: {why}. Restore it from a backup, or move it away and load or "
+            f"the image database {self._path} can't be read: {error}. Restore it from a backup, or move it away and load or "
             "pull the images again: running containers stay, layers that no image knows are removed."
         )
 
@@ -154,7 +159,8 @@ class ImageDatabase:
                 self._connection.execute("COMMIT")
                 point("image.written")
             except sqlite3.Error as error:
-                raise System(f"the image database can't be written: {error}") from error
+                why = describe_sqlite_fault(self._path, error) or str(error)
+                raise System(f"the image database {self._path} can't be written: {why}") from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
