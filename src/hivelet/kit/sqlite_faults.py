@@ -52,4 +52,6 @@ def _found_on_disk(path: Path) -> int:
     if found.f_flag & os.ST_RDONLY:
         return errno.EROFS
     room = found.f_bavail if os.geteuid() else found.f_bfree
-    return errno.ENOSPC if room * found.f_frsize < _ROOM or not found.f_favail else 0
+    # A file system that makes inodes as it needs them (btrfs) says that it has none at all.
+    without_inodes = found.f_files and not found.f_favail
+    return errno.ENOSPC if room * found.f_frsize < _ROOM or without_inodes else 0

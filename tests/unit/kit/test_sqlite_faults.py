@@ -1,5 +1,6 @@
 """SQLite's errors, made with real files."""
 
+import os
 import sqlite3
 
 import pytest
@@ -54,3 +55,17 @@ def test_what_is_in_the_file_is_the_file_s_affair(tmp_path):
     assert not describe_sqlite_fault(path, sqlite3.DatabaseError("it is cut off"))
     path.write_bytes(b"no database at all " * 200)
     assert not describe_sqlite_fault(path, failure(path, "SELECT * FROM sqlite_schema"))
+
+
+@pytest.mark.parametrize(("inodes", "free", "full"), [(0, 0, False), (9, 0, True), (9, 1, False)])
+def test_a_file_system_without_a_number_of_inodes_has_room(
+    tmp_path, monkeypatch, inodes, free, full
+):
+    found = os.statvfs(tmp_path)
+    fields = list(found)
+    fields[5:8] = inodes, free, free
+    monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(fields))
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        sqlite3.connect(tmp_path / "gone" / "a.db")
+    said = describe_sqlite_fault(tmp_path / "a.db", caught.value)
+    assert ("no space left" in said) == full
