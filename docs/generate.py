@@ -277,7 +277,7 @@ API_NOTES: dict[tuple[str, str], tuple[str, str]] = {
     ("GET", "/plugins/{ref:path}/json"): ("differs", "always 404"),
     ("POST", "/build"): (
         "differs",
-        "by buildah; 501 for BuildKit, `outputs` and git repositories, 400 for `squash`; `cachefrom` has no effect",
+        "by buildah; 501 for BuildKit and `outputs`, 400 for `squash`; `cachefrom` has no effect",
     ),
     ("POST", "/build/cancel"): (
         "differs",

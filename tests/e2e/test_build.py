@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import secrets
 import tarfile
 from collections.abc import Iterator
@@ -330,8 +331,6 @@ def test_a_context_from_an_address(docker: Cli, hiveletd: Daemon, machine: Machi
             assert docker("run", "--rm", "fetched", "cat", "/made").out == said
         with pytest.raises(docker_py.errors.APIError, match="there is nothing at"):
             client.images.build(path=f"{at}/nope")
-        with pytest.raises(docker_py.errors.APIError, match="git repositories are not fetched"):
-            client.images.build(path="https://example.test/x.git")
     finally:
         client.close()
     machine.run(["cp", str(machine.dir / "busybox.tar"), str(web)])
@@ -355,3 +354,73 @@ def containers_of(root: Path) -> list[Any]:
     """What buildah's storage has of containers."""
     listing = root / "build/storage/overlay-containers/containers.json"
     return json.loads(listing.read_text()) if listing.exists() else []
+
+
+@pytest.fixture
+def repository(machine: Machine) -> str:
+    """The address of a git repository with a branch, a tag, and links that lead out of it."""
+    place = machine.dir / "git/repository"
+    place.mkdir(parents=True)
+    (place / "sub").mkdir()
+    (place / "Dockerfile").write_text("FROM bb\nCOPY file /made\n")
+    (place / "file").write_text("first\n")
+    (place / "sub/Dockerfile").write_text("FROM bb\nRUN echo below >/made\n")
+    (place / "away").symlink_to("/etc")
+    git = ["git", "-C", str(place), "-c", "user.name=ada", "-c", "user.email=ada@host"]
+    for words in (
+        ["init", "-q", "-b", "main"],
+        ["add", "."],
+        ["commit", "-q", "-m", "first"],
+        ["tag", "v1"],
+    ):
+        machine.run([*git, *words])
+    (place / "file").write_text("second\n")
+    machine.run([*git, "commit", "-q", "-a", "-m", "second"])
+    machine.popen(
+        ["git", "daemon", "--listen=127.0.0.1", "--export-all", f"--base-path={place.parent}"]
+    )
+    at = "git://127.0.0.1/repository"
+    wait_until(
+        lambda: machine.run(["git", "ls-remote", at], check=False).stdout,
+        timeout=20,
+        what="the repository is served",
+    )
+    return at
+
+
+def test_a_context_from_a_git_repository(
+    docker: Cli, hivelet_cli: Cli, hiveletd: Daemon, machine: Machine, repository: str
+) -> None:
+    import_busybox(docker, machine.dir)
+    client = docker_py.DockerClient(base_url=hiveletd.host)
+    built = {
+        "": "second",
+        "#v1": "first",
+        "#:sub": "below",
+        "#v1:sub": "below",
+        "#v1:../..": "first",
+    }
+    failing = {
+        "#nope": "can't be had at nope",
+        "#v1:nope": "has no folder nope at v1",
+        "#v1:away": "has no folder away at v1",
+        "#-v1": "invalid refspec: -v1",
+    }
+    try:
+        for fragment, said in built.items():
+            client.images.build(path=f"{repository}{fragment}", tag="cloned")
+            assert docker("run", "--rm", "cloned", "cat", "/made").out == f"{said}\n", fragment
+        for fragment, why in failing.items():
+            with pytest.raises(docker_py.errors.APIError, match=re.escape(why)):
+                client.images.build(path=f"{repository}{fragment}")
+    finally:
+        client.close()
+    hivelet_cli("build", "-t", "cloned:7", "-f", "Dockerfile", f"{repository}#v1")
+    assert docker("run", "--rm", "cloned:7", "cat", "/made").out == "first\n"
+    stack = machine.dir / "stack.yml"
+    stack.write_text(
+        f'services: {{web: {{image: "cloned:8", build: {{context: "{repository}#v1:sub"}}}}}}\n'
+    )
+    hivelet_cli("stack", "build", "-c", str(stack), "s")
+    assert docker("run", "--rm", "cloned:8", "cat", "/made").out == "below\n"
+    assert not list((hiveletd.dir / "root").glob("images/tmp/build-*"))

@@ -129,8 +129,8 @@ BUILD = OneOf(
         STRING,
         Fields(
             {
-                "context": differs(STRING, "a folder; an address is refused"),
                 **honoured(
+                    context=STRING,
                     dockerfile=STRING,
                     dockerfile_inline=STRING,
                     args=LIST_OR_MAP,

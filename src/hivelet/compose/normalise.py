@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hivelet.compose.addresses import is_address
 from hivelet.compose.long_forms import (
     SERVICE_KEYS,
     Json,
@@ -62,7 +63,7 @@ def normalise_service(service: Json, around: Surroundings) -> Json:
     if "security_opt" in result:
         result["security_opt"] = [_profile(option, around) for option in result["security_opt"]]
     context = result.get("build", {}).get("context", "")
-    if context and "://" not in context and not context.startswith("git@"):
+    if context and not is_address(context):
         result["build"] = {**result["build"], "context": around.kept(context)}
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hivelet.cli.build.send import (
 from hivelet.cli.progress_lines import progress_line
 from hivelet.cli.registry import registry_auth
 from hivelet.cli.session import Session, complain, pass_session, say
+from hivelet.compose.addresses import is_address
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.units import parse_size
 from hivelet.errors import InvalidParameter, System
@@ -71,16 +73,23 @@ from hivelet.errors import InvalidParameter, System
 @click.option("--shm-size", default="", metavar="SIZE", help="Size of /dev/shm.")
 @click.option("-m", "--memory", default="", metavar="SIZE", help="Memory that a command may take.")
 @click.option("--iidfile", "identity_file", metavar="FILE", help="File to write the image's id to.")
-@click.argument("path", metavar="PATH|-")
+@click.argument("path", metavar="PATH|ADDRESS|-")
 @pass_session
 def build(session: Session, /, path: str, dockerfile: str | None, **options: Any) -> int:
     """Build an image from a Dockerfile.
 
     \b
     PATH is the folder that the Dockerfile copies from; its .dockerignore is heeded. With -, the standard input is a tar of
-    such a folder, or a Dockerfile alone.
+    such a folder, or a Dockerfile alone. An address of a git repository (ADDRESS#REF:FOLDER), of a tar, or of a Dockerfile is
+    fetched by the daemon.
     """
-    if path == "-":
+    archive: Iterator[bytes] = iter(())
+    remote = ""
+    if is_address(path):
+        if dockerfile == "-":
+            raise InvalidParameter("with an address, -f names a file of what lies there")
+        remote, name = path, dockerfile or ""
+    elif path == "-":
         if dockerfile == "-":
             raise InvalidParameter(
                 "the standard input cannot be both the folder and the Dockerfile"
@@ -91,6 +100,7 @@ def build(session: Session, /, path: str, dockerfile: str | None, **options: Any
     quiet = options["quiet"]
     wish = BuildWish(
         archive=archive,
+        remote=remote,
         tags=options["tags"],
         dockerfile=name,
         build_args=given_arguments(options["build_args"], session.environment),

@@ -34,9 +34,10 @@ class BuildRefused(System):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildWish:
-    """What to build: `archive` is the context, `parameters` are the query's."""
+    """What to build: `archive` is the context, unless the daemon fetches that itself (`remote`); `parameters` are the query's."""
 
-    archive: Iterator[bytes]
+    archive: Iterator[bytes] = field(default_factory=lambda: iter(()))
+    remote: str = ""
     tags: tuple[str, ...] = ()
     dockerfile: str = ""
     build_args: Mapping[str, str | None] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class BuildWish:
         query: Json = {
             "t": list(self.tags),
             "dockerfile": self.dockerfile,
+            "remote": self.remote,
             "buildargs": json.dumps(dict(self.build_args)) if self.build_args else "",
             "labels": json.dumps(dict(self.labels)) if self.labels else "",
             "rm": True,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from hivelet.cli.build.send import (
     text_context,
 )
 from hivelet.cli.session import Session, say
+from hivelet.compose.addresses import is_address
 from hivelet.compose.images import with_default_tag
 from hivelet.compose.load import LoadedStack
 from hivelet.compose.model import Build, StackFile, UlimitRange
@@ -91,12 +92,16 @@ def build_stack(
 
 
 def _wish(session: Session, place: str, image: str, build: Build, directory: str) -> BuildWish:
-    if "://" in build.context or build.context.startswith("git@"):
-        raise InvalidParameter(
-            f"{place}.context: {build.context} is an address; clone it, and name the folder"
-        )
     folder = Path(directory) / (build.context or ".")
-    if build.dockerfile_inline:
+    archive: Iterator[bytes] = iter(())
+    remote = ""
+    if is_address(build.context):
+        if build.dockerfile_inline:
+            raise InvalidParameter(
+                f"{place}.dockerfile_inline: {build.context} is an address, which has a Dockerfile of its own"
+            )
+        remote, dockerfile = build.context, build.dockerfile
+    elif build.dockerfile_inline:
         archive, dockerfile = text_context(folder, build.dockerfile_inline)
     else:
         # Its path is seen from the context, unlike that of `hivelet build -f`.
@@ -104,6 +109,7 @@ def _wish(session: Session, place: str, image: str, build: Build, directory: str
         archive, dockerfile = folder_context(folder, given, sys.stdin.buffer)
     return BuildWish(
         archive=archive,
+        remote=remote,
         tags=(image, *build.tags),
         dockerfile=dockerfile,
         build_args=_arguments(build, session.environment),

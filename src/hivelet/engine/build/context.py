@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
-from hivelet.errors import InvalidParameter, NotImplemented
+from hivelet.engine.build.git import fetch_repository, is_repository, parse_source
+from hivelet.errors import InvalidParameter
 from hivelet.kit.threads import in_thread
 from hivelet.runtime.files.extract import ExtractOptions, extract_archive
 from hivelet.runtime.images.compression import sniff
@@ -19,7 +19,6 @@ from hivelet.runtime.images.inroot import InRoot
 from hivelet.runtime.images.spool import spooled
 
 _DOCKERFILE_LIMIT = 4 << 20
-_GIT = re.compile(r"^(?:git://|git@|ssh://|github\.com/)|\.git(?:#.*)?$")
 
 
 async def unpack_context(archive: AsyncIterator[bytes], scratch: Path) -> Path:
@@ -37,17 +36,15 @@ async def unpack_context(archive: AsyncIterator[bytes], scratch: Path) -> Path:
 
 
 async def fetch_context(address: str, scratch: Path, dockerfile: str) -> Path:
-    """The context at an address: an archive, or else a Dockerfile alone.
+    """The context at an address: a git repository, an archive, or else a Dockerfile alone.
 
     Raises:
-        NotImplemented: it is a git repository.
-        HiveletError: it can't be downloaded.
+        HiveletError: it can't be had.
     """
-    if _GIT.search(address):
-        raise NotImplemented(
-            f"git repositories are not fetched: clone {address}, and build from the folder"
-        )
     context = scratch / "context"
+    if is_repository(address):
+        found = await fetch_repository(parse_source(address), scratch / "repository")
+        return found.rename(context)
     context.mkdir()
     async with aclosing(download(address)) as pieces, spooled(pieces, scratch) as path:
         with path.open("rb") as stream:
