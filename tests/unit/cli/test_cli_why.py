@@ -206,6 +206,13 @@ def test_causes(name: str) -> None:
     [
         ("out of memory (its limit is 64 MiB)", "raise deploy.resources.limits.memory"),
         ("dockerexec: unhealthy container", "its health check fails"),
+        ("task: non-zero exit (137): dockerexec: unhealthy container (no)", "its health check"),
+        ("task: non-zero exit (137): out of memory (its limit is 64 MiB): bye", "raise deploy."),
+        ("task: non-zero exit (137): ended by SIGKILL: bye", "somebody killed it"),
+        ("task: non-zero exit (127): its command, or one that", "correct `command`"),
+        # What a program says last may sound like anything.
+        ("task: non-zero exit (1): OSError: address already in use", "hivelet service logs"),
+        ("task: non-zero exit (1): no such config; out of memory", "hivelet service logs"),
         ("no suitable node (host-mode port already in use on 1 node)", "publish the port"),
         ('invalid mount config for type "bind": bind source path does not exist', "make the path"),
         ("waiting for the old task to stop", "nothing: it starts"),

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 import re
 
+_EXIT = r"^task: non-zero exit "
+"""How the error of a program that ended begins. It goes on with the program's last words, which may say anything: so these
+come first, and are read from the beginning."""
+
+_MEMORY = ("raise deploy.resources.limits.memory, or find out what needs so much",)
+_LOGS = ("hivelet service logs --tail 50 {service}",)
+
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        _EXIT + r"\(\d+\): (dockerexec: )?unhealthy container",
+        ("its health check fails: run the check by hand in a container, or give it start_period",),
+    ),
+    (_EXIT + r"\(\d+\): (out of memory|.*killed for memory)|^OOM", _MEMORY),
+    (
+        _EXIT + r"\(137\)",
+        (
+            "somebody killed it (`hivelet events` tells of a command that did), or the kernel for want of memory (dmesg)",
+            *_LOGS,
+        ),
+    ),
+    (
+        _EXIT + r"\(12[67]\): its command",
+        ("correct `command` or `entrypoint`, or the script that calls it", *_LOGS),
+    ),
+    (_EXIT, _LOGS),
     (
         r"insufficient resources",
         (
@@ -53,10 +77,7 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"unhealthy container|Health check",
         ("its health check fails: run the check by hand in a container, or give it start_period",),
     ),
-    (
-        r"out of memory|OOM|non-zero exit \(137\)",
-        ("raise deploy.resources.limits.memory, or find out what needs so much",),
-    ),
+    (r"out of memory|OOM", _MEMORY),
     (
         r"invalid mount|bind source path|bind mount",
         ("make the path on the node, or correct `volumes`",),
@@ -66,10 +87,6 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("correct `command` or `entrypoint`: the image does not have that program",),
     ),
     (r"secret|config", ("hivelet secret ls", "hivelet config ls")),
-    (
-        r"non-zero exit|ended by",
-        ("hivelet service logs --tail 50 {service}",),
-    ),
 )
 _AWAITED = re.compile(r"waiting for ([\w.-]+)")
 
