@@ -17,12 +17,13 @@ from aiohttp import web
 import hivelet
 from hivelet.api.backend.backends import Backends
 from hivelet.api.call import Call, refuse
+from hivelet.api.connection import Connection
 from hivelet.api.gate import Gate, Visits
 from hivelet.api.hijack import is_begun
 from hivelet.api.http_log import http_logger
 from hivelet.api.limits import BODY_LIMIT, Limits
 from hivelet.api.listeners import BACKLOG, Listener, open_listeners
-from hivelet.api.malformed import Connection, check_target
+from hivelet.api.malformed import check_target
 from hivelet.api.meter import ApiMeter
 from hivelet.api.router import Route, Router
 from hivelet.api.routes import ALL_ROUTES

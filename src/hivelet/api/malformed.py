@@ -11,7 +11,6 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from hivelet.api.call import reply
 from hivelet.errors import InvalidParameter
 
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
@@ -23,30 +22,6 @@ _CODES = (
 """What the HTTP library says, and Docker's code for it."""
 _WORDS = 200
 """Characters of the library's sentence that are passed on."""
-
-
-class Connection(web.RequestHandler):
-    """The server's side of a connection. Only what is answered to errors of HTTP itself differs from the library's own."""
-
-    __slots__ = ()
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """The answer, after which the connection is closed.
-
-        Raises:
-            ConnectionError: a part of another answer is on its way already.
-        """
-        super().handle_error(request, status, exc, message)
-        code, said = describe_malformed(status, exc, message or "")
-        answer = reply({"message": said}, status=code)
-        answer.force_close()
-        return answer
 
 
 def describe_malformed(status: int, error: BaseException | None, said: str) -> tuple[int, str]:
