@@ -56,6 +56,23 @@ def test_copies(cli: Cli, machine: Machine, running: bool) -> None:
     assert cli("exec", "one1", "cat", "/data/file").out == "in the volume"
 
 
+def test_volumes_of_one_that_has_never_run(cli: Cli, machine: Machine) -> None:
+    file, single = machine.dir / "file", machine.dir / "single"
+    file.write_text("copied")
+    single.write_text("of the host")
+    mounts = ["-v", "new:/new/volume", "-v", f"{single}:/new/single", "-v", f"{machine.dir}:/host:ro"]  # fmt: skip
+    cli("create", "--name", "fresh", "--read-only", *mounts, "bb", "cat", "/new/volume/file")
+    cli("cp", str(file), "fresh:/new/volume")
+    assert cli("start", "-a", "fresh").out == "copied"
+    cli("cp", "fresh:/new/volume/file", str(machine.dir / "back"))
+    cli("cp", "fresh:/new/single", str(machine.dir / "back2"))
+    assert (machine.dir / "back").read_text() + (machine.dir / "back2").read_text() == "copiedof the host"  # fmt: skip
+    assert "container rootfs is marked read-only" in cli.fails("cp", str(file), "fresh:/etc").err
+    words = "mounted volume is marked read-only"
+    assert words in cli.fails("cp", str(file), "fresh:/host/other").err
+    assert not (machine.dir / "other").exists()
+
+
 def test_diff_export_and_commit(cli: Cli) -> None:
     assert cli("diff", "one1").lines == ["C /etc", "D /etc/group", "C /etc/passwd", "A /new"]
     done = subprocess.run(

@@ -83,7 +83,8 @@ def encode_state(state: ContainerState) -> Json:
     """A container's `State`."""
     answer: Json = {
         "Status": state.status,
-        "Running": state.running,
+        # One that waits for its next start counts as running, for Docker.
+        "Running": state.running or state.restarting,
         "Paused": state.paused,
         "Restarting": state.restarting,
         "OOMKilled": state.oom_killed,

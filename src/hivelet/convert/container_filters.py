@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from hivelet.convert.filters import Filters
 from hivelet.errors import InvalidParameter, NotFound
@@ -25,11 +25,16 @@ _TASK_LABEL = "com.docker.swarm.task.id"
 
 
 def select_containers(
-    containers: Sequence[Container], filters: Filters, *, everything: bool, limit: int
+    containers: Sequence[Container],
+    filters: Filters,
+    *,
+    everything: bool,
+    limit: int,
+    ancestors: Collection[str] = (),
 ) -> list[Container]:
-    """The containers that a list call asked for, newest first.
+    """The containers that a list call asked for, newest first; `ancestors` are the ids of the images that it names.
 
-    Only running ones, unless `everything`, a limit, or a filter that speaks of state or age says otherwise.
+    Only running ones (one that waits for its next start is one of them, as in Docker), unless `everything`, a limit, or a filter that speaks of state or age says otherwise.
     """
     _check(filters)
     newest = sorted(containers, key=lambda container: container.created, reverse=True)
@@ -38,7 +43,8 @@ def select_containers(
     chosen = [
         container
         for container in newest
-        if (everything or container.state.running) and _matches(container, filters)
+        if (everything or container.state.running or container.state.restarting)
+        and _matches(container, filters, ancestors)
     ]
     chosen = _by_age(chosen, newest, filters)
     return chosen[:limit] if limit > 0 else chosen
@@ -56,7 +62,7 @@ def _check(filters: Filters) -> None:
             raise InvalidParameter(f"Invalid filter 'exited={value}'")
 
 
-def _matches(container: Container, filters: Filters) -> bool:
+def _matches(container: Container, filters: Filters, ancestors: Collection[str]) -> bool:
     state = container.state
     wants_task = filters.boolean("is-task")
     tests: tuple[Callable[[], bool], ...] = (
@@ -68,23 +74,12 @@ def _matches(container: Container, filters: Filters) -> bool:
         lambda: "exited" not in filters or (not state.running and state.started_at is not None),
         lambda: filters.exact("exited", str(state.exit_code)),
         lambda: wants_task is None or wants_task == (_TASK_LABEL in container.config.labels),
-        lambda: _has_ancestor(container, filters),
+        lambda: "ancestor" not in filters or container.image_id in ancestors,
         lambda: _has_network(container, filters),
         lambda: filters.exact("volume", *_volume_words(container)),
         lambda: _has_port(container, filters),
     )
     return all(test() for test in tests)
-
-
-def _has_ancestor(container: Container, filters: Filters) -> bool:
-    if "ancestor" not in filters:
-        return True
-    named = {container.image, container.image.removesuffix(":latest")}
-    plain = container.image_id.removeprefix("sha256:")
-    return any(
-        value in named or (len(value) >= 12 and plain.startswith(value.removeprefix("sha256:")))
-        for value in filters.get("ancestor")
-    )
 
 
 def _has_network(container: Container, filters: Filters) -> bool:

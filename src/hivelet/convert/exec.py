@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Any
 
+from hivelet.convert.detach_keys import parse_detach_keys
 from hivelet.convert.shape import Json
 from hivelet.errors import InvalidParameter
 from hivelet.objects.exec import Exec
@@ -31,7 +33,10 @@ def encode_exec(found: Exec) -> Json:
         # Docker's own mark for what it forgets by and by.
         "CanRemove": found.exit_code is not None,
         "ContainerID": found.container_id,
-        "DetachKeys": "",
+        # Bytes, in Docker's answer as JSON has them.
+        "DetachKeys": b64encode(parse_detach_keys(config.detach_keys)).decode()
+        if config.detach_keys
+        else "",
         "Pid": found.pid,
     }
 

@@ -147,13 +147,13 @@ def join_reference(name: str, tag: str) -> str:
 
 
 def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -> list[Image]:
-    """The images that a list call asked for, newest first."""
+    """The images that a list call asked for, newest first; where it asked by `reference`, with the names that fit alone."""
     dangling = filters.boolean("dangling")
     borders = [until_moment(value, now) for value in filters.get("until")]
     for pattern in filters.get("reference"):
         _check_pattern(pattern)
     chosen = [
-        image
+        _as_asked(image, filters)
         for image in images
         if (dangling is None or dangling == (not image.repo_tags))
         and filters.labels("label", image.config.labels)
@@ -185,12 +185,25 @@ def _moment(image: Image) -> datetime:
 
 
 def _has_reference(image: Image, filters: Filters) -> bool:
-    """The filter `reference`: a shell pattern over `name` or `name:tag`, where `*` stops at a slash."""
+    asked = _as_asked(image, filters)
+    return "reference" not in filters or bool(asked.repo_tags or asked.repo_digests)
+
+
+def _as_asked(image: Image, filters: Filters) -> Image:
+    """The filter `reference`: of an image's names those alone that fit."""
     if "reference" not in filters:
-        return True
-    names = [*image.repo_tags, *(tag.rpartition(":")[0] for tag in image.repo_tags)]
-    names += image.repo_digests
-    return any(_path_match(name, value) for value in filters.get("reference") for name in names)
+        return image
+    patterns = filters.get("reference")
+    return image.replaced(
+        repo_tags=[name for name in image.repo_tags if _fits(name, ":", patterns)],
+        repo_digests=[name for name in image.repo_digests if _fits(name, "@", patterns)],
+    )
+
+
+def _fits(name: str, mark: str, patterns: Sequence[str]) -> bool:
+    """A shell pattern over the whole name or over the repository, where `*` stops at a slash."""
+    repository = name.rpartition(mark)[0]
+    return any(_path_match(each, value) for value in patterns for each in (name, repository))
 
 
 def _path_match(name: str, pattern: str) -> bool:

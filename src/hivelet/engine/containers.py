@@ -46,12 +46,21 @@ class ContainerActions:
         self.before_stop: BeforeStop = _nothing
 
     async def list_containers(self, *, size: bool = False) -> Sequence[Container]:
-        """All containers, oldest first."""
-        return [
-            await self._shown(record, size=size)
-            for record in self._records.all()
-            if not record.removing
-        ]
+        """All containers, oldest first. One whose image has lost its name, or given it to another, shows the image's id."""
+        named: dict[str, str] = {}
+        shown = []
+        for record in self._records.all():
+            if record.removing:
+                continue
+            container = await self._shown(record, size=size)
+            name = container.image
+            if name not in named:
+                named[name] = await self._files.image_named(name)
+            # A digest names the same image for ever.
+            if "@" not in name and named[name] != container.image_id:
+                container = container.replaced(image=container.image_id or name)
+            shown.append(container)
+        return shown
 
     async def get_container(self, ref: str, *, size: bool = False) -> Container:
         """One container."""
@@ -77,6 +86,7 @@ class ContainerActions:
         await self.stop_container(record.id, timeout=timeout, signal=signal)
         if not record.task_id:
             await self._lifecycle.start(record.id)
+            self._lifecycle.publish(record, "restart")
 
     async def kill_container(self, ref: str, signal: str) -> None:
         """Send its first process a signal."""
@@ -142,7 +152,9 @@ class ContainerActions:
     async def container_top(self, ref: str, ps_args: str) -> ProcessTable:
         """Its processes."""
         record = self._running(ref)
-        return await read_processes(self._lifecycle.processes(record.id), ps_args)
+        table = await read_processes(self._lifecycle.processes(record.id), ps_args)
+        self._lifecycle.publish(record, "top")
+        return table
 
     async def container_stats(self, ref: str, *, stream: bool) -> AsyncIterator[ContainerStats]:
         """Its counters: once, or every second."""

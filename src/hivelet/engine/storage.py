@@ -16,14 +16,14 @@ from hivelet.engine.registry import Record, Registry
 from hivelet.engine.volumes.binds import prepare_bind
 from hivelet.engine.volumes.local import Volumes
 from hivelet.engine.volumes.subpaths import Subpaths
-from hivelet.errors import NotFound, System
+from hivelet.engine.volumes.views import bind_in_place
+from hivelet.errors import InvalidParameter, NotFound, System
 from hivelet.kit.ids import new_hex_id
 from hivelet.kit.process import run_command
 from hivelet.objects.common import ContainerId
 from hivelet.objects.container import Mount
 from hivelet.objects.engine import MountPoint
 from hivelet.runtime.images.inroot import InRoot
-from hivelet.runtime.images.mounts import mount_bind
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
 from hivelet.runtime.images.users import find_user
@@ -89,16 +89,8 @@ class Storage:
         """
         root = self._snapshots.mount(record.id)
         for point in record.container.mounts if volumes else ():
-            if point.type == "tmpfs" or not Path(point.source).exists():
-                continue
-            source = os.open(point.source, os.O_PATH | os.O_CLOEXEC)
-            try:
-                with InRoot(root) as inside, inside.directory(point.destination) as place:
-                    mount_bind(source, Path(f"/proc/self/fd/{place}"))
-            except (FileNotFoundError, NotADirectoryError):
-                continue  # made when the container first starts; or a file, which stays what the image has
-            finally:
-                os.close(source)
+            if point.type != "tmpfs" and Path(point.source).exists():
+                bind_in_place(root, point)
         return root
 
     def layers(self, record: Record) -> tuple[Path, tuple[Path, ...]]:
@@ -146,6 +138,13 @@ class Storage:
         except NotFound:
             return False
         return True
+
+    async def image_named(self, name: str) -> str:
+        """The id of the image that a name means by now; empty where it means none."""
+        try:
+            return (await self._images.resolve(name)).id
+        except (NotFound, InvalidParameter):
+            return ""
 
     async def image_size(self, record: Record) -> int:
         """Bytes of the image that the container was made from; 0 where it is gone."""

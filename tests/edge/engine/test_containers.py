@@ -166,6 +166,48 @@ async def test_an_end_comes_after_its_start_however_slow_the_disk_is(bench, monk
     assert seen == ["start", "die"] * 2
 
 
+async def test_a_stop_meets_the_start_that_is_under_way(bench, monkeypatch):
+    """As when a restart policy starts a container at the very moment: who has stopped it finds it stopped, and it stays so."""
+    record = await bench.create("/bin/sleep", "1000")
+    runtime = bench.engine.lifecycle._parts.runtime
+    create, begun, may_go_on = runtime.create, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args):
+        begun.set()
+        await may_go_on.wait()
+        return await create(*args)
+
+    monkeypatch.setattr(runtime, "create", slowly)
+    starting = asyncio.ensure_future(bench.engine.start_container(record.id))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        stopping = asyncio.ensure_future(bench.engine.stop_container(record.id, timeout=0))
+        await asyncio.sleep(0)
+        may_go_on.set()
+        assert await starting
+        assert await stopping
+    found = bench.engine.registry.find(record.id)
+    assert found.by_hand
+    assert not found.container.state.running
+
+
+async def test_events_tell_who_has_ended_a_container(bench):
+    seen = []
+    async with asyncio.timeout(20):
+        with bench.engine._events.listen() as events:
+            record = await bench.run("/bin/sleep", "1000")
+            await bench.engine.container_top(record.id, "")
+            await bench.engine.restart_container(record.id, timeout=0)
+            await bench.engine.remove_container(record.id, force=True, volumes=True)
+            async for event in events:
+                if event.type == "container":
+                    seen.append(event.action + event.attributes.get("signal", ""))
+                if event.action == "destroy":
+                    break
+    life = ["create", "start", "top", "kill9", "die", "stop", "start", "restart"]
+    assert seen == [*life, "kill9", "die", "destroy"]
+
+
 async def test_events_tell_the_life_of_a_container(bench):
     seen = []
     async with asyncio.timeout(10):

@@ -72,9 +72,6 @@ def select(text="", *, everything=False, limit=0):
         (f'{{"label":["com.docker.swarm.task.id={TASKS[0]}"]}}', ["1"]),
         ('{"is-task":["true"]}', ["1"]),
         ('{"is-task":["false"]}', []),
-        ('{"ancestor":["myweb"]}', ["1"]),
-        ('{"ancestor":["abababababab"]}', ["1"]),
-        ('{"ancestor":["other"]}', []),
         ('{"network":["myapp_webnet"]}', ["1"]),
         ('{"network":["net1"]}', ["1"]),
         ('{"network":["other"]}', []),
@@ -89,6 +86,26 @@ def select(text="", *, everything=False, limit=0):
 )
 def test_filters(text, expected):
     assert select(text) == expected
+
+
+@pytest.mark.parametrize(("found", "expected"), [(True, ["1", "2"]), (False, [])])
+def test_the_images_that_a_filter_names_are_known_by_their_ids(found, expected):
+    containers = [make_container(1), ended(2)]
+    chosen = select_containers(
+        containers,
+        parse_filters('{"ancestor":["myweb:latest"]}', FILTERS),
+        everything=True,
+        limit=0,
+        ancestors=[containers[0].image_id] if found else [],
+    )
+    assert [container.name.split(".")[1] for container in chosen] == expected
+
+
+def test_one_that_waits_for_its_next_start_is_among_those_that_run():
+    state = ContainerState(status="restarting", restarting=True, exit_code=1, finished_at=STARTED)
+    waits = make_container(1).replaced(state=state)
+    chosen = select_containers([waits], parse_filters("", FILTERS), everything=False, limit=0)
+    assert chosen == [waits]
 
 
 def test_newest_first_and_limited():

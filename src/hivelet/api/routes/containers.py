@@ -20,8 +20,9 @@ from hivelet.convert.image import until_moment
 from hivelet.convert.query import integer, log_options
 from hivelet.convert.shape import Json
 from hivelet.convert.stats import encode_processes, encode_stats
-from hivelet.errors import InvalidParameter, NotImplemented
+from hivelet.errors import InvalidParameter, NotFound, NotImplemented
 from hivelet.objects.engine import Container, ContainerStats
+from hivelet.objects.image import Image
 from hivelet.objects.log import LogOptions
 from hivelet.objects.log_driver import NOTHING_KEPT
 
@@ -36,8 +37,20 @@ async def list_containers(call: Call) -> web.Response:
         filters,
         everything=call.flag("all"),
         limit=integer(call.query, "limit") or 0,
+        ancestors=[
+            image.id
+            for image in [await _image(call, ref) for ref in filters.get("ancestor")]
+            if image is not None
+        ],
     )
     return reply([convert.encode_summary(each, call.now, call.version) for each in chosen])
+
+
+async def _image(call: Call, ref: str) -> Image | None:
+    try:
+        return await call.engine.get_image(ref)
+    except (NotFound, InvalidParameter):
+        return None  # no container is made from it
 
 
 async def inspect_container(call: Call) -> web.Response:

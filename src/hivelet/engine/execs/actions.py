@@ -60,8 +60,12 @@ class Execs:
         await self._supervisor.stop()
 
     def of(self, container: ContainerId) -> list[str]:
-        """The ids of a container's execs, oldest first."""
-        return [k for k, known in self._known.items() if known.exec.container_id == container]
+        """The ids of a container's execs that have not ended, oldest first."""
+        return [
+            key
+            for key, known in self._known.items()
+            if known.exec.container_id == container and known.exec.exit_code is None
+        ]
 
     def create(self, record: Record, config: ExecConfig, ref: str = "") -> str:
         """Note a further process.
@@ -157,7 +161,7 @@ class Execs:
 
     def forget(self, container: ContainerId) -> None:
         """A container starts again, or is removed."""
-        for exec_id in self.of(container):
+        for exec_id in [k for k, e in self._known.items() if e.exec.container_id == container]:
             del self._known[exec_id]
 
     async def _start(

@@ -17,6 +17,7 @@ from hivelet.engine.life.lifecycle import Lifecycle
 from hivelet.engine.merge import merge_config
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
+from hivelet.engine.volumes.views import check_writable
 from hivelet.errors import InvalidParameter, NotFound
 from hivelet.objects.engine import Container
 from hivelet.objects.files import CommitRequest, FileChange, PathStat
@@ -171,11 +172,13 @@ class FileActions:
     ) -> None:
         root = self._root(record)
         try:
-            check_directory(root, path)
+            place = check_directory(root, path)
         except NotFound:
             raise NotFound(f"Could not find the file {path} in container {ref}") from None
         except NotADirectoryError:
             raise InvalidParameter("extraction point is not a directory") from None
+        if not record.container.state.running:  # else the kernel refuses
+            check_writable(place, record.container.mounts, record.container.host_config)
         owner = None
         if as_user and record.container.config.user:
             user = self._files_storage.process_user(record)

@@ -16,6 +16,7 @@ from hivelet.engine.life.watching import Watching
 from hivelet.engine.registry import Record
 from hivelet.errors import Conflict, HiveletError, InvalidParameter, NotFound
 from hivelet.objects.common import ContainerId
+from hivelet.objects.container import ContainerState
 from hivelet.objects.signals import parse_signal
 
 log = structlog.get_logger(__name__)
@@ -36,9 +37,23 @@ class Stopping(Watching):
             InvalidParameter: there is no such signal; nothing has happened.
         """
         number = parse_signal(signal) if signal else None
-        record = await self._by_hand(self._current(container_id))
-        if not record.container.state.running:
+        ended = await self._stopped(container_id, grace=grace, number=number)
+        if ended is None:
             return False
+        self.publish(ended, "stop")
+        return True
+
+    async def _stopped(
+        self, container_id: ContainerId, *, grace: float | None, number: int | None = None
+    ) -> Record | None:
+        """As `stop`, without a word; None if it did not run."""
+        record = await self._by_hand(self._current(container_id))
+        if not record.container.state.running and not record.task_id:
+            # Its restart policy may be starting it at this moment: then there is something to stop once it runs.
+            await self.settled(container_id)
+            record = await self._by_hand(self._current(container_id))
+        if not record.container.state.running:
+            return None
         if record.container.state.paused:
             await self.unpause(container_id)
         if record.task_id:
@@ -59,16 +74,19 @@ class Stopping(Watching):
         if not end.done():
             await self._signal_if_alive(record, SIGKILL)
             await asyncio.shield(end)
-        self.publish(record, "stop")
-        return True
+        return record
 
     async def kill(self, container_id: ContainerId, signal: str) -> None:
-        """Send the first process a signal.
+        """Send the first process a signal; one that waits for its next start is stopped instead.
 
         Raises:
             Conflict: it does not run.
         """
         record = self._current(container_id)
+        if record.container.state.restarting:
+            parse_signal(signal)
+            await self._stopped(container_id, grace=0)
+            return
         if not record.container.state.running:
             raise Conflict(f"Container {container_id} is not running")
         number = parse_signal(signal)
@@ -76,7 +94,7 @@ class Stopping(Watching):
             await self._by_hand(record)
         end = self._end(container_id)
         self._parts.runtime.kill(record.id, number)
-        self.publish(record, "kill", signal=signal)
+        self.publish(record, "kill", signal=str(number))
         if number == SIGKILL:
             # Nothing can outlive it but a process that the kernel holds: who kills may remove at once, as in Docker.
             with suppress(TimeoutError):
@@ -94,13 +112,11 @@ class Stopping(Watching):
         record = self._registry.get(container_id) if force else self._current(container_id)
         if record is None:
             raise NotFound(f"No such container: {container_id}")
-        if record.container.state.running and not record.removing:
+        state = record.container.state
+        if (state.running or state.restarting) and not record.removing:
             if not force:
-                raise Conflict(
-                    f"You cannot remove a running container {container_id}. "
-                    "Stop the container before attempting removal or force remove"
-                )
-            await self.stop(container_id, grace=0)
+                raise Conflict(_cannot_remove(container_id, state))
+            await self._stopped(container_id, grace=0)
         async with self._locks[container_id]:
             current = self._registry.get(container_id)
             if current is not None:
@@ -139,6 +155,15 @@ class Stopping(Watching):
         """Signal a process that may be ending at this very moment: then there is nobody to tell, and its end is on the way."""
         with suppress(Conflict):
             self._parts.runtime.kill(record.id, number)
+            self.publish(record, "kill", signal=str(number))
+
+
+def _cannot_remove(container_id: ContainerId, state: ContainerState) -> str:
+    first = "Unpause and then stop" if state.paused else "Stop"
+    return (
+        f"You cannot remove a {state.status} container {container_id}. "
+        f"{first} the container before attempting removal or force remove"
+    )
 
 
 def stop_signal(record: Record) -> int:

@@ -74,16 +74,21 @@ def write_root(out: IO[bytes], root: Path) -> None:
         tar.finish()
 
 
-def check_directory(root: Path, path: str) -> None:
-    """Refuse what is no directory.
+def check_directory(root: Path, path: str) -> str:
+    """The directory that a path leads to, as the root has it when all links are followed; refuse what is none.
 
     Raises:
         NotFound: there is nothing.
         NotADirectoryError: there is something else.
     """
     try:
-        with InRoot(root) as inside, inside.directory(path):
-            pass
+        with (
+            InRoot(root) as inside,
+            inside.directory("/") as top,
+            inside.directory(path) as found,
+        ):
+            base, whole = (os.readlink(f"/proc/self/fd/{each}") for each in (top, found))
+            return "/" + whole.removeprefix(base).lstrip("/")
     except NotADirectoryError:
         raise
     except OSError as error:

@@ -65,6 +65,11 @@ def mount_bind(descriptor: int, target: Path) -> None:
     _mount(f"/proc/self/fd/{descriptor}", target, "", MS_BIND | MS_REC, "")
 
 
+def remount_read_only(target: Path) -> None:
+    """Let nothing be written by way of the bind mount that is on `target`."""
+    _mount("", target, "", MS_BIND | MS_REMOUNT | MS_RDONLY, "")
+
+
 def mount_filesystem(source: str, target: Path, kind: str, options: MountOptions) -> None:
     """Mount as mount(8) does: then its propagation, then a bind's read-only flag, each by a call of its own.
 

@@ -162,7 +162,7 @@ class ImageStore:
         Raises:
             ImageUnknown: the image that it was made from is gone.
         """
-        base = self._catalog.get(container.image_id)
+        base = self._catalog.resolve(container.image_id)
         names = [parse_tagged(request.reference).canonical] if request.reference else []
         config = apply_changes(container.config, request.changes)
         async with spooled(layer, self._directory.scratch) as path, self._layers.holding() as hold:
