@@ -74,7 +74,9 @@ class SandboxAddresses:
         pool = self._pools.get((network.id, version))
         if pool is None or pool.subnet != subnet:
             pool = AddressPool(
-                subnet, ip_range=network.ip_range if version == 4 else network.ip_range6
+                subnet,
+                ip_range=network.ip_range if version == 4 else network.ip_range6,
+                name=network.name,
             )
             pool.reserve(gateway)
             for address in network.reserved:

@@ -162,8 +162,10 @@ class AddressPool:
     Giving an address is O(1) while the subnet is not crowded behind the cursor; the set holds only what is taken.
     """
 
-    def __init__(self, subnet: str, *, ip_range: str = "", after: str = "") -> None:
+    def __init__(self, subnet: str, *, ip_range: str = "", after: str = "", name: str = "") -> None:
         self.subnet = subnet
+        self._ip_range = ip_range
+        self._name = name
         self._network = parse_subnet(subnet)
         window = parse_subnet(ip_range) if ip_range else self._network
         if not contains(self._network, window):
@@ -199,10 +201,7 @@ class AddressPool:
             self.reserve(requested)
             return requested
         if self._inside > self._high - self._low:
-            raise AddressesExhausted(
-                f"no available IPv{self._network.version} addresses on this network's address pool: all {self._inside} addresses of "
-                f"{self.subnet} are in use. Create the network with a larger --subnet."
-            )
+            raise AddressesExhausted(self._exhausted_message())
         number = self._cursor if self._low <= self._cursor <= self._high else self._low
         while number in self._taken:
             number = self._low if number == self._high else number + 1
@@ -210,6 +209,16 @@ class AddressPool:
         address = str(_address(number, self._network.version))
         self.reserve(address)
         return address
+
+    def _exhausted_message(self) -> str:
+        # What is too small is the range, where there is one, however large the subnet around it.
+        bounds = f"the range {self._ip_range} of {self.subnet}" if self._ip_range else self.subnet
+        network = f" (network {self._name})" if self._name else ""
+        option = "--ip-range" if self._ip_range else "--subnet"
+        return (
+            f"no available IPv{self._network.version} addresses on this network's address pool: all {self._inside} addresses of "
+            f"{bounds}{network} are in use. Create the network with a larger {option}."
+        )
 
     def _check_requested(self, requested: str) -> None:
         if _parse_address(requested) not in self._network:

@@ -123,8 +123,12 @@ def test_requested_addresses():
 def test_an_ip_range_bounds_the_choice():
     pool = ipam.AddressPool("10.0.0.0/24", ip_range="10.0.0.128/30")
     assert [pool.allocate() for _ in range(4)] == [f"10.0.0.{n}" for n in (128, 129, 130, 131)]
-    with pytest.raises(ipam.AddressesExhausted):
+    with pytest.raises(ipam.AddressesExhausted) as exhausted:
         pool.allocate()
+    assert "all 4 addresses of the range 10.0.0.128/30 of 10.0.0.0/24 are in use" in str(
+        exhausted.value
+    )
+    assert str(exhausted.value).endswith("with a larger --ip-range.")
     with pytest.raises(InvalidParameter, match="outside of the subnet"):
         ipam.AddressPool("10.0.0.0/24", ip_range="10.0.1.0/30")
 

@@ -112,7 +112,9 @@ class AddressBook:
         for config in given_pools(network.ipam.configs):
             if not config.subnet:
                 continue
-            pool = AddressPool(config.subnet, ip_range=config.ip_range)
+            pool = AddressPool(
+                config.subnet, ip_range=config.ip_range, name=network.spec.annotations.name
+            )
             for address in (config.gateway, *config.auxiliary_addresses.values()):
                 if address:
                     pool.reserve(address)

@@ -104,7 +104,7 @@ def test_addresses_are_given_once_and_come_back_when_a_task_is_down():
     assert tasks["0"].networks[0].aliases == ["w"]
     (short,) = [t for t in tasks.values() if not t.networks]
     assert short.status.state is TaskState.NEW
-    assert "all 6 addresses of 10.0.0.0/29 are in use" in short.status.err
+    assert "all 6 addresses of 10.0.0.0/29 (network net) are in use" in short.status.err
     book.observe(tasks["2"].replaced(status=TaskStatus(state=TaskState.FAILED)))
     plan = allocate_tasks([short], wanted, [], book, EPOCH)
     (late,) = plan.writes[0].update
