@@ -36,7 +36,7 @@ services:
   wide:
     image: bb:latest
     command: ["sleep", "1000"]
-    deploy: {mode: global}
+    deploy: {mode: global, labels: {com.hivelet.ready-timeout: 0s}}
     ports: [{target: 9000, published: 9100, protocol: udp, mode: host}]
     networks: [back]
 networks:

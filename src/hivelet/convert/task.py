@@ -95,11 +95,22 @@ def _what_it_must_do(task: Task) -> str:
     container = task.spec.container_spec
     check = container.healthcheck if container else None
     tests = check is not None and check.test not in ([], ["NONE"])
-    ports = sorted({port.target_port for port in task.ports if port.protocol == "tcp"})
-    listens = "its program must listen on port " + ", ".join(map(str, ports)) if ports else ""
-    asked = [listens, "its health check must pass" if tests else ""]
+    asked = [_where_it_listens(task), "its health check must pass" if tests else ""]
     told = " and ".join(filter(None, asked))
     return f"not ready yet: {told}" if told else ""
+
+
+def _where_it_listens(task: Task) -> str:
+    tcp, udp = (
+        [str(port) for port in sorted({p.target_port for p in task.ports if p.protocol == name})]
+        for name in ("tcp", "udp")
+    )
+    places = [
+        "on port " + ", ".join(tcp) if tcp else "",
+        ("on one of the UDP ports " if udp[1:] else "on UDP port ") + ", ".join(udp) if udp else "",
+    ]
+    told = " and ".join(filter(None, places))
+    return f"its program must listen {told}" if told else ""
 
 
 def _when_it_starts(task: Task) -> str:

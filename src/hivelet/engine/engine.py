@@ -230,12 +230,12 @@ class Engine(
         record = self.registry.get(container_id)
         return record is not None and record.container.state.running
 
-    async def open_ports(self, container_id: ContainerId) -> OpenPorts:
-        """The TCP ports of the container that others can reach; none once it has ended."""
+    async def open_ports(self, container_id: ContainerId, *, udp: bool = False) -> OpenPorts:
+        """The TCP ports of the container that others can reach, and UDP's on request; none once it has ended."""
         record = self.registry.get(container_id)
         if record is None or not record.container.state.pid:
             return OpenPorts()
-        return await self._plane.open_ports(record.container.state.pid)
+        return await self._plane.open_ports(record.container.state.pid, udp=udp)
 
     def addresses(self, container_id: ContainerId) -> dict[NetworkId, str]:
         """The container's plain addresses, by network."""

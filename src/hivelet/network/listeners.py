@@ -25,24 +25,33 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class OpenPorts:
-    """The ports that others can reach in each family. A socket on `::` takes IPv4 as well, and counts in `ipv6`."""
+    """The ports that others can reach: TCP's in each family, and UDP's where they were asked for.
+
+    A socket on `::` takes IPv4 as well, and counts in `ipv6`.
+    """
 
     ipv4: frozenset[int] = frozenset()
     ipv6: frozenset[int] = frozenset()
+    udp: frozenset[int] = frozenset()
 
     @property
     def all(self) -> frozenset[int]:
-        """Those of either."""
+        """TCP's of either family."""
         return self.ipv4 | self.ipv6
 
 
-def select_open(listeners: Iterable[Listener]) -> OpenPorts:
-    """The ports listened on other than on loopback alone."""
-    found: dict[bool, set[int]] = {False: set(), True: set()}
-    for listener in listeners:
-        if not listener.address or not ip_address(listener.address).is_loopback:
-            found[listener.ipv6].add(listener.port)
-    return OpenPorts(frozenset(found[False]), frozenset(found[True]))
+def select_open(listeners: Iterable[Listener], receivers: Iterable[Listener] = ()) -> OpenPorts:
+    """The ports listened on other than on loopback alone; `receivers` are UDP's sockets."""
+    reached = [listener for listener in listeners if _is_reached(listener)]
+    return OpenPorts(
+        ipv4=frozenset(listener.port for listener in reached if not listener.ipv6),
+        ipv6=frozenset(listener.port for listener in reached if listener.ipv6),
+        udp=frozenset(receiver.port for receiver in receivers if _is_reached(receiver)),
+    )
+
+
+def _is_reached(listener: Listener) -> bool:
+    return not listener.address or not ip_address(listener.address).is_loopback
 
 
 def describe_listener(address: bytes, port: int, inode: int) -> Listener:

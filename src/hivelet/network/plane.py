@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,7 +40,12 @@ from hivelet.network.prerequisites import (
 )
 from hivelet.network.sandbox import Sandbox, SandboxRequest
 from hivelet.network.sandboxes import SandboxKeeper
-from hivelet.network.sockets import SocketsUnseen, list_listeners_of, list_sockets_of
+from hivelet.network.sockets import (
+    SocketsUnseen,
+    list_listeners_of,
+    list_receivers_of,
+    list_sockets_of,
+)
 from hivelet.network.writer import RuleWriter
 from hivelet.objects.common import ContainerId, NetworkId, ServiceId, TaskId
 from hivelet.objects.endpoint import Backend, BridgeNetwork, ServiceEntry
@@ -244,13 +249,28 @@ class NetworkPlane:
         self._state.admit(backend)
         await self._writer.settle()
 
-    async def withdraw(self, task_id: TaskId) -> None:
-        """Take a task out; returns once no new connection can reach it by VIP, port or name. Idempotent."""
+    async def withdraw(self, task_id: TaskId, *, with_flows: bool = True) -> None:
+        """Take a task out; returns once no new connection can reach it by VIP, port or name. Idempotent.
+
+        Its UDP flows are forgotten too, or left to `forget_flows`, so that what has been asked can be answered.
+        """
         backend = self._state.withdraw(task_id)
         await self._writer.settle()
-        if backend is not None:
-            for address in (*backend.addresses.values(), *backend.addresses6.values()):
-                await self._connections.call(conntrack.flush_udp, address)
+        if backend is not None and with_flows:
+            await self._flush((*backend.addresses.values(), *backend.addresses6.values()))
+
+    async def forget_flows(self, task_id: TaskId) -> None:
+        """From now on UDP clients of a task that has been withdrawn are given to others, the same sockets included."""
+        await self._flush(self._state.addresses_of(task_id))
+
+    async def unanswered(self, task_id: TaskId) -> int:
+        """How many UDP clients wait for a first answer of the task; an answer that is forgotten before it is sent is lost."""
+        addresses = self._state.addresses_of(task_id)
+        return sum([await self._connections.call(conntrack.count_unanswered, a) for a in addresses])
+
+    async def _flush(self, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            await self._connections.call(conntrack.flush_udp, address)
 
     async def publish(self, backend: Backend) -> None:
         """Lead ports of the host to a plain container; returns once the rules are in effect. `withdraw` ends it."""
@@ -283,10 +303,12 @@ class NetworkPlane:
             return Traffic(busy=sum(counted))
         return count_traffic(sockets, idle_after)
 
-    async def open_ports(self, pid: int) -> OpenPorts:
-        """The TCP ports that others can reach where that process lives; none once it has ended."""
+    async def open_ports(self, pid: int, *, udp: bool = False) -> OpenPorts:
+        """The TCP ports that others can reach where that process lives, and UDP's on request; none once it has ended."""
         netns = Path(f"/proc/{pid}/ns/net")
-        return select_open(await self._connections.call(list_listeners_of, netns))
+        listeners = await self._connections.call(list_listeners_of, netns)
+        receivers = await self._connections.call(list_receivers_of, netns) if udp else []
+        return select_open(listeners, receivers)
 
     def resolvers(self) -> tuple[int, int]:
         """How many resolvers run, and how many have failed and are being replaced."""

@@ -1,4 +1,4 @@
-"""The door to a sandbox's TCP sockets: `sock_diag(7)`, the part of netlink that `ss -i` uses.
+"""The door to a sandbox's sockets: `sock_diag(7)`, the part of netlink that `ss -i` uses; for UDP the tables in /proc.
 
 The kernel tells of one namespace at a time, the one that the calling thread is in.
 """
@@ -65,6 +65,15 @@ def list_listeners_of(netns: Path) -> list[Listener]:
     try:
         with inside(netns):
             return list_listeners()
+    except FileNotFoundError:
+        return []
+
+
+def list_receivers_of(netns: Path) -> list[Listener]:
+    """The UDP sockets that take datagrams from anybody in the namespace at `netns`; belongs into such a thread as well."""
+    try:
+        with inside(netns):
+            return list(read_tables("udp"))
     except FileNotFoundError:
         return []
 

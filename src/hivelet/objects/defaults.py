@@ -41,7 +41,7 @@ DRAIN_IDLE = 1 * SECOND
 """How long a connection on which nobody waits must have been silent until a leaving task need not keep it."""
 
 READY_TIMEOUT = 60 * SECOND
-"""How long a task with published TCP ports may take until it listens on them, where nothing else is said."""
+"""How long a task with published ports may take until it listens on them, where nothing else is said."""
 
 READY_TIMEOUT_LABEL = "com.hivelet.ready-timeout"
 """Service label that sets that limit, as a Go duration ("5m"); "0s" turns the wait off."""

@@ -73,6 +73,11 @@ class Traffic:
         """DNS questions."""
         return cls(machine, "queries.py", [server, name, *words], where)
 
+    @classmethod
+    def datagrams(cls, machine: Machine, host: str, port: int, *words: str, where: Where) -> Self:
+        """Datagrams that are answered, each from a socket of its own."""
+        return cls(machine, "datagrams.py", [host, str(port), *words], where)
+
     def start(self) -> None:
         """Begin."""
         with self.out.open("w") as out:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hivelet.convert.task import encode_task
-from hivelet.objects.task import RestartHistory, Task, TaskState, TaskStatus
+from hivelet.objects.task import PortConfig, RestartHistory, Task, TaskState, TaskStatus
 
 LATER = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -50,3 +50,19 @@ def test_a_task_on_its_way_out_says_what_holds_it_up():
         "Err"
         not in encode_task(Task(id="t", status=status.replaced(message="started")), {})["Status"]
     )
+
+
+@pytest.mark.parametrize(
+    ("ports", "told"),
+    [
+        ([(81, "tcp"), (80, "tcp")], "on port 80, 81"),
+        ([(53, "udp")], "on UDP port 53"),
+        ([(5061, "udp"), (5060, "udp")], "on one of the UDP ports 5060, 5061"),
+        ([(53, "tcp"), (53, "udp")], "on port 53 and on UDP port 53"),
+    ],
+)
+def test_a_task_that_is_not_ready_says_where_it_must_listen(ports, told):
+    published = [PortConfig(target_port=port, protocol=protocol) for port, protocol in ports]
+    task = Task(id="t", ports=published, status=TaskStatus(state=TaskState.STARTING))
+    shown = encode_task(task.replaced(desired_state=TaskState.RUNNING), {})["Status"]
+    assert shown["Err"] == f"not ready yet: its program must listen {told}"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,7 @@ def test_only_listeners_that_others_can_reach_count():
     assert select_open(listeners) == OpenPorts(ipv4={8000, 8001}, ipv6={5672})
     assert select_open(listeners).all == {8000, 8001, 5672}
     assert select_open(parse_listeners("header only\n", "tcp")) == OpenPorts()
+    assert select_open([], listeners) == OpenPorts(udp={8000, 8001, 5672})
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,18 @@ def test_the_kernel_tells_who_listens(address, known, ipv6):
         listening.listen()
         inode = int(socket_inode(listening))
         assert Listener(known, port, inode, ipv6) in sockets.list_listeners()
+
+
+def test_the_kernel_tells_who_takes_datagrams_from_anybody():
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as receiving,
+        socket.socket(type=socket.SOCK_DGRAM) as asking,
+    ):
+        receiving.bind(("127.0.0.1", 0))
+        asking.connect(receiving.getsockname())
+        ports = {found.port for found in sockets.list_receivers_of(Path("/proc/self/ns/net"))}
+        assert receiving.getsockname()[1] in ports
+        assert asking.getsockname()[1] not in ports
 
 
 def socket_inode(found: socket.socket) -> str:

@@ -28,7 +28,13 @@ from hivelet.agent.exec.controller import (
 )
 from hivelet.agent.exec.drain import News, describe_stop, drain_rule, poll_delay
 from hivelet.agent.exec.exits import LAST_LINES, describe_exit, last_words
-from hivelet.agent.exec.listening import POLL, awaited_ports, ready_limit
+from hivelet.agent.exec.listening import (
+    POLL,
+    awaited_datagrams,
+    awaited_ports,
+    is_listening,
+    ready_limit,
+)
 from hivelet.agent.exec.meter import DrainMeter
 from hivelet.convert.image import parse_auth
 from hivelet.engine.create import CreateContainer
@@ -194,8 +200,11 @@ class ContainerController:
 
         Also asked by the engine before somebody else stops the container.
         """
-        await self._plane.withdraw(self._task.id)
+        await self._plane.withdraw(self._task.id, with_flows=False)
         record = self._record()
+        if record is not None:
+            await self._until_answered(record)
+        await self._plane.forget_flows(self._task.id)
         if record is None or not record.container.state.running:
             return False
         return await self._drain(record)
@@ -268,12 +277,21 @@ class ContainerController:
 
     async def _until_listening(self, record: Record) -> None:
         """Return when the task listens where its ports are published, has ended, or has had its time."""
-        wanted = awaited_ports(self._task)
-        limit = ready_limit(self._task) if wanted else 0.0
+        udp = bool(awaited_datagrams(self._task))
+        limit = ready_limit(self._task) if udp or awaited_ports(self._task) else 0.0
         begun = self._clock.now()
         while (self._clock.now() - begun).total_seconds() < limit:
-            found = await self._engine.open_ports(record.id)
-            if wanted <= found.all or not self._engine.is_running(record.id):
+            found = await self._engine.open_ports(record.id, udp=udp)
+            if is_listening(self._task, found) or not self._engine.is_running(record.id):
+                return
+            await self._clock.sleep(POLL)
+
+    async def _until_answered(self, record: Record) -> None:
+        """Return when nobody waits for a first datagram, or has waited as long as makes a connection idle."""
+        rule, began = drain_rule(self._task), self._clock.now()
+        limit = min(rule.limit, rule.idle_after)
+        while self._engine.is_running(record.id) and await self._plane.unanswered(self._task.id):
+            if (self._clock.now() - began).total_seconds() >= limit:
                 return
             await self._clock.sleep(POLL)
 

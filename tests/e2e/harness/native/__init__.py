@@ -1,4 +1,4 @@
-"""The two C programs of the load tests: a server that ends well, and a client that accounts for every request.
+"""C programs of the tests: a server that ends well, one of datagrams, and a client that accounts for every request.
 
 In C because both share two processors with what is tested. They are built when they are first asked for.
 """
@@ -20,6 +20,7 @@ from harness.cli import Cli
 from harness.machine import INSIDE, Machine, Process, Where
 
 IMAGE = "http:latest"
+DATAGRAMS = "datagrams:latest"
 PORT = 8000
 
 
@@ -38,18 +39,28 @@ def build(name: str) -> Path:
 
 def import_http(cli: Cli, folder: Path) -> None:
     """The image http:latest: the server, and nothing else."""
-    path = folder / "http.tar"
-    data = build("server").read_bytes()
+    command = json.dumps(["/server", str(PORT)])
+    path = write_image(folder / "http.tar", "server")
+    cli("import", "--change", f"CMD {command}", "--change", f"EXPOSE {PORT}", str(path), IMAGE)
+
+
+def import_datagrams(cli: Cli, folder: Path) -> None:
+    """The image datagrams:latest: a server of UDP, `/datagrams PORT [MILLISECONDS]`."""
+    cli("import", str(write_image(folder / "datagrams.tar", "datagrams")), DATAGRAMS)
+
+
+def write_image(path: Path, program: str) -> Path:
+    """A root file system with one of our programs, and nothing else."""
+    data = build(program).read_bytes()
     with tarfile.open(path, "w") as tar:
         for name in ("etc", "proc", "sys", "dev", "tmp"):
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)
-        entry = tarfile.TarInfo("server")
+        entry = tarfile.TarInfo(program)
         entry.size, entry.mode = len(data), 0o755
         tar.addfile(entry, io.BytesIO(data))
-    command = json.dumps(["/server", str(PORT)])
-    cli("import", "--change", f"CMD {command}", "--change", f"EXPOSE {PORT}", str(path), IMAGE)
+    return path
 
 
 @dataclass(frozen=True)
