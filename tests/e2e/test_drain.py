@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from harness.machine import ADDRESS, OUTSIDE, Process, Where
+from harness.machine import ADDRESS, INSIDE, OUTSIDE, Process, Where
 from harness.swarm import Swarm
 from harness.traffic import Traffic
 from harness.waiting import wait_until
@@ -214,7 +214,7 @@ def test_a_host_mode_port_that_a_program_of_the_host_holds_is_refused(swarm: Swa
 
 
 def test_a_connection_lives_through_updates_of_other_services(swarm: Swarm) -> None:
-    """As a WebSocket or a consumer of a broker does: through a published port and through a VIP."""
+    """As a WebSocket or a consumer of a broker does: through a published port, in either family, and through a VIP."""
     swarm.cli("network", "create", "--driver", "overlay", "back")
     echo = ("/bin/busybox", "nc", "-ll", "-p", "5672", "-e", "/bin/cat")
     swarm.create(
@@ -227,9 +227,10 @@ def test_a_connection_lives_through_updates_of_other_services(swarm: Swarm) -> N
     (caller,) = swarm.tasks("caller", running=True)
     with (
         client(swarm, ADDRESS, 5672) as outside,
+        client(swarm, "::1", 5672, INSIDE) as by_ipv6,
         client(swarm, vip, 5672, swarm.process(caller)) as inside,
     ):
-        talk("before", outside, inside)
+        talk("before", outside, by_ipv6, inside)
         old = swarm.task_ids("web")
         swarm.cli("service", "update", "--detach", "--force", "web")
         wait_until(
@@ -238,10 +239,10 @@ def test_a_connection_lives_through_updates_of_other_services(swarm: Swarm) -> N
             what="web is new",
             evidence=swarm.story,
         )
-        talk("after an update", outside, inside)
+        talk("after an update", outside, by_ipv6, inside)
         swarm.cli("service", "rm", "web")
         swarm.until_gone("web")
-        talk("after a removal", outside, inside)
+        talk("after a removal", outside, by_ipv6, inside)
 
 
 def test_a_removed_service_answers_at_its_vip_until_it_has_drained(swarm: Swarm) -> None:

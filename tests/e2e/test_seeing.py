@@ -50,6 +50,12 @@ def test_backends_with_their_state_and_connections(swarm: Swarm, hivelet_cli: Cl
         what="the new task is in, the old one drains",
         evidence=swarm.story,
     )
+    (network,) = json.loads(hivelet_cli("network", "inspect", "--verbose", "ingress").out)
+    shown = [each["Info"] for each in network["Services"]["web"]["Tasks"]]
+    assert {each["State"]: each["Connections"] for each in shown} == {
+        "in": "0 busy, 0 idle",
+        "draining": "1 busy, 0 idle",
+    }
     pretty = hivelet_cli("service", "inspect", "--pretty", "web").out
     assert "1 busy, 0 idle connections" in pretty
     assert "Virtual IPs:\n ingress" in pretty

@@ -83,14 +83,20 @@ def list_networks(
 
 @network.command()
 @click.option("-f", "--format", "template", default="", help="Go template, or json.")
-@click.option("-v", "--verbose", is_flag=True, help="With the services and tasks that are in it.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="With the services in it, and each task's state in the balancer and connections.",
+)
 @click.argument("refs", nargs=-1, required=True, metavar="NETWORK...")
 @pass_session
 def inspect(session: Session, refs: tuple[str, ...], template: str, verbose: bool) -> int:
     """Show everything about networks."""
 
     def find(ref: str) -> Json:
-        return dict(session.engine.transport.get(f"/networks/{ref}", verbose=verbose))
+        asked = {"verbose": verbose, "backends": verbose}
+        return dict(session.engine.transport.get(f"/networks/{ref}", **asked))
 
     return inspect_all(refs, find, template, kind="network")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -11,12 +10,15 @@ from hivelet.convert.body import convert_json
 from hivelet.convert.filters import Filters
 from hivelet.convert.shape import Json, empty_to_none, encode, encode_meta, rfc3339
 from hivelet.errors import Forbidden, InvalidParameter, NotFound
-from hivelet.objects.common import Annotations, Driver, NetworkId, NodeId, ServiceId, Struct
+from hivelet.objects.common import (
+    Annotations,
+    Driver,
+    NetworkId,
+    Struct,
+)
 from hivelet.objects.container import EndpointRequest
 from hivelet.objects.engine import NetworkContainer, NodeNetwork
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec
-from hivelet.objects.service import Endpoint, Service
-from hivelet.objects.task import Task, TaskState
 
 FILTERS = ("driver", "type", "name", "id", "label", "scope", "dangling")
 """What `GET /networks` filters by."""
@@ -224,60 +226,3 @@ def _ipam_options(ipam: _Ipam) -> IpamOptions | None:
         return None
     driver = Driver(name=ipam.driver or "default", options=ipam.options)
     return IpamOptions(driver=driver, configs=ipam.config)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What is shown of a network's services beside what they say themselves: endpoint ids by task name, nodes' addresses."""
-
-    ingress: bool = False
-    endpoints: Mapping[str, str] = field(default_factory=dict)
-    hosts: Mapping[NodeId, str] = field(default_factory=dict)
-
-
-def encode_services(
-    network: NetworkId, services: Iterable[Service], tasks: Sequence[Task], around: Surroundings
-) -> Json:
-    """The services in a network with their running tasks, as `network inspect --verbose` shows them.
-
-    Ports are those of the ingress network, as in Docker; there is no load balancer with a number (`LocalLBIndex`).
-    """
-    by_service: dict[ServiceId, list[Task]] = {}
-    for task in tasks:
-        if task.status.state is TaskState.RUNNING and task.wanted:
-            by_service.setdefault(task.service_id, []).append(task)
-    answer: Json = {}
-    for service in services:
-        endpoint = service.endpoint or Endpoint()
-        vips = [
-            vip.addr.partition("/")[0] for vip in endpoint.virtual_ips if vip.network_id == network
-        ]
-        members = [
-            {
-                "Name": task.name,
-                "EndpointID": around.endpoints.get(task.name, ""),
-                **_of_each_family(
-                    "EndpointIP", [a.partition("/")[0] for a in attachment.addresses]
-                ),
-                "Info": {"Host IP": around.hosts.get(task.node_id, "")},
-            }
-            for task in by_service.get(service.id, ())
-            for attachment in task.networks
-            if attachment.network_id == network and attachment.addresses
-        ]
-        if vips or members:
-            ports = [p for p in endpoint.ports if around.ingress and p.publish_mode == "ingress"]
-            answer[service.spec.name] = {
-                **_of_each_family("VIP", vips or ["<nil>"]),
-                "Ports": [f"Target: {p.target_port}, Publish: {p.published_port}" for p in ports],
-                "LocalLBIndex": 0,
-                "Tasks": members,
-            }
-    return answer
-
-
-def _of_each_family(key: str, addresses: Sequence[str]) -> Json:
-    """An address as Docker shows it, and beside it the IPv6 one where there is one; Docker has no key for that."""
-    ipv4 = next((a for a in addresses if ":" not in a), "")
-    ipv6 = next((a for a in addresses if ":" in a), "")
-    return {key: ipv4} | ({f"{key}v6": ipv6} if ipv6 else {})

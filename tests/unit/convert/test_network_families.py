@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from hivelet.convert.network import (
-    Surroundings,
     encode_network,
-    encode_services,
     parse_network_spec,
 )
+from hivelet.convert.network_services import Surroundings, encode_services
 from hivelet.errors import InvalidParameter
 from hivelet.objects.common import Annotations
 from hivelet.objects.network import IpamConfig, IpamOptions, Network, NetworkSpec

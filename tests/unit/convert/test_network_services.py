@@ -1,5 +1,6 @@
-from hivelet.convert.network import Surroundings, encode_services
+from hivelet.convert.network_services import Surroundings, encode_services
 from hivelet.objects.common import Annotations
+from hivelet.objects.engine import BackendTraffic
 from hivelet.objects.service import Endpoint, EndpointVirtualIP, Service, ServiceSpec
 from hivelet.objects.task import NetworkAttachment, PortConfig, Task, TaskState, TaskStatus
 
@@ -67,3 +68,18 @@ def test_a_service_without_a_vip():
 
 def test_services_elsewhere_are_not_there():
     assert encode_services("other", [WEB], [task(1)], AROUND) == {}
+
+
+def test_where_tasks_stand_in_the_balancer_is_shown_on_request():
+    traffic = {
+        "t1": BackendTraffic(admitted=True, busy=2, idle=1),
+        "t2": BackendTraffic(admitted=False, busy=1, idle=0),
+        "t4": BackendTraffic(admitted=False, busy=0, idle=0),
+    }
+    tasks = [task(1), task(2, desired="shutdown"), task(3, state="failed"), task(4)]
+    shown = encode_services("net", [WEB], tasks, Surroundings(traffic=traffic))["web"]["Tasks"]
+    assert {each["Name"]: each["Info"] for each in shown} == {
+        "web.1.t1": {"Host IP": "", "State": "in", "Connections": "2 busy, 1 idle"},
+        "web.2.t2": {"Host IP": "", "State": "draining", "Connections": "1 busy, 0 idle"},
+        "web.4.t4": {"Host IP": "", "State": "out", "Connections": "0 busy, 0 idle"},
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from hivelet.api.call import Call, done, reply
@@ -12,9 +14,11 @@ from hivelet.api.router import route
 from hivelet.convert import network as convert
 from hivelet.convert.image import until_moment
 from hivelet.convert.lookup import find
+from hivelet.convert.network_services import Surroundings, encode_services
 from hivelet.convert.shape import Json
 from hivelet.errors import Conflict, Forbidden, HiveletError, NotASwarmManager
-from hivelet.objects.common import NetworkId
+from hivelet.objects.common import NetworkId, TaskId
+from hivelet.objects.engine import BackendTraffic
 from hivelet.objects.network import Network
 
 
@@ -28,19 +32,24 @@ async def list_networks(call: Call) -> web.Response:
 
 
 async def inspect_network(call: Call) -> web.Response:
-    """`GET /networks/{id}`, with this node's containers in it."""
+    """`GET /networks/{id}`, with this node's containers in it; `backends` (with `verbose`) is hivelet's own."""
     network = await _find(call, scope=call.query.get("scope", ""))
     containers = await call.engine.network_containers(NetworkId(network["Id"]))
     if network["Scope"] != "swarm":
         return reply(_dated(call, convert.with_containers(network, containers)))
     if call.flag("verbose"):
-        around = convert.Surroundings(
+        around = Surroundings(
             ingress=network["Ingress"],
             endpoints={each.name: each.endpoint_id for each in containers.values()},
             hosts={node.id: node.status.addr for node in await call.swarm.list_nodes()},
+            traffic=await _traffic(call) if call.flag("backends") else None,
         )
         network["Services"] = await _services(call, NetworkId(network["Id"]), around)
     return reply(_dated(call, convert.with_containers(network, containers)))
+
+
+async def _traffic(call: Call) -> Mapping[TaskId, BackendTraffic]:
+    return await call.engine.task_traffic([task.id for task in await call.swarm.list_tasks()])
 
 
 async def _with_containers(call: Call, network: Json) -> Json:
@@ -156,10 +165,10 @@ async def _used(call: Call) -> frozenset[str]:
     return frozenset(str(one) for one in used | wanted)
 
 
-async def _services(call: Call, network: NetworkId, around: convert.Surroundings) -> Json:
+async def _services(call: Call, network: NetworkId, around: Surroundings) -> Json:
     services = await call.swarm.list_services()
     tasks = await call.swarm.list_tasks()
-    return convert.encode_services(network, services, tasks, around)
+    return encode_services(network, services, tasks, around)
 
 
 ROUTES = (
@@ -191,7 +200,7 @@ ROUTES = (
         "GET",
         "/networks/{ref}",
         inspect_network,
-        Says(query="scope verbose:flag", answer=answers.NETWORK),
+        Says(query="scope verbose:flag backends:flag", answer=answers.NETWORK),
     ),
     route("DELETE", "/networks/{ref}", remove_network, Says(statuses=(204,), errors=(403, 409))),
     route(

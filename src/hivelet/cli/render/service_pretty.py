@@ -228,6 +228,8 @@ def _ports(service: Json) -> list[str]:
             f"  TargetPort = {port.get('TargetPort', 0)}",
             f"  PublishMode = {port.get('PublishMode', '')}",
         ]
+        if host := port.get("HostIP"):
+            lines.append(f"  HostIP = {host}")
     lines[-1] += " "
     return lines
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any, TypeAlias
 
 from hivelet.cli.render.human import truncate_id
@@ -106,11 +107,22 @@ def _replicas(service: Json) -> str:
 
 
 def published_ports(ports: Iterable[Json]) -> str:
-    """Ports of the ingress network, neighbours joined into ranges: `*:8000-8001->80-81/tcp`."""
+    """Ports of the ingress network, neighbours joined into ranges: `*:8000-8001->80-81/tcp`.
+
+    One that is bound to an address of the host has that address in place of the asterisk; Docker Swarm has none such.
+    """
     ingress = [port for port in ports if port.get("PublishMode", "ingress") == "ingress"]
     ingress.sort(key=lambda port: (port.get("Protocol", "tcp"), port.get("PublishedPort", 0)))
+    told = [
+        _ranges(host, [port for port in ingress if port.get("HostIP", "") == host])
+        for host in sorted({port.get("HostIP", "") for port in ingress})
+    ]
+    return ", ".join(chain.from_iterable(told))
+
+
+def _ranges(host: str, ports: Iterable[Json]) -> Iterator[str]:
     ranges: list[list[int | str]] = []
-    for port in ingress:
+    for port in ports:
         published, target = port.get("PublishedPort", 0), port.get("TargetPort", 0)
         protocol = port.get("Protocol", "tcp")
         if not published:
@@ -119,7 +131,8 @@ def published_ports(ports: Iterable[Json]) -> str:
             ranges[-1][1], ranges[-1][3] = published, target
         else:
             ranges.append([published, published, target, target, protocol])
-    return ", ".join(f"*:{_span(r[0], r[1])}->{_span(r[2], r[3])}/{r[4]}" for r in ranges)
+    place = f"[{host}]" if ":" in host else host or "*"
+    return (f"{place}:{_span(r[0], r[1])}->{_span(r[2], r[3])}/{r[4]}" for r in ranges)
 
 
 def _continues(current: list[Any], published: int, target: int, protocol: str) -> bool:
