@@ -93,6 +93,26 @@ def test_a_log_that_was_hurt_loses_no_acknowledged_write_unsaid(
     measured("the journal's log is damaged", injected=1)
 
 
+def test_a_log_that_is_lost_is_told(swarm: Swarm, hiveletd: Hiveletd) -> None:
+    """Somebody has tidied up the log of a state into which nothing was written back yet: it is not begun anew in silence."""
+    swarm.create("web", 2)
+    before = swarm.container_ids("web")
+    hiveletd.kill()
+    path = hiveletd.root / "swarm/state.db"
+    log, kept = path.with_name("state.db-wal"), path.with_name("kept")
+    assert path.stat().st_size == 4096
+    log.rename(kept)
+    refused = hiveletd.machine.run(hiveletd.argv(), check=False, timeout=30)
+    assert refused.returncode == 1
+    said = refused.stderr.strip().splitlines()[-1]
+    assert f"{log} is missing" in said, said
+    assert not log.exists()
+    kept.rename(log)
+    hiveletd.start()
+    swarm.until_running("web", 2)
+    assert swarm.container_ids("web") == before
+
+
 def test_images_begun_anew_take_no_layer_from_what_runs(swarm: Swarm, hiveletd: Hiveletd) -> None:
     """The way out that the message names: what runs keeps its files, and what is loaded again runs."""
     swarm.create("web", 1, "--publish", "8080:8000")

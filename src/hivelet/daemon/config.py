@@ -34,6 +34,8 @@ class DaemonConfig:
     """Which OCI runtime to use, "crun" or "runc"; "" lets a probe choose."""
     runtime_timeout: str = "2m"
     """How long one call of it may take before it is taken to hang, and is killed."""
+    registry_timeout: str = "5m"
+    """How long a registry may send nothing before what was asked of it is given up."""
     firewall: str = "adjust"
     """What to do about another firewall that drops our packets: "adjust" it, or only "report" it."""
     metrics_addr: str = ""
@@ -120,7 +122,8 @@ def _build(settings: Mapping[str, Any]) -> DaemonConfig:
         if (given := values.get(key)) is not None:
             values[key] = (given,) if isinstance(given, str) else tuple(given)
     _check_resources(values)
-    _check_duration("runtime-timeout", values.get("runtime_timeout", "2m"))
+    for key, standard in (("runtime-timeout", "2m"), ("registry-timeout", "5m")):
+        _check_duration(key, values.get(key.replace("-", "_"), standard))
     for key in ("root", "run"):
         if key in values:
             values[key] = Path(values[key]).absolute()

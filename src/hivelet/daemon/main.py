@@ -74,6 +74,11 @@ log = structlog.get_logger(__name__)
     help="How long one call of it may take before it counts as hanging and is killed (default 2m).",
 )
 @click.option(
+    "--registry-timeout",
+    metavar="DURATION",
+    help="How long a registry may send nothing before a pull is given up (default 5m).",
+)
+@click.option(
     "--firewall",
     help="adjust or report: what to do about another firewall that drops services' packets (default adjust).",
 )

@@ -108,6 +108,7 @@ class LocalNode:
                 labels=dict(label.partition("=")[::2] for label in config.label),
                 generic_resources=parse_generic_resources(config.node_generic_resource),
                 insecure_registries=parse_insecure(config.insecure_registry),
+                registry_silence=parse_duration(config.registry_timeout) / SECOND,
             ),
             plane,
             self._clock,

@@ -54,11 +54,6 @@ class Database:
         look_before_opening(
             path, flushed=False, known=containers.is_dir() and any(containers.iterdir())
         )
-        # Environments are in it. Its journal files take its mode over.
-        path.touch(mode=0o600)
-        for part in ("", "-wal", "-shm"):
-            if (file := path.with_name(path.name + part)).exists():
-                file.chmod(0o600)
         return connect(path, self._prepare)
 
     async def put(

@@ -53,6 +53,7 @@ from hivelet.runtime.cgroupfs import read_cgroup_tree
 from hivelet.runtime.commands import OciRuntime
 from hivelet.runtime.conmon.runtime import ConmonRuntime
 from hivelet.runtime.host import read_host_facts
+from hivelet.runtime.images.arrival import SILENCE
 from hivelet.runtime.images.registries import InsecureRegistries
 from hivelet.runtime.images.snapshots import Snapshots
 from hivelet.runtime.images.store import ImageStore
@@ -77,6 +78,7 @@ class EngineConfig:
     labels: Mapping[str, str]
     generic_resources: Sequence[GenericResource] = ()
     insecure_registries: InsecureRegistries = field(default_factory=InsecureRegistries)
+    registry_silence: float = SILENCE
 
 
 class Engine(
@@ -144,7 +146,12 @@ class Engine(
         FileActions.__init__(self, self.lifecycle, self.registry, self._storage, self._images)
         ExecActions.__init__(self, self._all_execs, self.registry)
         ImageActions.__init__(
-            self, self._images, self.registry, self._events, config.insecure_registries
+            self,
+            self._images,
+            self.registry,
+            self._events,
+            config.insecure_registries,
+            silence=config.registry_silence,
         )
         BuildActions.__init__(self, self._build_parts())
         SwarmNetworkActions.__init__(self, self._networks, self.registry, plane, self.lifecycle)
@@ -183,6 +190,7 @@ class Engine(
             runtime=config.runtime,
             cgroup_parent=config.cgroup_parent,
             insecure=config.insecure_registries,
+            silence=config.registry_silence,
         )
 
     # ---- life

@@ -20,10 +20,12 @@ from hivelet.objects.image import (
     RegistryAuth,
     RegistryImage,
 )
+from hivelet.runtime.images.arrival import SILENCE
 from hivelet.runtime.images.creation import ImportOptions
 from hivelet.runtime.images.download import download
-from hivelet.runtime.images.pull import Pull, check_credentials, inspect_registry, pull_image
+from hivelet.runtime.images.pull import Pull, pull_image
 from hivelet.runtime.images.push import Push, push_image
+from hivelet.runtime.images.questions import check_credentials, inspect_registry
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_reference, parse_tagged
 from hivelet.runtime.images.registries import InsecureRegistries
@@ -43,8 +45,11 @@ class ImageActions:
         registry: Registry,
         events: EventBus,
         registries: InsecureRegistries,
+        *,
+        silence: float = SILENCE,
     ) -> None:
         self._store = store
+        self._silence = silence
         self._registries = registries
         self._containers = registry
         self._image_events = events
@@ -71,7 +76,13 @@ class ImageActions:
     ) -> AsyncIterator[ImageProgress]:
         """Fetch an image from its registry."""
         insecure = self._registries.covers(parse_reference(reference).domain)
-        request = Pull(reference=reference, platform=platform, auth=auth, insecure=insecure)
+        request = Pull(
+            reference=reference,
+            platform=platform,
+            auth=auth,
+            insecure=insecure,
+            silence=self._silence,
+        )
         async with aclosing(pull_image(self._store, request)) as pulling:
             async for progress in pulling:
                 yield progress

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from hivelet.errors import InvalidParameter, System
+
+TIMED_OUT = -1000
+"""The status of a program that was ended because it took too long; that of no signal."""
 
 
 class CommandFailed(System):
@@ -27,6 +31,10 @@ class Output:
 
     stdout: bytes
     stderr: bytes
+
+
+_WORDS = 64 << 10
+"""Bytes of a program's complaints that are kept, the last ones: who is asked by it may have made them endless."""
 
 
 def check_words(argv: Sequence[str]) -> None:
@@ -74,9 +82,9 @@ async def run_command(
         raise CommandFailed(argv, 127, str(error)) from error
     try:
         async with asyncio.timeout(timeout):
-            stdout, stderr = await child.communicate(stdin)
+            stdout, stderr = await _communicate(child, stdin)
     except TimeoutError as error:
-        raise CommandFailed(argv, -1, f"no end within {timeout} s") from error
+        raise CommandFailed(argv, TIMED_OUT, f"no end within {timeout} s") from error
     finally:
         if child.returncode is None:
             child.kill()
@@ -88,7 +96,7 @@ async def run_command(
 
 async def stream_command(
     argv: Sequence[str], *, env: Mapping[str, str] | None = None
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """Run `argv` and yield the lines it prints, as it prints them; whoever stops listening ends it.
 
     Raises:
@@ -108,7 +116,7 @@ async def stream_command(
         raise CommandFailed(argv, 127, str(error)) from error
     assert child.stdout is not None
     assert child.stderr is not None
-    words = asyncio.ensure_future(child.stderr.read())
+    words = asyncio.ensure_future(_last_words(child.stderr))
     try:
         async for line in child.stdout:
             yield line.decode(errors="replace").rstrip("\n")
@@ -121,3 +129,33 @@ async def stream_command(
         words.cancel()
     if status != 0:
         raise CommandFailed(argv, status, stderr.decode(errors="replace"))
+
+
+async def _communicate(
+    child: asyncio.subprocess.Process, stdin: bytes | None
+) -> tuple[bytes, bytes]:
+    """Its output, and its last words, when it has ended."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    stdout, stderr, _ = await asyncio.gather(
+        child.stdout.read(), _last_words(child.stderr), _feed(child, stdin)
+    )
+    await child.wait()
+    return stdout, stderr
+
+
+async def _feed(child: asyncio.subprocess.Process, data: bytes | None) -> None:
+    if child.stdin is None or data is None:
+        return
+    # A program need not read all of its input.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        child.stdin.write(data)
+        await child.stdin.drain()
+    child.stdin.close()
+
+
+async def _last_words(stream: asyncio.StreamReader) -> bytes:
+    words = b""
+    while piece := await stream.read(_WORDS):
+        words = (words + piece)[-_WORDS:]
+    return words

@@ -2,7 +2,7 @@
 
 SQLite notices little by itself. It takes an empty file for a new database, drops a write-ahead log without its database, ignores all
 that comes after a damaged frame of the log, and has no checksums for its pages. All that is found here is raised as
-`sqlite3.DatabaseError`, whose words the caller completes by the way out. Nothing here writes.
+`sqlite3.DatabaseError`, whose words the caller completes by the way out. Nothing here writes but the files' modes.
 
 The format of the log: https://sqlite.org/walformat.html
 """
@@ -16,6 +16,7 @@ import stat
 import struct
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 _MAGIC = 0x377F0682
 _SUM_LENGTH = 8
+_SCHEMA = slice(40, 44)
+"""Where a database's head counts the changes of its tables, from 0: https://sqlite.org/fileformat.html"""
 
 
 def look_before_opening(path: Path, *, flushed: bool, known: bool = False) -> None:
@@ -41,8 +44,12 @@ def look_before_opening(path: Path, *, flushed: bool, known: bool = False) -> No
         raise sqlite3.DatabaseError(f"it is missing, and {log} is there without it")
     if size == 0 and (known or log_size):
         raise sqlite3.DatabaseError("it is empty")
-    if size and not log_size and _is_cut(path, size):
-        raise sqlite3.DatabaseError("it is cut off")
+    if size and not log_size:
+        head = _head(path)
+        if _is_cut(head, size):
+            raise sqlite3.DatabaseError("it is cut off")
+        if known and not int.from_bytes(head[_SCHEMA], "big"):
+            raise sqlite3.DatabaseError(f"there is nothing in it, and {log} is missing")
     if log_size and flushed and (lost := lost_commits(log.read_bytes())):
         raise sqlite3.DatabaseError(
             f"{log} is damaged, and with it {lost} {'commit' if lost == 1 else 'commits'}"
@@ -62,11 +69,12 @@ def look_after_opening(connection: sqlite3.Connection) -> None:
 
 
 def connect(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
-    """A connection whose file has been looked at and prepared; after an error nothing is open.
+    """A connection whose file has been looked at and prepared, and is its owner's alone; after an error nothing is open.
 
     Raises:
         sqlite3.DatabaseError: the pages don't fit each other.
     """
+    _close_to_others(path)
     connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     try:
         look_after_opening(connection)
@@ -75,6 +83,16 @@ def connect(path: Path, prepare: Callable[[sqlite3.Connection], None]) -> sqlite
         connection.close()
         raise
     return connection
+
+
+def _close_to_others(path: Path) -> None:
+    """Make the file, whose mode its log and its shared memory take over; what was made before is closed as well."""
+    with suppress(OSError):  # where it can't be made, SQLite says why
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        for part in ("", "-wal", "-shm"):
+            file = path.with_name(path.name + part)
+            if file.exists() and file.stat().st_mode & 0o077:
+                file.chmod(0o600)
 
 
 def checksum(*parts: str | bytes | float) -> bytes:
@@ -162,10 +180,13 @@ def _add(sums: tuple[int, int], data: bytes, order: str) -> tuple[int, int]:
     return first, second
 
 
-def _is_cut(path: Path, size: int) -> bool:
-    """Whether it ends within a page. SQLite would go on with zeros."""
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        head = file.read(18)
+        return file.read(_SCHEMA.stop)
+
+
+def _is_cut(head: bytes, size: int) -> bool:
+    """Whether it ends within a page. SQLite would go on with zeros."""
     page = int.from_bytes(head[16:18], "big")
     return bool(size % (65536 if page == 1 else page or size))
 

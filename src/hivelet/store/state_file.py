@@ -154,7 +154,6 @@ class StateFile:
         self._seal = seal = self._prepare_key(db, meta, unlock_key)
         self.unlock_key = unlock_key if is_locked(self._key_path) else ""
         rows = db.execute("SELECT kind, id, data FROM objects").fetchall()
-        self._path.chmod(0o600)
         saved = Saved(meta.get("version", 0), tuple(self._decode(seal, *row) for row in rows))
         # The number of the newest commit is the one thing that is not sealed; what it must not be is told by what is.
         newest = max((obj.meta.version.index for obj in saved.objects), default=0)

@@ -13,14 +13,9 @@ from tests.edge.images.tars import digest, docker_archive, entry, in_mount_names
 
 from hivelet.errors import NotFound, System, Unauthorized, Unavailable
 from hivelet.objects.image import RegistryAuth
-from hivelet.runtime.images.pull import (
-    Pull,
-    check_credentials,
-    fetch_image,
-    inspect_registry,
-    pull_image,
-)
+from hivelet.runtime.images.pull import Pull, fetch_image, pull_image
 from hivelet.runtime.images.push import Push, push_image
+from hivelet.runtime.images.questions import check_credentials, inspect_registry
 from hivelet.runtime.images.store import ImageStore
 
 REGISTRY = shutil.which("docker-registry")

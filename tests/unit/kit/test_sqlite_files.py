@@ -6,6 +6,7 @@ import pytest
 
 from hivelet.kit.sqlite_files import (
     checksum,
+    connect,
     look_after_opening,
     look_before_opening,
     lost_commits,
@@ -138,3 +139,42 @@ def test_a_checksum_is_of_all_parts_and_where_they_end():
     }
     assert len(sums) == 5
     assert checksum("a", b"b", 1) == checksum("a", b"b", 1)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_log_that_is_gone_before_anything_came_out_of_it_is_noticed(tmp_path, known):
+    """SQLite begins such a database anew: all that was ever written into it was in the log."""
+    path = tmp_path / "a.db"
+    db = connect(path, lambda db: db.execute("PRAGMA journal_mode=WAL"))
+    db.execute("CREATE TABLE t (x)")
+    copy = tmp_path / "b.db"
+    copy.write_bytes(path.read_bytes())
+    db.close()
+    if known:
+        with pytest.raises(
+            sqlite3.DatabaseError, match=r"nothing in it, and .*/b\.db-wal is missing"
+        ):
+            look_before_opening(copy, flushed=True, known=True)
+    else:
+        look_before_opening(copy, flushed=True)
+    look_before_opening(path, flushed=True, known=True)
+
+
+def test_no_other_user_reads_a_database_or_its_log(tmp_path):
+    path = tmp_path / "a.db"
+    old = sqlite3.connect(path, isolation_level=None)
+    old.execute("PRAGMA journal_mode=WAL")
+    old.execute("CREATE TABLE t (x)")
+    for file in tmp_path.iterdir():
+        file.chmod(0o644)
+    for _ in range(2):
+        db = connect(path, lambda db: db.execute("PRAGMA journal_mode=WAL"))
+        db.execute("INSERT INTO t VALUES (1)")
+        modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        assert modes == dict.fromkeys(("a.db", "a.db-wal", "a.db-shm"), 0o600)
+        db.close()
+        old.close()
+        path.unlink()
+        db = connect(path, lambda db: db.execute("PRAGMA journal_mode=WAL"))
+        db.execute("CREATE TABLE t (x)")
+        db.close()

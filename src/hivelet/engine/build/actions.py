@@ -38,6 +38,7 @@ from hivelet.runtime.build.plan import BuildPlan, NeededImage, pin_bases, plan_b
 from hivelet.runtime.build.run import Running
 from hivelet.runtime.build.storage import BuildStorage
 from hivelet.runtime.commands import OciRuntime
+from hivelet.runtime.images.arrival import SILENCE
 from hivelet.runtime.images.platforms import host_platform, parse_platform
 from hivelet.runtime.images.pull import Pull, pull_image
 from hivelet.runtime.images.records import ImageRecord
@@ -63,6 +64,7 @@ class BuildParts:
     runtime: OciRuntime
     cgroup_parent: str
     insecure: InsecureRegistries = field(default_factory=InsecureRegistries)
+    silence: float = SILENCE
 
 
 class BuildActions:
@@ -201,7 +203,13 @@ class BuildActions:
                 return
         auth = _auth_for(image.reference, request.auths)
         insecure = self._builds.insecure.covers(parse_reference(image.reference).domain)
-        pull = Pull(reference=image.reference, platform=platform, auth=auth, insecure=insecure)
+        pull = Pull(
+            reference=image.reference,
+            platform=platform,
+            auth=auth,
+            insecure=insecure,
+            silence=self._builds.silence,
+        )
         async with aclosing(pull_image(images, pull)) as pulling:
             async for progress in pulling:
                 yield BuildProgress(pull=progress)

@@ -31,8 +31,8 @@ Public face (all `async` methods are safe for concurrent use; everything else is
       -> AsyncIterator[objects.image.ImageProgress]          # source: docker-daemon:…, containers-storage:…, oci:…
     pull.fetch_image(store, request, emit) -> ImageRecord    # the same, telling progress to `emit`
     push.push_image(store, Push(reference, auth=None, insecure=False)) -> AsyncIterator[ImageProgress]
-    pull.check_credentials(store, auth) -> None
-    pull.inspect_registry(reference, auth=None) -> objects.image.RegistryImage
+    questions.check_credentials(store, auth) -> None
+    questions.inspect_registry(reference, auth=None) -> objects.image.RegistryImage
 
     snapshots.Snapshots(root: Path, layers: Path)            # layers is <image root>/layers; all methods block
       prepare(container_id, layers: Sequence[str]) -> Path   # make and mount; idempotent; about a millisecond

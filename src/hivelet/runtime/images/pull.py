@@ -1,38 +1,34 @@
 """Images from registries, from a Docker daemon, from Podman's store: fetched by skopeo, taken in by the store.
 
-A pull first asks which digest the name has now, then fetches exactly that. It leaves nothing behind unless it succeeds.
+A pull first asks which digest the name has now, then fetches exactly that, and no more of it than was announced (`arrival.py`). It leaves
+nothing behind unless it succeeds.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
 import shutil
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from hivelet.errors import InvalidParameter, System
-from hivelet.kit.foreign_json import decode_json
-from hivelet.kit.process import CommandFailed, run_command, stream_command
-from hivelet.objects import common
-from hivelet.objects.image import ImageProgress, RegistryAuth, RegistryImage
+from hivelet.kit.process import CommandFailed, stream_command
+from hivelet.objects.image import ImageProgress, RegistryAuth
 from hivelet.runtime.images import skopeo
+from hivelet.runtime.images.announced import announced_size, choose_manifest
 from hivelet.runtime.images.archive import read_images
+from hivelet.runtime.images.arrival import SILENCE, Arrival, Size
 from hivelet.runtime.images.blobs import DirectoryBlobs
 from hivelet.runtime.images.credentials import AuthFile, has_policy
 from hivelet.runtime.images.platforms import Platform, host_platform, parse_platform
+from hivelet.runtime.images.questions import decode_manifest, digest_of, read_manifest
 from hivelet.runtime.images.records import ImageRecord
-from hivelet.runtime.images.references import Reference, parse_reference, parse_registry
-from hivelet.runtime.images.registries import InsecureRegistries
+from hivelet.runtime.images.references import Reference, parse_reference
 from hivelet.runtime.images.store import ImageStore
 
-_TICK = 0.5
-_VALUES_LIMIT = 200_000
 _SHORT = 12
 
 Emit = Callable[[ImageProgress], None]
@@ -51,6 +47,8 @@ class Pull:
     platform: str = ""
     auth: RegistryAuth | None = None
     insecure: bool = False
+    silence: float = SILENCE
+    """Seconds that a registry may send nothing."""
 
 
 async def pull_image(store: ImageStore, request: Pull) -> AsyncGenerator[ImageProgress, None]:
@@ -85,58 +83,6 @@ async def fetch_image(store: ImageStore, request: Pull, emit: Emit) -> ImageReco
         await asyncio.to_thread(shutil.rmtree, scratch)
 
 
-async def inspect_registry(
-    reference: str, auth: RegistryAuth | None = None, *, insecure: bool = False
-) -> RegistryImage:
-    """What the registry says of an image, without fetching it."""
-    parsed = parse_reference(reference).with_default_tag()
-    async with AuthFile(parsed, auth) as authfile:
-        flags = skopeo.build_flags(parsed, authfile=authfile, insecure=insecure)
-        raw = await _inspect_raw(parsed, flags, with_credentials=auth is not None)
-    manifest = _decode_manifest(raw)
-    media_type = str(manifest.get("mediaType") or "")
-    listed = manifest.get("manifests")
-    platforms = [
-        common.Platform(
-            architecture=str(item["platform"].get("architecture") or ""),
-            os=str(item["platform"].get("os") or ""),
-        )
-        for item in (listed if isinstance(listed, list) else [])
-        if isinstance(item, dict) and isinstance(item.get("platform"), dict)
-    ]
-    return RegistryImage(
-        media_type=media_type, digest=_digest_of(raw), size=len(raw), platforms=platforms
-    )
-
-
-async def check_credentials(
-    store: ImageStore, auth: RegistryAuth, registries: InsecureRegistries | None = None
-) -> None:
-    """Ask a registry whether it accepts a user's credentials.
-
-    Raises:
-        Unauthorized: it does not.
-        Unavailable: it can't be reached.
-        InvalidParameter: no user is named, or no registry.
-    """
-    if not auth.username or not auth.password:
-        raise InvalidParameter("give a user name and a password")
-    registry = parse_registry(auth.serveraddress)
-    scratch = await store.new_scratch("login")
-    try:
-        insecure = (registries or InsecureRegistries()).covers(registry)
-        authfile = str(scratch / "auth.json")
-        argv = skopeo.build_login(registry, auth.username, authfile, insecure=insecure)
-        await run_command(argv, stdin=auth.password.encode())
-    except CommandFailed as error:
-        reference = Reference(domain=registry, path="")
-        raise skopeo.explain_failure(
-            reference, error.status, error.stderr, with_credentials=True
-        ) from error
-    finally:
-        await asyncio.to_thread(shutil.rmtree, scratch)
-
-
 class _Fetch:
     """One pull under way."""
 
@@ -165,17 +111,26 @@ class _Fetch:
             return record
         async with AuthFile(reference, request.auth) as authfile:
             flags = skopeo.build_flags(reference, authfile=authfile, insecure=request.insecure)
-            raw = await _inspect_raw(reference, flags, with_credentials=bool(request.auth))
-            digest = _digest_of(raw)
+            raw = await self._ask(reference, flags)
+            digest = digest_of(raw)
             if reference.digest and digest != reference.digest:
                 raise System(f"{reference.domain} answered {digest} for {reference.familiar}")
+            manifest = decode_manifest(raw)
+            chosen = choose_manifest(manifest, self._platform)
+            wanted = reference.with_digest(chosen or digest)
+            size = (
+                partial(self._size, wanted, flags)
+                if chosen
+                else partial(_known, announced_size(manifest))
+            )
             present = await self._present(digest)
             record = present or await self._copy(
-                skopeo.build_source(reference.with_digest(digest)),
+                skopeo.build_source(wanted),
                 skopeo.build_flags(
                     reference, authfile=authfile, insecure=request.insecure, prefix="src-"
                 ),
                 digest,
+                size,
             )
         state = "Image is up to date" if present else "Downloaded newer image"
         self._say(f"Digest: {digest}")
@@ -192,14 +147,47 @@ class _Fetch:
                 return image
         return None
 
-    async def _copy(self, source: str, flags: list[str], digest: str) -> ImageRecord:
+    async def _ask(self, reference: Reference, flags: list[str]) -> bytes:
+        request = self._request
+        return await read_manifest(
+            reference, flags, with_credentials=request.auth is not None, patience=request.silence
+        )
+
+    async def _size(self, reference: Reference, flags: list[str]) -> int:
+        """How much an image of an index is; asked while it comes already."""
+        return announced_size(decode_manifest(await self._ask(reference, flags)))
+
+    async def _copy(
+        self, source: str, flags: list[str], digest: str, size: Size | None = None
+    ) -> ImageRecord:
         target = self._scratch / "image"
         argv = skopeo.build_copy(source, str(target), flags, self._platform, policy=has_policy())
-        watch = asyncio.ensure_future(self._watch_size(target))
+        copying = asyncio.ensure_future(self._run(argv))
+        reference = self._reference
+        arrival = Arrival(
+            name=reference.familiar,
+            registry=reference.domain,
+            directory=target,
+            announced=size or partial(_known, None),
+            silence=self._request.silence if size else None,
+        )
+        watching = asyncio.ensure_future(arrival.watch(self._tell_size))
         try:
-            async for line in stream_command(argv):
-                if line.startswith("Copying blob "):
-                    self._say("Pulling fs layer", _short(line.split()[2]))
+            await asyncio.wait({copying, watching}, return_when=asyncio.FIRST_COMPLETED)
+            # Whoever is done first: the one that watches only ever ends by an error.
+            await (copying if copying.done() else watching)
+        finally:
+            for background in (copying, watching):
+                background.cancel()
+            await asyncio.gather(copying, watching, return_exceptions=True)
+        return await self._take_in(target, digest)
+
+    async def _run(self, argv: list[str]) -> None:
+        try:
+            async with aclosing(stream_command(argv)) as lines:
+                async for line in lines:
+                    if line.startswith("Copying blob "):
+                        self._say("Pulling fs layer", _short(line.split()[2]))
         except CommandFailed as error:
             raise skopeo.explain_failure(
                 self._reference,
@@ -207,10 +195,11 @@ class _Fetch:
                 error.stderr,
                 with_credentials=self._request.auth is not None,
             ) from error
-        finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
-        return await self._take_in(target, digest)
+
+    def _tell_size(self, size: int) -> None:
+        self._emit(
+            ImageProgress(status="Downloading", id=self._reference.tag or "image", current=size)
+        )
 
     async def _take_in(self, directory: Path, digest: str) -> ImageRecord:
         blobs = DirectoryBlobs(directory)
@@ -231,46 +220,13 @@ class _Fetch:
         finally:
             blobs.close()
 
-    async def _watch_size(self, directory: Path) -> None:
-        while True:
-            await asyncio.sleep(_TICK)
-            size = await asyncio.to_thread(_size_of, directory)
-            self._emit(
-                ImageProgress(status="Downloading", id=self._reference.tag or "image", current=size)
-            )
-
     def _say(self, status: str, id: str = "") -> None:
         self._emit(ImageProgress(status=status, id=id))
 
 
-async def _inspect_raw(reference: Reference, flags: list[str], *, with_credentials: bool) -> bytes:
-    argv = skopeo.build_inspect(skopeo.build_source(reference), flags, policy=has_policy())
-    try:
-        return (await run_command(argv)).stdout
-    except CommandFailed as error:
-        raise skopeo.explain_failure(
-            reference, error.status, error.stderr, with_credentials=with_credentials
-        ) from error
-
-
-def _decode_manifest(raw: bytes) -> dict[str, Any]:
-    try:
-        decoded: dict[str, Any] = decode_json(raw, dict[str, Any], most=_VALUES_LIMIT)
-    except msgspec.MsgspecError as error:
-        raise InvalidParameter(f"the registry's manifest is not valid: {error}") from error
-    return decoded
-
-
-def _digest_of(raw: bytes) -> str:
-    return f"sha256:{hashlib.sha256(raw).hexdigest()}"
-
-
-def _size_of(directory: Path) -> int:
-    try:
-        with os.scandir(directory) as entries:
-            return sum(entry.stat().st_size for entry in entries)
-    except FileNotFoundError:
-        return 0
+async def _known(size: int | None) -> int | None:
+    """What is known already, for whoever waits for it."""
+    return size
 
 
 def _short(digest: str) -> str:

@@ -13,7 +13,7 @@ from hivelet.kit.process import CommandFailed, stream_command
 from hivelet.objects.image import ImageProgress, PushedTag, RegistryAuth
 from hivelet.runtime.images import skopeo
 from hivelet.runtime.images.credentials import AuthFile, has_policy
-from hivelet.runtime.images.pull import inspect_registry
+from hivelet.runtime.images.questions import inspect_registry
 from hivelet.runtime.images.records import ImageRecord
 from hivelet.runtime.images.references import Reference, parse_tagged
 from hivelet.runtime.images.store import ImageStore

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hivelet.errors import HiveletError, NotFound, NotImplemented, System, Unauthorized, Unavailable
+from hivelet.kit.process import TIMED_OUT
 from hivelet.objects.image import RegistryAuth
 from hivelet.runtime.images.platforms import Platform
 from hivelet.runtime.images.references import Reference
@@ -20,6 +21,9 @@ from hivelet.runtime.images.registries import InsecureRegistries
 
 _LAST_WORDS = re.compile(r'msg="((?:[^"\\]|\\.)*)"')
 _PREFIX = re.compile(r'^(?:Error parsing image name "[^"]*"|initializing source \S+): ')
+_CRASH = re.compile(r"^panic: (.*)$", re.MULTILINE)
+_SAID = 600
+"""Characters of what skopeo says, and with it the registry, that anybody is shown."""
 _DENIED = (
     "requested access to the resource is denied",
     "denied:",
@@ -132,8 +136,13 @@ def explain_failure(
     """The error that the user gets for skopeo's, in Docker's words where Docker has some."""
     found = _LAST_WORDS.findall(stderr)
     words = _PREFIX.sub("", found[-1].replace('\\"', '"')) if found else stderr.strip()
+    words = words if len(words) <= _SAID else f"{words[: _SAID // 2]} … {words[-_SAID // 2 :]}"
     lower = words.lower()
     familiar = reference.familiar
+    if status == TIMED_OUT:
+        return Unavailable(f"registry {reference.domain} does not answer for {familiar}: {words}")
+    if crash := _CRASH.search(stderr):
+        return System(f"skopeo crashed on {familiar}: {crash[1][:_SAID]}")
     if status == 127:
         return System("skopeo is not installed, and pulling images needs it: apt install skopeo")
     if "manifest unknown" in lower:
@@ -186,7 +195,7 @@ def _explain_way(reference: Reference, words: str) -> HiveletError:
             f"registry {reference.domain} can't be reached for {familiar}: {words}."
             " Without a network, load the image from an archive (`docker load -i FILE`)"
         )
-    return System(f"skopeo failed on {familiar}: {words[-2000:] or 'skopeo said nothing'}")
+    return System(f"skopeo failed on {familiar}: {words[-_SAID:] or 'skopeo said nothing'}")
 
 
 def _policy(policy: bool) -> list[str]:
