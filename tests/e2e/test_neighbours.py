@@ -151,12 +151,23 @@ def test_nftables_is_restarted(swarm: Swarm) -> None:
         "  chain forward { type filter hook forward priority 0; policy drop; }\n"
         "}\n"
     )
-    machine.run(["nft", "-f", str(file)])
-    begun = time.monotonic()
-    until_served(machine, OUTSIDE, ADDRESS, 8080)
-    assert time.monotonic() - begun < 10
+    table = ["nft", "list", "chain", "ip", "hivelet", "nat-prerouting"]
+    took = []
+    for _ in range(3):  # the best counts: what else the machine does may take a second, too
+        machine.run(["nft", "-f", str(file)])
+        begun = time.monotonic()
+        wait_until(
+            lambda: machine.run(table, check=False).returncode == 0,
+            timeout=10,
+            what="the rules are back",
+            interval=0.02,
+        )
+        took.append(time.monotonic() - begun)
+        until_served(machine, OUTSIDE, ADDRESS, 8080)
+    assert min(took) < 1, took
     log = swarm.daemon.log_tail(200)
-    assert "the table ip hivelet is missing" in log
+    assert log.count("the table ip hivelet is missing") == 3
+    assert "seen_by='a change by another program" in log
     swarm.cli("swarm", "leave", "--force")
     assert "hivelet" not in machine.run(["nft", "list", "ruleset"]).stdout
 

@@ -40,7 +40,8 @@ class FirewallKeeper:
         self._former: set[str] = set()
         self._looks = 0
         self._done: set[Step] = set()
-        self._last: tuple[Step, ...] = ()
+        self._unshown: tuple[Step, ...] = ()
+        """What was carried out, or could not be, and is still missing: not tried again and again."""
         self._failures: dict[Step, str] = {}
 
     async def look(self) -> None:
@@ -65,13 +66,17 @@ class FirewallKeeper:
     async def _ensure(self) -> None:
         self._generation = await self._door.generation()
         links = self._links()
-        steps: tuple[Step, ...] = ()
-        if self._adjust:
-            steps = plan_steps(await self._door.read(), await self._wish(open_=True))
-        if steps != self._last:  # else it was carried out and does not show: not again and again
-            self._last = steps
+        steps = await self._plan() if self._adjust else ()
+        if steps and steps != self._unshown:
             await self._carry_out(steps)
+            left = await self._plan()
+            # Unless somebody else was there meanwhile: then it is not known whether it has shown.
+            undisturbed = await self._door.generation() == self._generation
+            self._unshown = left if undisturbed else ()
         self._seen = links
+
+    async def _plan(self) -> tuple[Step, ...]:
+        return plan_steps(await self._door.read(), await self._wish(open_=True))
 
     async def remove(self) -> None:
         """Take away all that was added, whatever bridges there are."""
@@ -80,11 +85,11 @@ class FirewallKeeper:
             await self._carry_out(steps)
             self._done.clear()
             self._seen = None
-            self._last = ()
+            self._unshown = ()
 
     async def findings(self) -> tuple[Finding, ...]:
         """What still drops our packets, each with the commands that let them pass."""
-        steps = plan_steps(await self._door.read(), await self._wish(open_=True))
+        steps = await self._plan()
         return tuple(describe_step(s, self._failures.get(s, "")) for s in steps if s.adds)
 
     async def _carry_out(self, steps: tuple[Step, ...]) -> None:
