@@ -74,6 +74,8 @@ class OciInput:
     """Where those parts of volumes are bound that `host.mounts` asks for, by path in the container."""
     single_files: Collection[str] = ()
     """Where what `host.mounts` asks for is no directory, by path in the container."""
+    shared_memory: str = ""
+    """Where the `/dev/shm` lies that is shared with other containers; empty where it has its own."""
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Flags that those mounts keep from the host's, by path in the container."""
     devices: tuple[Device, ...] = ()
@@ -109,6 +111,7 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
             files=files,
             single_files=given.single_files,
             inherited=given.inherited,
+            shared_memory=given.shared_memory,
             recursive_readonly=given.facts.recursive_readonly,
         ),
     )
