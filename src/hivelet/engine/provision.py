@@ -33,7 +33,7 @@ from hivelet.engine.networks.place import (
 )
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import Linked, find_linked, link_environment
-from hivelet.engine.readings.devices import host_devices, read_devices
+from hivelet.engine.readings.devices import host_devices, read_block_limits, read_devices
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.volumes.binds import mount_flags
@@ -195,6 +195,7 @@ class Provision:
                 ],
                 inherited={target: mount_flags(source) for target, source in sources.items()},
                 devices=read_devices(_devices(record.container.host_config)),
+                block_limits=read_block_limits(record.container.host_config),
             )
         )
 

@@ -79,6 +79,8 @@ class OciInput:
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Flags that those mounts keep from the host's, by path in the container."""
     devices: tuple[Device, ...] = ()
+    block_limits: Mapping[str, Any] = field(default_factory=dict)
+    """Rates and weights of block devices, as `linux.resources.blockIO` has them."""
     joined: Mapping[str, str] = field(default_factory=dict)
     """Namespaces of other containers to join, by type ("pid", "ipc"): the path in `/proc`."""
     init: bool = False
@@ -124,6 +126,8 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
     }
     if given.hostname and host.uts_mode != "host":
         spec["hostname"] = given.hostname
+    if host.annotations:
+        spec["annotations"] = dict(host.annotations)
     if plan.root_propagation:
         spec["linux"]["rootfsPropagation"] = plan.root_propagation
     return spec
@@ -259,6 +263,7 @@ def _linux(given: OciInput, capabilities: tuple[str, ...]) -> dict[str, Any]:
             cgroup_version=facts.cgroup_version,
             swap_limit=facts.swap_limit,
             devices=given.devices,
+            block_limits=given.block_limits,
         ),
         "sysctl": _sysctls(given),
         "devices": [_device(device) for device in given.devices],
