@@ -53,6 +53,7 @@ NOT_OF_TASKS = (
     "volume is in use",
     "is already in use by service",
     "is not a container id",
+    "is no block device",  # services have no rates of devices
     "No exec command specified",
     "failed: ",
 )

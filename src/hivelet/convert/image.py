@@ -172,6 +172,32 @@ def select_images(images: Sequence[Image], filters: Filters, *, now: datetime) -
     return sorted(chosen, key=_moment, reverse=True)
 
 
+_ARCHITECTURES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "i386": "386"}
+
+
+def check_platform(image: Image, name: str, wanted: str) -> None:
+    """Refuse image `name` of another platform than `wanted`: `linux`, `arm64`, `linux/arm/v7`.
+
+    Raises:
+        NotFound: in Docker's words; a client pulls the right one then.
+    """
+    system, _, rest = wanted.lower().partition("/")
+    if not rest and system != image.platform.os:
+        system, rest = image.platform.os, system
+    architecture, _, variant = rest.partition("/")
+    architecture = _ARCHITECTURES.get(architecture, architecture)
+    differs = (
+        system != image.platform.os
+        or (architecture and image.platform.architecture not in ("", architecture))
+        or (variant and image.variant and variant != image.variant)
+    )
+    if differs:
+        raise NotFound(
+            f"image with reference {name} was found but does not match the specified platform: "
+            f"wanted {wanted}, actual: {image.platform.os}/{image.platform.architecture}"
+        )
+
+
 def prune_selection(filters: Filters) -> Filters:
     """The filters of a prune as those of a list: only images without a name, unless `dangling=false` was given."""
     kept = {key: filters.get(key) for key in PRUNE_FILTERS if key != "dangling" and key in filters}

@@ -68,7 +68,7 @@ def check_limits(host: HostConfig, cpus: int) -> None:
     Raises:
         InvalidParameter: in Docker's words.
     """
-    if host.nano_cpus > cpus * SECOND:
+    if not 0 <= host.nano_cpus <= cpus * SECOND:
         raise InvalidParameter(
             f"Range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"
         )
@@ -124,9 +124,14 @@ class ContainerPaths:
 
 
 def build_record(
-    request: CreateContainer, container_id: ContainerId, paths: ContainerPaths, now: datetime
+    request: CreateContainer,
+    container_id: ContainerId,
+    paths: ContainerPaths,
+    now: datetime,
+    *,
+    machine: str = "",
 ) -> Record:
-    """The record of a container that has been accepted but not made yet.
+    """The record of a container that has been accepted but not made yet; `machine` is the name of the host.
 
     Raises:
         InvalidParameter: neither the image nor the request says what to run, or the health check, the stop signal,
@@ -139,7 +144,8 @@ def build_record(
     build_policy(config)
     if config.healthcheck is not None:
         check_times(config.healthcheck)
-    config = config.replaced(hostname=config.hostname or container_id[:SHORT_ID])
+    unnamed = machine if request.host.network_mode == "host" else container_id[:SHORT_ID]
+    config = config.replaced(hostname=config.hostname or unnamed)
     program = [*(config.entrypoint or []), *(config.cmd or [])]
     container = Container(
         id=container_id,

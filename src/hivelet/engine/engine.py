@@ -31,6 +31,7 @@ from hivelet.engine.networks.swarm_actions import SwarmNetworkActions
 from hivelet.engine.overview import OverviewActions, OverviewParts
 from hivelet.engine.plain.actions import PlainActions
 from hivelet.engine.plain.restarts import Restarts
+from hivelet.engine.plain.shared_memory import SharedMemory
 from hivelet.engine.provision import LifecycleParts
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.storage import Storage
@@ -110,7 +111,12 @@ class Engine(
         self._networks = LocalNetworks(self._database, self._events, clock, plane)
         self._plane = plane
         self._storage = Storage(
-            self._images, self._snapshots, self._volumes, self.registry, Subpaths(config.run)
+            self._images,
+            self._snapshots,
+            self._volumes,
+            self.registry,
+            Subpaths(config.run),
+            SharedMemory(config.run),
         )
         self._dependencies = DependencyFiles(config.run)
         self._cgroups = cgroups = read_cgroup_tree()

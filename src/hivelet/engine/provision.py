@@ -33,7 +33,7 @@ from hivelet.engine.networks.place import (
 )
 from hivelet.engine.plain.joins import Joins
 from hivelet.engine.plain.links import Linked, find_linked, link_environment
-from hivelet.engine.readings.devices import host_devices, read_devices
+from hivelet.engine.readings.devices import host_devices, read_block_limits, read_devices
 from hivelet.engine.registry import LegRecord, Record, Registry
 from hivelet.engine.storage import Storage
 from hivelet.engine.volumes.binds import mount_flags
@@ -126,6 +126,13 @@ class Provision:
         if isinstance(placed, BaseException):
             raise placed
         record, place = placed
+        if place.lender is not None:
+            # Whose network it is in says who it is, there and in the files that they share.
+            theirs = place.lender.container.config
+            config = record.container.config.replaced(
+                hostname=theirs.hostname, domainname=theirs.domainname
+            )
+            record = record.replaced(container=record.container.replaced(config=config))
         write_atomic(paths.hostname, record.container.config.hostname + "\n")
         write_atomic(paths.hosts, place.hosts)
         write_atomic(paths.resolv_conf, place.resolv_conf)
@@ -181,12 +188,14 @@ class Provision:
                 files=self.paths(place.lender.id if place.lender else record.id).etc_files(),
                 volumes=volume_sources(record),
                 subpaths=self._parts.storage.subpaths(record),
+                shared_memory=self._parts.storage.shared_memory(record),
                 single_files=[
                     *(file.target for file in files),
                     *(target for target, source in sources.items() if not Path(source).is_dir()),
                 ],
                 inherited={target: mount_flags(source) for target, source in sources.items()},
                 devices=read_devices(_devices(record.container.host_config)),
+                block_limits=read_block_limits(record.container.host_config),
             )
         )
 

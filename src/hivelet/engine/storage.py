@@ -12,6 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from hivelet.engine.create import mounts_of
+from hivelet.engine.plain.shared_memory import SHAREABLE, SharedMemory, lender_of_memory
 from hivelet.engine.registry import Record, Registry
 from hivelet.engine.volumes.binds import prepare_bind
 from hivelet.engine.volumes.local import Volumes
@@ -40,18 +41,21 @@ class Storage:
         volumes: Volumes,
         registry: Registry,
         subpaths: Subpaths,
+        memory: SharedMemory,
     ) -> None:
         self._images = images
         self._snapshots = snapshots
         self._volumes = volumes
         self._registry = registry
         self._subpaths = subpaths
+        self._memory = memory
 
     async def adopt(self, known: Collection[str]) -> None:
         """Forget the file systems of containers that nobody knows; live mounts stay."""
         await asyncio.to_thread(self._snapshots.adopt, known)
         in_use = {r.id: r for r in self._registry.all() if _is_prepared(r)}
         self._subpaths.adopt(in_use)
+        self._memory.adopt(in_use)
         for volume in self._volumes.list():
             users = [r.id for r in in_use.values() if _names_volume(r, volume.name)]
             await self._volumes.mounts.adopt(volume, users)
@@ -75,6 +79,8 @@ class Storage:
         else:
             image = await self._images.resolve(record.container.image_id)
             rootfs = self._snapshots.prepare(record.id, self._images.layers_of(image))
+        if record.container.host_config.ipc_mode == SHAREABLE:
+            self._memory.ensure(record.id, record.container.host_config)
         names = {point.destination: point.name for point in record.container.mounts}
         for mount in mounts_of(record):
             if mount.type == "bind":
@@ -163,6 +169,16 @@ class Storage:
         parts = [mount.target for mount in wanted if _subpath(mount)]
         return {target: str(self._subpaths.place(record.id, target)) for target in parts}
 
+    def shared_memory(self, record: Record) -> str:
+        """Where on the host the `/dev/shm` lies that the container shares with others; empty where it has its own.
+
+        Raises:
+            NotFound: whose it is to share is not there.
+            Conflict: it does not run, or does not lend it.
+        """
+        lender = lender_of_memory(record, self._registry)
+        return str(self._memory.path(lender)) if lender is not None else ""
+
     def sources(self, record: Record) -> dict[str, str]:
         """Where on the host what the container mounts lies, by its own path."""
         sources = {m.destination: m.source for m in record.container.mounts if m.source}
@@ -174,6 +190,7 @@ class Storage:
             # The kernel writes the disk's unwritten data before it lets go.
             await asyncio.to_thread(self._snapshots.unmount, container_id)
         self._subpaths.release(container_id)
+        self._memory.release(container_id)
         record = self._registry.get(container_id)
         for mount in record.container.mounts if record is not None else ():
             if mount.type == "volume" and (volume := self._volumes.find(mount.name)) is not None:

@@ -168,6 +168,20 @@ class HostSettings(Struct, frozen=True, kw_only=True):
     blkio_weight: int = 0
 
 
+class DeviceRate(Struct, frozen=True, kw_only=True):
+    """How many bytes or operations in a second a container may read from, or write to, a block device of the host."""
+
+    path: str = ""
+    rate: int = 0
+
+
+class DeviceWeight(Struct, frozen=True, kw_only=True):
+    """A container's share of a block device of the host."""
+
+    path: str = ""
+    weight: int = 0
+
+
 class HostConfig(HostSettings, frozen=True, kw_only=True):
     """The host's part of a container. Memory in bytes, CPU in nano-CPUs or in CFS microseconds."""
 
@@ -197,6 +211,16 @@ class HostConfig(HostSettings, frozen=True, kw_only=True):
     isolation: str = ""
     cpuset_mems: str = ""
     nano_cpus: int = 0
+    cpu_realtime_period: int = 0
+    cpu_realtime_runtime: int = 0
+    volume_driver: str = ""
+    annotations: dict[str, str] = {}
+    """What the OCI runtime is told beside the rest."""
+    blkio_weight_device: list[DeviceWeight] = []
+    blkio_device_read_bps: list[DeviceRate] = []
+    blkio_device_write_bps: list[DeviceRate] = []
+    blkio_device_read_iops: list[DeviceRate] = field(default=[], name="BlkioDeviceReadIOps")
+    blkio_device_write_iops: list[DeviceRate] = field(default=[], name="BlkioDeviceWriteIOps")
     memory: int = 0
     memory_reservation: int = 0
     memory_swap: int = 0

@@ -6,7 +6,7 @@ Decides only. The same object serves cgroup v1 and v2: the runtimes translate; w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,12 @@ def cgroup_path(parent: str, container_id: str) -> str:
 
 
 def linux_resources(
-    host: HostConfig, *, cgroup_version: int, swap_limit: bool, devices: Iterable[Device] = ()
+    host: HostConfig,
+    *,
+    cgroup_version: int,
+    swap_limit: bool,
+    devices: Iterable[Device] = (),
+    block_limits: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """`linux.resources` for `host`. `swap_limit` tells whether the kernel can limit memory and swap together."""
     resources: dict[str, Any] = {"devices": _device_rules(host, devices)}
@@ -49,8 +54,9 @@ def linux_resources(
         resources["cpu"] = cpu
     if host.pids_limit is not None and host.pids_limit > 0:
         resources["pids"] = {"limit": host.pids_limit}
-    if host.blkio_weight:
-        resources["blockIO"] = {"weight": host.blkio_weight}
+    block: dict[str, Any] = {"weight": host.blkio_weight} if host.blkio_weight else {}
+    if block := block | dict(block_limits or {}):
+        resources["blockIO"] = block
     return resources
 
 

@@ -61,6 +61,8 @@ class MountSources:
     """Paths in the container of what is no directory: nothing lies below, and crun 1.8 refuses `rro` for them."""
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Flags of the host's mounts (`ro`, `noexec` …) that a mount keeps, by path in the container: crun 1.8 forgets them."""
+    shared_memory: str = ""
+    """The `/dev/shm` that is shared with other containers; empty where the container has its own."""
     recursive_readonly: bool = False
     """Whether the OCI runtime and the kernel can make a mount read-only with all that is mounted below it."""
 
@@ -78,7 +80,7 @@ def plan_mounts(host: HostConfig, given: MountSources) -> MountPlan:
     mine = sorted(by_target.values(), key=lambda entry: entry.target.count("/"))
     defaults = [
         _readonly_where_due(entry, host)
-        for entry in _defaults(host)
+        for entry in _defaults(host, given.shared_memory)
         if entry.target not in by_target
         and not ("/dev" in by_target and entry.target.startswith("/dev/"))
     ]
@@ -88,7 +90,7 @@ def plan_mounts(host: HostConfig, given: MountSources) -> MountPlan:
     )
 
 
-def _defaults(host: HostConfig) -> Iterable[_Entry]:
+def _defaults(host: HostConfig, shared_memory: str) -> Iterable[_Entry]:
     system_mode = "rw" if host.privileged else "ro"
     shm = f"size={host.shm_size or SHM_SIZE}"
     yield _Entry(target="/proc", source="proc", type="proc", options=_SAFE)
@@ -109,9 +111,10 @@ def _defaults(host: HostConfig) -> Iterable[_Entry]:
         target="/sys/fs/cgroup", source="cgroup", type="cgroup", options=(*_SAFE, system_mode)
     )
     yield _Entry(target="/dev/mqueue", source="mqueue", type="mqueue", options=_SAFE)
-    if host.ipc_mode == "host":
-        # The host's own, as it belongs to the host's IPC namespace.
-        yield _Entry(target="/dev/shm", source="/dev/shm", type="bind", options=("rbind", *_SAFE))
+    if host.ipc_mode == "host" or shared_memory:
+        # The host's own, as it belongs to the host's IPC namespace, or another container's for the same reason.
+        source = shared_memory or "/dev/shm"
+        yield _Entry(target="/dev/shm", source=source, type="bind", options=("rbind", *_SAFE))
     elif host.ipc_mode != "none":
         yield _Entry(
             target="/dev/shm", source="shm", type="tmpfs", options=(*_SAFE, "mode=1777", shm)

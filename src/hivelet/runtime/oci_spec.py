@@ -74,9 +74,13 @@ class OciInput:
     """Where those parts of volumes are bound that `host.mounts` asks for, by path in the container."""
     single_files: Collection[str] = ()
     """Where what `host.mounts` asks for is no directory, by path in the container."""
+    shared_memory: str = ""
+    """Where the `/dev/shm` lies that is shared with other containers; empty where it has its own."""
     inherited: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Flags that those mounts keep from the host's, by path in the container."""
     devices: tuple[Device, ...] = ()
+    block_limits: Mapping[str, Any] = field(default_factory=dict)
+    """Rates and weights of block devices, as `linux.resources.blockIO` has them."""
     joined: Mapping[str, str] = field(default_factory=dict)
     """Namespaces of other containers to join, by type ("pid", "ipc"): the path in `/proc`."""
     init: bool = False
@@ -109,6 +113,7 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
             files=files,
             single_files=given.single_files,
             inherited=given.inherited,
+            shared_memory=given.shared_memory,
             recursive_readonly=given.facts.recursive_readonly,
         ),
     )
@@ -121,6 +126,8 @@ def build_oci_spec(given: OciInput) -> dict[str, Any]:
     }
     if given.hostname and host.uts_mode != "host":
         spec["hostname"] = given.hostname
+    if host.annotations:
+        spec["annotations"] = dict(host.annotations)
     if plan.root_propagation:
         spec["linux"]["rootfsPropagation"] = plan.root_propagation
     return spec
@@ -256,6 +263,7 @@ def _linux(given: OciInput, capabilities: tuple[str, ...]) -> dict[str, Any]:
             cgroup_version=facts.cgroup_version,
             swap_limit=facts.swap_limit,
             devices=given.devices,
+            block_limits=given.block_limits,
         ),
         "sysctl": _sysctls(given),
         "devices": [_device(device) for device in given.devices],

@@ -19,6 +19,7 @@ from hivelet.convert.create import (
     parse_create,
 )
 from hivelet.convert.detach_keys import parse_detach_keys
+from hivelet.convert.image import check_platform
 from hivelet.convert.query import terminal_size
 from hivelet.objects.container import ContainerCreate, HostConfig
 from hivelet.objects.streams import AttachWish
@@ -29,6 +30,8 @@ async def create_container(call: Call) -> web.Response:
     given = parse_create(await call.json())
     if call.version < SEVERAL_NETWORKS:
         check_one_network(given)
+    if platform := call.query.get("platform"):
+        check_platform(await call.engine.get_image(given.image), given.image, platform)
     identity, warnings = await call.engine.create_container(call.query.get("name", ""), given)
     return reply({"Id": identity, "Warnings": warnings}, status=201)
 
@@ -110,7 +113,7 @@ ROUTES = (
         "/containers/create",
         create_container,
         Says(
-            query="name",
+            query="name platform",
             body=ContainerCreate,
             statuses=(201,),
             answer=answers.CREATED_CONTAINER,

@@ -41,11 +41,16 @@ class Starting(Watching):
             Conflict: the name is taken.
             InvalidParameter: the request cannot be a container.
         """
-        check_limits(request.host, read_machine().cpus)
+        machine = read_machine()
+        check_limits(request.host, machine.cpus)
         container_id = ContainerId(new_hex_id())
         legs = await self._provision.legs(request)
         record = build_record(
-            request, container_id, self.paths(container_id), self._parts.clock.now()
+            request,
+            container_id,
+            self.paths(container_id),
+            self._parts.clock.now(),
+            machine=machine.hostname,
         )
         record = record.replaced(legs=legs)
         await self._registry.add(record)

@@ -80,12 +80,21 @@ def joined_namespaces(host: HostConfig, registry: Registry) -> dict[str, str]:
 
 
 def lending(mode: str, registry: Registry, kind: str) -> Record:
-    """The running container that `container:NAME` means."""
+    """The running container that `container:NAME` means.
+
+    Raises:
+        NotFound: there is no such container.
+        Conflict: it does not run, or does not lend what is asked for.
+    """
     name = mode.removeprefix(_CONTAINER)
     try:
         lender = registry.find(name)
     except NotFound as error:
         raise NotFound(f"No such container: {name}") from error
+    if kind == "ipc" and lender.container.host_config.ipc_mode in ("", "none", "private"):
+        raise Conflict(
+            f"can't join IPC of container {lender.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)"
+        )
     if not lender.container.state.running:
         words = {"network": "network", "pid": "PID", "ipc": "IPC"}
         raise Conflict(f"cannot join {words[kind]} of a non running container: {lender.id}")

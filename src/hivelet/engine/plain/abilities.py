@@ -70,6 +70,13 @@ def check_abilities(host: HostConfig, *, runtimes: Collection[str], cpus: frozen
         raise InvalidParameter(
             f"Invalid isolation: \"{host.isolation}\" - linux only supports 'default'"
         )
+    if host.volume_driver not in ("", "local"):
+        driver = host.volume_driver
+        raise InvalidParameter(
+            f'error looking up volume plugin {driver}: plugin "{driver}" not found'
+        )
+    if host.cpu_realtime_period or host.cpu_realtime_runtime:
+        raise InvalidParameter("the CPU real-time scheduler is not supported")
     for request in host.device_requests:
         raise InvalidParameter(_no_driver(request))
     for name in host.storage_opt:

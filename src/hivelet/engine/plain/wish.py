@@ -46,6 +46,11 @@ def split_create(given: ContainerCreate) -> tuple[ContainerConfig, HostConfig]:
     check_modes(given)
     check_host(host)
     policy = host.restart_policy
+    # What means nothing is written down as nothing, as in Docker.
+    if host.memory_swappiness == -1:
+        host = host.replaced(memory_swappiness=None)
+    if host.pids_limit is not None and host.pids_limit <= 0:
+        host = host.replaced(pids_limit=None)
     if not policy.name:
         host = host.replaced(restart_policy=policy.replaced(name="no"))
     return config, host.replaced(network_mode=host.network_mode or "default")

@@ -1,4 +1,4 @@
-"""Devices of the host that a container asks for, looked up; all of them for a privileged one."""
+"""Devices of the host that a container asks for, or is held back at, looked up; all of them for a privileged one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hivelet.errors import InvalidParameter
-from hivelet.objects.container import DeviceMapping
+from hivelet.objects.container import DeviceMapping, HostConfig
 from hivelet.runtime.cgroups import Device
 
 _DEV = Path("/dev")
@@ -70,3 +70,35 @@ def read_devices(mappings: Iterable[DeviceMapping]) -> tuple[Device, ...]:
             )
         )
     return tuple(found)
+
+
+def read_block_limits(host: HostConfig) -> dict[str, list[dict[str, int]]]:
+    """Rates and weights of block devices by their numbers, under the names that the OCI runtime has for them.
+
+    Raises:
+        InvalidParameter: there is no such device on the host.
+    """
+    rates = {
+        "throttleReadBpsDevice": host.blkio_device_read_bps,
+        "throttleWriteBpsDevice": host.blkio_device_write_bps,
+        "throttleReadIOPSDevice": host.blkio_device_read_iops,
+        "throttleWriteIOPSDevice": host.blkio_device_write_iops,
+    }
+    limits = {
+        name: [_numbered(each.path) | {"rate": each.rate} for each in given]
+        for name, given in rates.items()
+    }
+    limits["weightDevice"] = [
+        _numbered(each.path) | {"weight": each.weight} for each in host.blkio_weight_device
+    ]
+    return {name: given for name, given in limits.items() if given}
+
+
+def _numbered(path: str) -> dict[str, int]:
+    try:
+        info = os.stat(path)
+    except OSError as error:
+        raise InvalidParameter(f"stat {path}: {(error.strerror or str(error)).lower()}") from error
+    if not stat.S_ISBLK(info.st_mode):
+        raise InvalidParameter(f'"{path}" is no block device: it has no rate and no weight')
+    return {"major": os.major(info.st_rdev), "minor": os.minor(info.st_rdev)}

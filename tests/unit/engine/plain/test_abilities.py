@@ -18,6 +18,8 @@ def check(host):
     ("host", "message"),
     [
         ({"Runtime": "kata"}, "Unknown runtime specified kata"),
+        ({"VolumeDriver": "nosuch"}, 'plugin "nosuch" not found'),
+        ({"CpuRealtimeRuntime": 1000}, "the CPU real-time scheduler is not supported"),
         ({"Isolation": "hyperv"}, "Invalid isolation: \"hyperv\" - linux only supports 'default'"),
         (
             {"DeviceRequests": [{"Driver": "nvidia", "Count": -1, "Capabilities": [["gpu", "utility"]]}]},
