@@ -229,6 +229,13 @@ def test_a_context_from_standard_input(cli: Cli) -> None:
     assert "from stdin" in said.out
 
 
+def test_a_dockerfile_from_standard_input_with_a_context(cli: Cli, context: Path) -> None:
+    """The docker command line adds it to the archive, which it does not bring to an end."""
+    (context / "kept").write_text("of the context")
+    text = "FROM bb\nCOPY kept /kept\nRUN cat /kept\n"
+    assert "of the context" in build(cli, "-f", "-", str(context), stdin=text).out
+
+
 def test_buildkit_is_refused_with_the_way_out(cli: Cli, context: Path) -> None:
     said = cli.fails("build", str(context), env={"DOCKER_BUILDKIT": "1"})
     assert "buildx" in said.err or "received 501" in said.err

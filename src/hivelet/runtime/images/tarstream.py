@@ -89,7 +89,8 @@ class TarStream:
             self._left = entry.size
             self._padding = -entry.size % BLOCK
             yield entry
-            self._skip(self._left + self._padding)
+            self._skip(self._left)
+            self._skip(self._padding, may_be_the_end=True)
 
     def content(self) -> Iterator[bytes]:
         """The present entry's content, in pieces."""
@@ -161,7 +162,9 @@ class TarStream:
             self._record(data)
         return data
 
-    def _skip(self, size: int) -> None:
+    def _skip(self, size: int, *, may_be_the_end: bool = False) -> None:
+        """Pass over bytes. Where the archive may end instead, as that of `docker build -f -` does, it ends there or not at all."""
+        whole = size
         while size:
             if self._skipping is not None:
                 step = self._skipping.skip(size)
@@ -169,6 +172,8 @@ class TarStream:
             else:
                 step = len(self._take(min(size, _CHUNK)))
             if not step:
+                if may_be_the_end and size == whole:
+                    return
                 raise BrokenArchive("unexpected EOF: the tar archive ends within a file")
             size -= step
 

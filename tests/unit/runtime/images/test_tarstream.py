@@ -83,11 +83,19 @@ def test_an_empty_archive_has_no_entries():
     assert read(bytes(1024)) == []
 
 
-@pytest.mark.parametrize("cut", [100, BLOCK + 1, BLOCK + 700])
+@pytest.mark.parametrize("cut", [100, BLOCK + 1, BLOCK + 700, BLOCK + 5001])
 def test_a_cut_archive_is_an_error(cut):
     data = tar((info("a"), b"1" * 5000), form=tarfile.USTAR_FORMAT)
     with pytest.raises(BrokenArchive, match="unexpected EOF"):
         read(data[:cut])
+
+
+def test_an_archive_may_end_with_its_last_files_content():
+    """As the one of `docker build -f - .` does, where the padding to a whole block and the end's mark are left out."""
+    data = tar((info("a"), b"1" * 5000), form=tarfile.USTAR_FORMAT)[: BLOCK + 5000]
+    [(entry, content)] = read(data)
+    assert (entry.name, content) == ("a", b"1" * 5000)
+    assert [entry.name for entry in TarStream(io.BytesIO(data))] == ["a"]
 
 
 def test_rubbish_is_an_error():
