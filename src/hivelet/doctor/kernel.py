@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hivelet.doctor.finding import Finding, Level, load_module, set_switch
+from hivelet.network.sysctls import NEIGHBOURS
 
 OLDEST = (5, 6)
 """Sets of links with ranges of addresses, by which networks are kept apart; and pidfd_open (5.3), by which the end of a
@@ -42,6 +43,8 @@ class KernelFacts:
     forwarding: bool = True
     connections: tuple[int, int] | None = None
     """Connections that are tracked, and the limit."""
+    neighbours: Mapping[str, int] = field(default_factory=dict)
+    """Of how many neighbours there may be, the switches that are lower than hivelet sets them."""
 
 
 def check_kernel(facts: KernelFacts) -> Iterator[Finding]:
@@ -75,6 +78,17 @@ def check_kernel(facts: KernelFacts) -> Iterator[Finding]:
     )
     if facts.connections is not None:
         yield _connections(*facts.connections)
+    if facts.neighbours:
+        yield Finding(
+            name="neighbours",
+            seen=", ".join(f"{name} is {value}" for name, value in facts.neighbours.items()),
+            level="note",
+            meaning="with some 250 tasks packets to addresses that are not known yet are dropped; hiveletd raises it at its start",
+            repairs=tuple(
+                set_switch(name, str(NEIGHBOURS[name.rpartition(".")[2]]))
+                for name in reversed(list(facts.neighbours))
+            ),
+        )
 
 
 def _version(facts: KernelFacts) -> Finding:

@@ -18,6 +18,7 @@ from hivelet.doctor.kernel import KernelFacts
 from hivelet.doctor.limits import LimitFacts
 from hivelet.doctor.storage import Volume
 from hivelet.errors import Unavailable
+from hivelet.network.sysctls import NEIGHBOUR_TABLES, NEIGHBOURS
 from hivelet.runtime.cgroupfs import parse_claimed_controllers, read_cgroup_tree, read_proc_cgroups
 from hivelet.runtime.host import parse_kernel_version
 
@@ -39,6 +40,12 @@ def read_kernel() -> KernelFacts:
         bridge_netfilter=(_SYS / "net/bridge").is_dir(),
         forwarding=_number("net/ipv4/ip_forward") == 1,
         connections=(used, limit) if used is not None and limit else None,
+        neighbours={
+            f"{table}/{name}".replace("/", "."): value
+            for table in NEIGHBOUR_TABLES
+            for name, floor in NEIGHBOURS.items()
+            if (value := _number(f"{table}/{name}")) is not None and value < floor
+        },
     )
 
 

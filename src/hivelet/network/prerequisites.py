@@ -39,6 +39,11 @@ async def ensure_switches(kernel: Kernel) -> None:
         System: one can't be turned; says which, and the way out.
     """
     changed = await kernel.call(sysctls.ensure_host_sysctls)
+    try:
+        changed += await kernel.call(sysctls.raise_neighbours)
+    except SysctlRefused as error:
+        # Few tasks go without; `hivelet doctor` tells of it too.
+        log.warning("the kernel keeps few neighbours", error=error.message)
     if changed:
         log.info("kernel switches set", switches=changed)
 

@@ -30,6 +30,13 @@ others' bridges it would hand their containers' and machines' frames to the host
 HOST_IPV6 = {"net/ipv6/conf/all/forwarding": "1"}
 """The same for IPv6, where the host has it."""
 
+NEIGHBOURS = {"gc_thresh1": 8192, "gc_thresh2": 32768, "gc_thresh3": 65536}
+"""How many neighbours the kernel keeps at least (`net/…/neigh/default`), of all its namespaces together: each task knows its gateway
+and whoever it talks to, and is known by the host. Of the kernel's own 1024 there are none left with some 250 tasks, and then a
+packet to whoever is not known yet is dropped ("neighbour table overflow"). One takes about half a KiB, once it is there."""
+
+NEIGHBOUR_TABLES = ("net/ipv4/neigh/default", "net/ipv6/neigh/default")
+
 SANDBOX = {
     "net/ipv4/ip_unprivileged_port_start": "0",
     "net/ipv4/ping_group_range": "0 2147483647",
@@ -62,6 +69,20 @@ def ensure_host_sysctls() -> list[str]:
     if not (ROOT / "net/bridge").is_dir():
         _load_bridge_netfilter()
     return [name for name, value in HOST.items() if ensure_sysctl(name, value)]
+
+
+def raise_neighbours() -> list[str]:
+    """Let the kernel keep enough neighbours; returns what was changed. Only its first network namespace has these switches.
+
+    Raises:
+        SysctlRefused: with the switch, the reason and the way out.
+    """
+    floors = {
+        f"{table}/{name}": floor for table in NEIGHBOUR_TABLES for name, floor in NEIGHBOURS.items()
+    }
+    low = [name for name, value in read_sysctls(floors).items() if int(value) < floors[name]]
+    # The last one first: no limit is above the next one in between.
+    return [name for name in reversed(low) if ensure_sysctl(name, str(floors[name]))]
 
 
 def route_localnet(bridge: str) -> str:

@@ -108,6 +108,11 @@ def daemon(**fields):
         pytest.param(
             kernel(connections=(900, 1000)), {"connection-tracking": "serious"}, id="conntrack-full"
         ),
+        pytest.param(
+            kernel(neighbours={"net.ipv4.neigh.default.gc_thresh3": 1024}),
+            {"neighbours": "note"},
+            id="neighbours",
+        ),
         pytest.param(programs(), {}, id="programs"),
         pytest.param(programs(missing=(CONMON,)), {"package-conmon": "serious"}, id="no-conmon"),
         pytest.param(programs(missing=(CRUN,)), {"package-crun": "note"}, id="one-runtime"),

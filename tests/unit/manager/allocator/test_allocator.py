@@ -111,6 +111,18 @@ def test_addresses_are_given_once_and_come_back_when_a_task_is_down():
     assert (late.networks[0].addresses, late.status.err) == (["10.0.0.4/29"], "")
 
 
+def test_a_network_grows_as_far_as_its_subnet():
+    book = book_of(network("net", "10.0.0.0/22", "10.0.0.1"))
+    wanted = {"net": NetworkAttachmentConfig(target="net")}
+    plan = allocate_tasks([new_task(f"{n:04}") for n in range(1022)], wanted, [], book, EPOCH)
+    tasks = [task for write in plan.writes for task in write.update]
+    given = [t.networks[0].addresses[0] for t in tasks if t.networks]
+    assert len(set(given)) == len(given) == 1021
+    assert (given[0], given[-1]) == ("10.0.0.2/22", "10.0.3.254/22")
+    (short,) = [t for t in tasks if not t.networks]
+    assert "all 1022 addresses of 10.0.0.0/22" in short.status.err
+
+
 def test_addresses_seen_before_their_network_count():
     book = book_of(new_task("t", "running", "10.0.0.2/29"), NET)
     assert book.give("net", "x") == ["10.0.0.3/29"]
