@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hivelet.doctor.finding import Finding, Level, load_module, set_switch
-from hivelet.network.sysctls import NEIGHBOURS
+from hivelet.network.neighbours import NEIGHBOURS
 
 OLDEST = (5, 6)
 """Sets of links with ranges of addresses, by which networks are kept apart; and pidfd_open (5.3), by which the end of a

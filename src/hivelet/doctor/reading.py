@@ -18,7 +18,7 @@ from hivelet.doctor.kernel import KernelFacts
 from hivelet.doctor.limits import LimitFacts
 from hivelet.doctor.storage import Volume
 from hivelet.errors import Unavailable
-from hivelet.network.sysctls import NEIGHBOUR_TABLES, NEIGHBOURS
+from hivelet.network.neighbours import NEIGHBOUR_TABLES, NEIGHBOURS
 from hivelet.runtime.cgroupfs import parse_claimed_controllers, read_cgroup_tree, read_proc_cgroups
 from hivelet.runtime.host import parse_kernel_version
 

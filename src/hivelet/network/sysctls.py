@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hivelet.errors import System
 from hivelet.kit.failpoints import point
+from hivelet.network.neighbours import NEIGHBOUR_TABLES, NEIGHBOURS
 
 ROOT = Path("/proc/sys")
 
@@ -29,13 +30,6 @@ others' bridges it would hand their containers' and machines' frames to the host
 
 HOST_IPV6 = {"net/ipv6/conf/all/forwarding": "1"}
 """The same for IPv6, where the host has it."""
-
-NEIGHBOURS = {"gc_thresh1": 8192, "gc_thresh2": 32768, "gc_thresh3": 65536}
-"""How many neighbours the kernel keeps at least (`net/…/neigh/default`), of all its namespaces together: each task knows its gateway
-and whoever it talks to, and is known by the host. Of the kernel's own 1024 there are none left with some 250 tasks, and then a
-packet to whoever is not known yet is dropped ("neighbour table overflow"). One takes about half a KiB, once it is there."""
-
-NEIGHBOUR_TABLES = ("net/ipv4/neigh/default", "net/ipv6/neigh/default")
 
 SANDBOX = {
     "net/ipv4/ip_unprivileged_port_start": "0",

@@ -1,6 +1,6 @@
 """A network that is larger than a /24, with tasks on both sides of where one would end.
 
-They are fewer than 250: so many use up the neighbours that the kernel keeps by default (`sysctls.NEIGHBOURS`), for all
+They are fewer than 250: so many use up the neighbours that the kernel keeps by default (`hivelet.network.neighbours`), for all
 namespaces together, and only its first namespace can raise that.
 """
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hivelet.network import sysctls
+from hivelet.network.neighbours import NEIGHBOUR_TABLES
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def switches(tmp_path, monkeypatch):
 
 
 def test_few_neighbours_become_more_and_many_stay(switches):
-    ipv4, ipv6 = sysctls.NEIGHBOUR_TABLES
+    ipv4, ipv6 = NEIGHBOUR_TABLES
     switches(ipv4, 128, 512, 1024)
     switches(ipv6, 80000, 90000, 100000)
     changed = sysctls.raise_neighbours()
