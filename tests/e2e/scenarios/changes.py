@@ -113,7 +113,7 @@ def update_paused(stage: Stage) -> None:
 @scenario
 def update_paused_then_mended(stage: Stage) -> None:
     """A paused update is overtaken by one that works."""
-    stage.create(replicas=2, UpdateConfig=config(**SLOWLY))
+    stage.create(replicas=2, UpdateConfig=config(**PATIENTLY))
     stage.until_settled(running=2)
     stage.script("exit 3")
     stage.until_update("paused")

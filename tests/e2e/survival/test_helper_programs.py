@@ -166,8 +166,12 @@ def test_an_exec_hangs(site: Site, program: str, *, detach: bool) -> None:
         assert others(site) == before
         assert "7654" not in cli("top", name).out
         with site.swarm.api() as api:
-            (one,) = api.inspect_container(name)["ExecIDs"] or [None]
-            found = api.exec_inspect(one)
+            # Those that have ended are not among the container's any more.
+            container = api.inspect_container(name)
+            assert container["ExecIDs"] is None
+            told = {"container": container["Id"], "event": "exec_create"}
+            (made,) = api.events(since=0, until=int(time.time()) + 1, filters=told, decode=True)
+            found = api.exec_inspect(made["Actor"]["Attributes"]["execID"])
         assert (found["Running"], found["ExitCode"]) == (False, 126)
         assert cli("exec", name, "/bin/echo", "again").out == "again\n"
     if program == "crun" and not detach:
