@@ -1,4 +1,7 @@
-"""Datagrams, each from a socket of its own, one every 1/rate seconds; every one accounted for in a line of JSON.
+"""Datagrams, each from a socket and a port of its own, one every 1/rate seconds; every one accounted for in a line of JSON.
+
+The kernel gives ports at random, and within a minute some again: for the balancer that is a client that goes on, of whose
+further datagrams nobody can tell whether they were answered.
 
     python datagrams.py HOST PORT --rate 50
 
@@ -10,21 +13,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
+import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 
 from queries import Once
 
+_PORTS = range(10000, 65000)
 
-async def ask(options: argparse.Namespace) -> None:
+
+async def ask(options: argparse.Namespace, ports: Iterator[int]) -> None:
     """One datagram, and its line."""
     at = time.monotonic()
     record: dict[str, object] = {"at": at}
     transport, once = await asyncio.get_running_loop().create_datagram_endpoint(
-        Once, remote_addr=(options.host, options.port)
+        Once, sock=_connected(options, ports)
     )
     try:
         transport.sendto(b"who?")
@@ -41,9 +49,24 @@ async def ask(options: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
+def _connected(options: argparse.Namespace, ports: Iterator[int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    for port in ports:
+        try:
+            door.bind(("", port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            door.connect((options.host, options.port))
+            return door
+    raise SystemExit("no port is left that was not used before")
+
+
 async def main(options: argparse.Namespace) -> None:
     """Send until the standard input closes, then wait for what is still open."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    stop, loop, ports = asyncio.Event(), asyncio.get_running_loop(), iter(_PORTS)
 
     def until_closed() -> None:
         while os.read(0, 64):
@@ -54,7 +77,7 @@ async def main(options: argparse.Namespace) -> None:
     due = time.monotonic()
     async with asyncio.TaskGroup() as group:
         while not stop.is_set():
-            group.create_task(ask(options))
+            group.create_task(ask(options, ports))
             due += 1 / options.rate
             try:
                 async with asyncio.timeout(max(0.0, due - time.monotonic())):
