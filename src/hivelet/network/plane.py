@@ -11,6 +11,7 @@ import asyncio
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -43,7 +44,6 @@ from hivelet.network.sandboxes import SandboxKeeper
 from hivelet.network.sockets import (
     SocketsUnseen,
     list_listeners_of,
-    list_receivers_of,
     list_sockets_of,
 )
 from hivelet.network.writer import RuleWriter
@@ -306,9 +306,8 @@ class NetworkPlane:
     async def open_ports(self, pid: int, *, udp: bool = False) -> OpenPorts:
         """The TCP ports that others can reach where that process lives, and UDP's on request; none once it has ended."""
         netns = Path(f"/proc/{pid}/ns/net")
-        listeners = await self._connections.call(list_listeners_of, netns)
-        receivers = await self._connections.call(list_receivers_of, netns) if udp else []
-        return select_open(listeners, receivers)
+        look = partial(list_listeners_of, netns, udp=udp)
+        return select_open(*await self._connections.call(look))
 
     def resolvers(self) -> tuple[int, int]:
         """How many resolvers run, and how many have failed and are being replaced."""

@@ -60,22 +60,16 @@ def list_sockets() -> list[TcpSocket]:
     return [_parse(body) for body in _dump_all(_ASKED)]
 
 
-def list_listeners_of(netns: Path) -> list[Listener]:
-    """The TCP sockets that listen in the namespace at `netns`; belongs into such a thread as well."""
+def list_listeners_of(netns: Path, *, udp: bool = False) -> tuple[list[Listener], list[Listener]]:
+    """The TCP sockets that listen in the namespace at `netns`, and with `udp` those that take datagrams from anybody.
+
+    Belongs into such a thread as well.
+    """
     try:
         with inside(netns):
-            return list_listeners()
+            return list_listeners(), list(read_tables("udp")) if udp else []
     except FileNotFoundError:
-        return []
-
-
-def list_receivers_of(netns: Path) -> list[Listener]:
-    """The UDP sockets that take datagrams from anybody in the namespace at `netns`; belongs into such a thread as well."""
-    try:
-        with inside(netns):
-            return list(read_tables("udp"))
-    except FileNotFoundError:
-        return []
+        return [], []
 
 
 def list_listeners() -> list[Listener]:

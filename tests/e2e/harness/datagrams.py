@@ -14,39 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import errno
-import json
-import os
 import socket
-import sys
-import threading
-import time
 from collections.abc import Iterator
 
-from queries import Once
+from packets import account, pace
 
 _PORTS = range(10000, 65000)
-
-
-async def ask(options: argparse.Namespace, ports: Iterator[int]) -> None:
-    """One datagram, and its line."""
-    at = time.monotonic()
-    record: dict[str, object] = {"at": at}
-    transport, once = await asyncio.get_running_loop().create_datagram_endpoint(
-        Once, sock=_connected(options, ports)
-    )
-    try:
-        transport.sendto(b"who?")
-        async with asyncio.timeout(options.timeout):
-            record |= {"status": 200, "body": (await once.answer).decode()}
-    except TimeoutError:
-        record["error"] = f"no answer in {options.timeout:g} s"
-    except OSError as error:
-        record["error"] = f"{type(error).__name__}: {error}"
-    finally:
-        transport.close()
-    record["took"] = time.monotonic() - at
-    sys.stdout.write(json.dumps(record) + "\n")
-    sys.stdout.flush()
 
 
 def _connected(options: argparse.Namespace, ports: Iterator[int]) -> socket.socket:
@@ -66,24 +39,15 @@ def _connected(options: argparse.Namespace, ports: Iterator[int]) -> socket.sock
 
 async def main(options: argparse.Namespace) -> None:
     """Send until the standard input closes, then wait for what is still open."""
-    stop, loop, ports = asyncio.Event(), asyncio.get_running_loop(), iter(_PORTS)
+    ports = iter(_PORTS)
 
-    def until_closed() -> None:
-        while os.read(0, 64):
-            pass
-        loop.call_soon_threadsafe(stop.set)
+    def verdict(answer: bytes) -> dict[str, object]:
+        return {"status": 200, "body": answer.decode()}
 
-    threading.Thread(target=until_closed, daemon=True).start()
-    due = time.monotonic()
-    async with asyncio.TaskGroup() as group:
-        while not stop.is_set():
-            group.create_task(ask(options, ports))
-            due += 1 / options.rate
-            try:
-                async with asyncio.timeout(max(0.0, due - time.monotonic())):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+    async def ask(_: int) -> None:
+        await account(b"who?", options.timeout, verdict, sock=_connected(options, ports))
+
+    await pace(ask, options.rate)
 
 
 if __name__ == "__main__":

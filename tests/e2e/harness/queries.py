@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import struct
-import sys
-import threading
-import time
+
+from packets import account, pace
 
 
 def question(number: int, name: str) -> bytes:
@@ -39,65 +36,14 @@ def verdict(answer: bytes) -> dict[str, object]:
     return facts
 
 
-class Once(asyncio.DatagramProtocol):
-    """Keeps the first datagram, or the error in place of one."""
-
-    def __init__(self) -> None:
-        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        """The answer has come."""
-        if not self.answer.done():
-            self.answer.set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        """The server's host says that nobody listens."""
-        if not self.answer.done():
-            self.answer.set_exception(exc)
-
-
-async def ask(options: argparse.Namespace, number: int) -> None:
-    """One question, and its line."""
-    at = time.monotonic()
-    record: dict[str, object] = {"at": at}
-    transport, once = await asyncio.get_running_loop().create_datagram_endpoint(
-        Once, remote_addr=(options.server, options.port)
-    )
-    try:
-        transport.sendto(question(number & 0xFFFF, options.name))
-        async with asyncio.timeout(options.timeout):
-            record |= verdict(await once.answer)
-    except TimeoutError:
-        record["error"] = f"no answer in {options.timeout:g} s"
-    except OSError as error:
-        record["error"] = f"{type(error).__name__}: {error}"
-    finally:
-        transport.close()
-    record["took"] = time.monotonic() - at
-    sys.stdout.write(json.dumps(record) + "\n")
-    sys.stdout.flush()
-
-
 async def main(options: argparse.Namespace) -> None:
     """Ask until the standard input closes, then wait for what is still open."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def until_closed() -> None:
-        while os.read(0, 64):
-            pass
-        loop.call_soon_threadsafe(stop.set)
+    async def ask(number: int) -> None:
+        packet = question(number & 0xFFFF, options.name)
+        await account(packet, options.timeout, verdict, remote_addr=(options.server, options.port))
 
-    threading.Thread(target=until_closed, daemon=True).start()
-    due, number = time.monotonic(), 0
-    async with asyncio.TaskGroup() as group:
-        while not stop.is_set():
-            group.create_task(ask(options, number))
-            number, due = number + 1, due + 1 / options.rate
-            try:
-                async with asyncio.timeout(max(0.0, due - time.monotonic())):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+    await pace(ask, options.rate)
 
 
 if __name__ == "__main__":

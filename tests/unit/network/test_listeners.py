@@ -89,7 +89,8 @@ def test_the_kernel_tells_who_takes_datagrams_from_anybody():
     ):
         receiving.bind(("127.0.0.1", 0))
         asking.connect(receiving.getsockname())
-        ports = {found.port for found in sockets.list_receivers_of(Path("/proc/self/ns/net"))}
+        _, receivers = sockets.list_listeners_of(Path("/proc/self/ns/net"), udp=True)
+        ports = {found.port for found in receivers}
         assert receiving.getsockname()[1] in ports
         assert asking.getsockname()[1] not in ports
 
